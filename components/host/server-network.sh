@@ -1,0 +1,659 @@
+#!/bin/sh
+# pod-gateway: the routes and nameserver configuration of one physical server, changed in one transaction.
+#
+#   server-network.sh apply             reads the desired state on standard input, applies it, verifies, commits or rolls back
+#   server-network.sh apply --dry-run   prints what would change and changes nothing
+#   server-network.sh restore           takes everything of pod-gateway's away; the server is as it was before
+#   server-network.sh reapply           puts back what somebody took away (run by pod-gateway.timer and at boot)
+#   server-network.sh rollback          undoes an unfinished transaction (run by the rollback timer)
+#   server-network.sh status            prints the state in force
+#
+# Needs root, systemd, iproute2, util-linux's flock and coreutils' timeout. Messages for people go to standard error; the last
+# line on standard output is JSON. Exit codes: 0 done (or nothing to do), 1 failed and rolled back, 2 refused before any change.
+#
+# The model is Junos' `commit confirmed`: a timer on this very machine undoes the change unless it is committed in time, so that a
+# lost connection, a killed session or a dead operator's machine leaves the server as it was.
+set -u
+umask 022
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL=C
+
+# Our routes carry a protocol number of their own (rtnetlink(7), rtm_protocol; 4 to 255 are free for user space).
+PROTOCOL=157
+STATE=${POD_GATEWAY_STATE:-/var/lib/pod-gateway}
+INSTALLED=/usr/local/sbin/pod-gateway-host
+UPLOADED=/usr/local/lib/pod-gateway-host
+LOCK=/run/pod-gateway.lock
+PENDING=$STATE/pending
+COMMITTED=$STATE/desired
+ROLLBACK_UNIT=pod-gateway-rollback
+
+PROTOCOL_FILE=/etc/iproute2/rt_protos.d/pod-gateway.conf
+SERVICE_FILE=/etc/systemd/system/pod-gateway.service
+TIMER_FILE=/etc/systemd/system/pod-gateway.timer
+RESOLVED_FILE=/etc/systemd/resolved.conf.d/pod-gateway.conf
+NM_FILE=/etc/NetworkManager/conf.d/90-pod-gateway.conf
+NM_DNSMASQ_FILE=/etc/NetworkManager/dnsmasq.d/pod-gateway.conf
+DNSMASQ_FILE=/etc/dnsmasq.d/pod-gateway.conf
+RESOLV_CONF=/etc/resolv.conf
+DNS_FILES="$RESOLVED_FILE $NM_FILE $NM_DNSMASQ_FILE $DNSMASQ_FILE"
+OWN_FILES="$INSTALLED $PROTOCOL_FILE $SERVICE_FILE $TIMER_FILE $DNS_FILES"
+BLOCK_BEGIN='# pod-gateway begin'
+BLOCK_END='# pod-gateway end'
+
+say() { printf 'pod-gateway: %s\n' "$*" >&2; }
+refuse() {
+	say "refused, nothing was changed: $*"
+	exit 2
+}
+
+header() {
+	printf '# Written by pod-gateway (stack %s). Undo everything with: %s restore\n' "$(field "$1" stack)" "$INSTALLED"
+}
+
+# --- the desired state: plain lines, a keyword and its values ---
+
+# field FILE KEYWORD: the value of the first such line.
+field() { sed -n "s/^$2 //p" "$1" | head -n 1; }
+fields() { sed -n "s/^$2 //p" "$1"; }
+
+# Reads standard input into FILE. A cut connection must never pass for a shorter desired state: the last line has to be
+# rollback-after, and it has to end in a newline.
+read_desired() {
+	cat >"$1"
+	[ "$(head -n 1 "$1")" = 'pod-gateway 1' ] || refuse "the desired state does not begin with 'pod-gateway 1'"
+	[ -z "$(tail -c 1 "$1" | tr -d '\n')" ] || refuse 'the desired state is cut off'
+	unknown=$(grep -vE '^(pod-gateway 1|(stack|server|domain|reverse-zone|search) [^ ]+|nameserver [0-9a-fA-F.:]+|route [0-9a-fA-F.:]+/[0-9]+( via [0-9a-fA-F.:]+)+|dns-method (auto|resolved|networkmanager|dnsmasq|resolvconf|none)|verify (strict|warn|off)|verify-(name|pods) [^ ]+( [0-9a-fA-F.:]+/[0-9]+)+|verify-outside [^ ]+|rollback-after [0-9]+)$' "$1" | head -n 1)
+	[ -z "$unknown" ] || refuse "this line of the desired state is not understood: $unknown"
+	case $(tail -n 1 "$1") in
+	'rollback-after '*) ;;
+	*) refuse 'the desired state is cut off: its last line is not rollback-after' ;;
+	esac
+	seconds=$(field "$1" rollback-after)
+	{ [ "$seconds" -ge 20 ] && [ "$seconds" -le 120 ]; } || refuse "rollback-after is $seconds; it must be 20 to 120 seconds"
+}
+
+# --- routes ---
+
+family() { case $1 in *:*) echo 6 ;; *) echo 4 ;; esac; }
+
+# One route a line as in the desired state ("PREFIX via A via B"), whatever iproute2 prints around it.
+normal_routes() {
+	awk '{
+		line = $1; if (line !~ /\//) line = line (line ~ /:/ ? "/128" : "/32")
+		for (i = 2; i < NF; i++) if ($i == "via") line = line " via " ($(i + 1) ~ /^inet6?$/ ? $(i + 2) : $(i + 1))
+		print line
+	}' | sort
+}
+own_routes() { { ip -o -4 route show proto $PROTOCOL && ip -o -6 route show proto $PROTOCOL; } 2>/dev/null | normal_routes; }
+wanted_routes() { fields "$1" route | sort; }
+
+# ip(8) arguments for the next hops of a route line.
+next_hops() {
+	case $# in
+	3) printf 'via %s' "$3" ;;
+	*)
+		shift
+		while [ $# -ge 2 ]; do
+			printf 'nexthop via %s ' "$2"
+			shift 2
+		done
+		;;
+	esac
+}
+
+# route_batch WANTED CURRENT: the ip(8) batch lines, with the family first, that turn one list into the other. What stays is not
+# touched; a changed next hop is one atomic replace.
+route_batch() {
+	comm -23 "$1" "$2" | while read -r line; do
+		# shellcheck disable=SC2086 # the line is words by contract, and read_desired let nothing else in
+		set -- $line
+		verb=add
+		cut -d ' ' -f 1 "$CURRENT" | grep -qxF "$1" && verb=replace
+		printf '%s route %s %s proto %s %s\n' "$(family "$1")" "$verb" "$1" "$PROTOCOL" "$(next_hops "$@")"
+	done
+	cut -d ' ' -f 1 "$2" | while read -r prefix; do
+		cut -d ' ' -f 1 "$1" | grep -qxF "$prefix" ||
+			printf '%s route del %s proto %s\n' "$(family "$prefix")" "$prefix" "$PROTOCOL"
+	done
+}
+
+# set_routes WANTED: makes the routes of ours be exactly those in the file.
+set_routes() {
+	CURRENT=$WORK/routes.now
+	own_routes >"$CURRENT"
+	route_batch "$1" "$CURRENT" >"$WORK/batch"
+	for f in 4 6; do
+		sed -n "s/^$f //p" "$WORK/batch" >"$WORK/batch.$f"
+		[ ! -s "$WORK/batch.$f" ] || ip "-$f" -batch "$WORK/batch.$f" >&2 || return 1
+	done
+}
+
+# in_prefixes ADDRESS PREFIX…: tells whether the address $1 lies in one of the prefixes $2…; both families.
+in_prefixes() {
+	address=$1
+	shift
+	printf '%s\n' "$@" | awk -v address="$address" '
+		function binary(n, width,   s) { s = ""; while (width-- > 0) { s = (n % 2) s; n = int(n / 2) } return s }
+		function bits(a,   part, n, i, s, head, tail, missing) {
+			s = ""
+			if (a !~ /:/) { n = split(a, part, "."); for (i = 1; i <= n; i++) s = s binary(part[i], 8); return s }
+			n = index(a, "::")
+			if (n) {
+				head = substr(a, 1, n - 1); tail = substr(a, n + 2)
+				missing = 8 - (head == "" ? 0 : split(head, part, ":")) - (tail == "" ? 0 : split(tail, part, ":"))
+				a = head; while (missing-- > 0) a = a (a == "" ? "0" : ":0")
+				if (tail != "") a = a ":" tail
+			}
+			n = split(a, part, ":")
+			for (i = 1; i <= n; i++) s = s binary(hex(part[i]), 16)
+			return s
+		}
+		function hex(h,   i, v) { v = 0; h = tolower(h); for (i = 1; i <= length(h); i++) v = v * 16 + index("0123456789abcdef", substr(h, i, 1)) - 1; return v }
+		BEGIN { wanted = bits(address); found = 0 }
+		{ split($1 "/", p, "/"); b = bits(p[1]); if (p[2] == "") p[2] = length(b); if (length(b) == length(wanted) && substr(b, 1, p[2]) == substr(wanted, 1, p[2])) found = 1 }
+		END { exit !found }'
+}
+
+# What the program could not know: this machine's own addresses, networks and neighbours. Refusing here costs nothing yet.
+guard_routes() {
+	{ ip -o -4 addr show && ip -o -6 addr show; } | awk '{ split($4, a, "/"); print a[1] }' >"$WORK/addresses"
+	{ ip -o -4 route show default && ip -o -6 route show default; } |
+		awk '{ for (i = 1; i < NF; i++) if ($i == "via") print $(i + 1) }' >>"$WORK/addresses"
+	[ -z "$OPERATOR" ] || echo "$OPERATOR" >>"$WORK/addresses"
+	wanted_routes "$1" | while read -r prefix _; do
+		f=$(family "$prefix")
+		while read -r address; do
+			! in_prefixes "$address" "$prefix" ||
+				refuse "the route $prefix covers $address, an address of this server, its default gateway or the operator"
+		done <"$WORK/addresses"
+		{ ip -o "-$f" route show scope link | cut -d ' ' -f 1; } | while read -r connected; do
+			{ ! in_prefixes "${connected%/*}" "$prefix" && ! in_prefixes "${prefix%/*}" "$connected"; } ||
+				refuse "the route $prefix overlaps $connected, a network this server is connected to"
+		done || exit 2
+		all=$(ip -o "-$f" route show exact "$prefix" | wc -l)
+		ours=$(ip -o "-$f" route show exact "$prefix" proto $PROTOCOL | wc -l)
+		[ "$all" -eq "$ours" ] ||
+			refuse "a route for $prefix that is not pod-gateway's is there already: $(ip -o "-$f" route show exact "$prefix" | head -n 1); remove it or leave that prefix out"
+	done || exit 2
+}
+
+# --- names ---
+
+active() { systemctl --quiet is-active "$1" 2>/dev/null; }
+
+# Who decides what resolv.conf says (cf. Tailscale's net/dns/manager_linux.go). Split DNS where the owner can do it.
+dns_owner() {
+	if active systemd-resolved && { readlink -f $RESOLV_CONF | grep -q '^/run/systemd/resolve/' || grep -q '^nameserver 127\.0\.0\.53' $RESOLV_CONF; }; then
+		echo resolved
+	elif active NetworkManager && { readlink -f $RESOLV_CONF | grep -q '^/run/NetworkManager/' || grep -q '^# Generated by NetworkManager' $RESOLV_CONF; }; then
+		echo networkmanager
+	elif active dnsmasq && grep -q '^nameserver 127\.0\.0\.1$' $RESOLV_CONF; then
+		echo dnsmasq
+	else
+		echo resolvconf
+	fi 2>/dev/null
+}
+
+# dns_method DESIRED: the method to use. A server we configured before keeps its method as long as it is "auto": our own
+# configuration must not change what is detected.
+dns_method() {
+	method=$(field "$1" dns-method)
+	if [ "$method" = auto ]; then
+		method=$(cat "$STATE/method" 2>/dev/null) || method=$(dns_owner)
+	fi
+	echo "$method"
+}
+
+# replace_file PATH: standard input becomes the file in one rename, as root's, readable by all. The folder is made if need be.
+replace_file() {
+	folder=$(dirname "$1")
+	if [ ! -d "$folder" ]; then
+		mkdir -p "$folder"
+		echo "$folder" >>"$FOLDERS"
+	fi
+	cat >"$1.pod-gateway" && mv -f "$1.pod-gateway" "$1"
+}
+
+dnsmasq_lines() {
+	header "$1"
+	fields "$1" nameserver | while read -r server; do
+		for zone in $(fields "$1" domain) $(fields "$1" reverse-zone); do
+			printf 'server=/%s/%s\n' "$zone" "$server"
+		done
+	done
+	# dnsmasq answers reverse queries for private ranges by itself unless told where they live; the lines above do so.
+}
+
+resolv_block() {
+	printf '%s: written by pod-gateway (stack %s); undo with: %s restore\n' "$BLOCK_BEGIN" "$(field "$1" stack)" "$INSTALLED"
+	fields "$1" nameserver | head -n 2 | sed 's/^/nameserver /'
+	echo 'options timeout:1 attempts:2'
+	search=$(fields "$1" search | join ' ')
+	[ -z "$search" ] || echo "search $search"
+	echo "$BLOCK_END"
+}
+
+with_block() {
+	resolv_block "$1"
+	[ ! -e $RESOLV_CONF ] || without_block $RESOLV_CONF
+}
+
+# Without our block: the very bytes that were there before, because the block is only ever put in front of them.
+without_block() { sed "/^$BLOCK_BEGIN/,/^$BLOCK_END/d" "$1"; }
+
+# write_through PATH: standard input becomes the contents of PATH's target, keeping owner, mode and any symbolic link.
+write_through() {
+	target=$(readlink -f "$1")
+	if [ -e "$target" ]; then
+		cp -p "$target" "$target.pod-gateway" && cat >"$target.pod-gateway" && mv -f "$target.pod-gateway" "$target"
+	else
+		: >"$STATE/resolv.conf.absent"
+		cat >"$target"
+	fi
+}
+
+resolved_conf() {
+	header "$1"
+	echo '[Resolve]'
+	echo "DNS=$(fields "$1" nameserver | join ' ')"
+	echo "Domains=$({ fields "$1" search && { fields "$1" domain && fields "$1" reverse-zone; } | sed 's/^/~/'; } | join ' ')"
+}
+
+# Where NetworkManager has no splitting resolver: the cluster's nameserver goes first, the ones in force now follow, three in all.
+nm_global_conf() {
+	header "$1"
+	printf '[global-dns]\noptions=timeout:1,attempts:2\n[global-dns-domain-*]\n'
+	echo "servers=$({ fields "$1" nameserver | head -n 2 && sed -n 's/^nameserver //p' $RESOLV_CONF; } | awk '!seen[$0]++' | head -n 3 | join ,)"
+}
+
+nm_dnsmasq_conf() {
+	header "$1"
+	printf '[main]\ndns=dnsmasq\n'
+}
+
+# join SEPARATOR: the lines of standard input on one line.
+join() { paste -s -d "$1" -; }
+
+# dns_files METHOD DESIRED: brings the method's files up to date and notes in CHANGED which ones were not.
+dns_files() {
+	case $1 in
+	resolved) update $RESOLVED_FILE resolved_conf "$2" ;;
+	networkmanager)
+		if command -v dnsmasq >/dev/null 2>&1; then
+			update $NM_FILE nm_dnsmasq_conf "$2"
+			update $NM_DNSMASQ_FILE dnsmasq_lines "$2"
+		else
+			update $NM_FILE nm_global_conf "$2"
+		fi
+		;;
+	dnsmasq) update $DNSMASQ_FILE dnsmasq_lines "$2" ;;
+	resolvconf) update $RESOLV_CONF with_block "$2" ;;
+	esac
+}
+
+# update PATH COMMAND ARG…: makes the command's output the file's contents if they differ, and notes that they did.
+update() {
+	path=$1
+	shift
+	"$@" >"$WORK/contents"
+	cmp -s "$WORK/contents" "$path" && return
+	CHANGED="$CHANGED $path"
+	[ -z "$DRY_RUN" ] || return 0
+	case $path in
+	"$RESOLV_CONF") write_through "$path" <"$WORK/contents" ;;
+	*) replace_file "$path" <"$WORK/contents" ;;
+	esac
+}
+
+dns_reload() {
+	case $1 in
+	resolved) systemctl restart systemd-resolved ;;
+	networkmanager) ! active NetworkManager || systemctl reload NetworkManager ;;
+	dnsmasq) systemctl restart dnsmasq ;;
+	esac >&2
+}
+
+# --- what makes it last: systemd-networkd, NetworkManager and ifupdown all flush foreign routes at some point ---
+
+protocol_conf() { printf '%s\tpod-gateway\n' $PROTOCOL; }
+
+service_unit() {
+	header "$1"
+	cat <<-UNIT
+		[Unit]
+		Description=Routes and nameserver of the Kubernetes cluster behind pod-gateway
+		After=network.target
+		[Service]
+		Type=oneshot
+		ExecStart=$INSTALLED reapply
+		# Runs every few seconds: only warnings belong in the journal.
+		LogLevelMax=notice
+		[Install]
+		WantedBy=multi-user.target
+	UNIT
+}
+
+timer_unit() {
+	header "$1"
+	cat <<-UNIT
+		[Unit]
+		Description=Put back routes and nameserver of pod-gateway when something took them away
+		[Timer]
+		OnBootSec=5
+		OnUnitInactiveSec=15
+		AccuracySec=1
+		[Install]
+		WantedBy=timers.target
+	UNIT
+}
+
+own_files() {
+	update $PROTOCOL_FILE protocol_conf
+	update $SERVICE_FILE service_unit "$1"
+	update $TIMER_FILE timer_unit "$1"
+	update $INSTALLED cat "$SELF"
+	[ -n "$DRY_RUN" ] || chmod 755 $INSTALLED
+}
+
+# --- the transaction ---
+
+take_lock() {
+	exec 9>$LOCK
+	flock -w "$1" 9 || refuse "another run of pod-gateway holds $LOCK for more than $1 s"
+}
+
+# Files a transaction may touch. resolv.conf is written through links, so it is its target that is kept.
+touched_files() {
+	# shellcheck disable=SC2086 # a list of paths without blanks
+	printf '%s\n' $OWN_FILES "$COMMITTED" "$STATE/method" "$STATE/folders" "$STATE/resolv.conf.absent"
+	readlink -f $RESOLV_CONF
+}
+
+snapshot() {
+	mkdir -p "$STATE" && rm -rf "$PENDING.new" && mkdir -p "$PENDING.new/files" || return 1
+	touched_files | while read -r path; do
+		[ -e "$path" ] || [ -L "$path" ] || continue
+		mkdir -p "$PENDING.new/files$(dirname "$path")" && cp -a "$path" "$PENDING.new/files$path" || exit 1
+	done || return 1
+	own_routes >"$PENDING.new/routes"
+	touched_files >"$PENDING.new/touched"
+	echo "$1" >"$PENDING.new/method"
+	echo $$ >"$PENDING.new/pid"
+	sync "$PENDING.new"/* && mv "$PENDING.new" "$PENDING" && sync "$STATE"
+}
+
+# From here on this machine undoes the change by itself: the timer while it is up, the service at its next boot.
+arm() {
+	systemctl daemon-reload && systemctl --quiet enable pod-gateway.service pod-gateway.timer 2>/dev/null || return 1
+	systemctl stop $ROLLBACK_UNIT.timer 2>/dev/null
+	systemctl reset-failed $ROLLBACK_UNIT.service 2>/dev/null
+	systemd-run --quiet --unit=$ROLLBACK_UNIT --on-active="$1" --timer-property=AccuracySec=1s $INSTALLED rollback 9>&-
+}
+disarm() { systemctl stop $ROLLBACK_UNIT.timer 2>/dev/null; }
+
+# Takes the machine back to the snapshot. Every step may be repeated.
+roll_back() {
+	while read -r path; do
+		if [ -e "$PENDING/files$path" ] || [ -L "$PENDING/files$path" ]; then
+			cmp -s "$PENDING/files$path" "$path" || { cp -a "$PENDING/files$path" "$path.pod-gateway" && mv -f "$path.pod-gateway" "$path"; }
+		else
+			case $path in
+			"$SERVICE_FILE") systemctl --quiet disable --now pod-gateway.timer pod-gateway.service 2>/dev/null ;;
+			esac
+			rm -f "$path"
+		fi
+	done <"$PENDING/touched"
+	systemctl daemon-reload
+	set_routes "$PENDING/routes"
+	for method in $(printf '%s\n' "$(cat "$PENDING/method")" "$(cat "$STATE/method" 2>/dev/null)" | sort -u); do
+		dns_reload "$method"
+	done
+	remove_folders "$PENDING/new-folders"
+	mv "$PENDING" "$PENDING.undone" && rm -rf "$PENDING.undone"
+	disarm
+}
+
+# Folders that were made for our files go when they are empty; rmdir leaves the others alone.
+remove_folders() {
+	[ ! -e "$1" ] || sort -r "$1" | while read -r folder; do rmdir "$folder" 2>/dev/null; done
+}
+
+undo() {
+	trap '' HUP INT TERM
+	say "$1; rolling back"
+	roll_back
+	say 'rolled back: this server is as it was before'
+	exit 1
+}
+
+apply() {
+	read_desired "$WORK/desired"
+	[ "$(id -u)" -eq 0 ] || refuse 'this needs root'
+	for tool in ip systemctl systemd-run flock timeout getent; do
+		command -v $tool >/dev/null || refuse "there is no $tool on this server"
+	done
+	take_lock 30
+	[ ! -d "$PENDING" ] || { say 'an earlier transaction was left unfinished; undoing it first' && roll_back; }
+
+	method=$(dns_method "$WORK/desired")
+	previous_method=$(cat "$STATE/method" 2>/dev/null)
+	wanted_routes "$WORK/desired" >"$WORK/routes.wanted"
+	own_routes >"$WORK/routes.before"
+	if in_force; then
+		say 'no change'
+		result
+		return
+	fi
+	guard_routes "$WORK/desired"
+	if [ -n "$DRY_RUN" ]; then
+		preview
+		return
+	fi
+
+	path_before=$(path_to_operator)
+	outside_before=$(outside_names)
+	snapshot "$method" || refuse "could not keep a snapshot in $STATE; is the disk full?"
+	trap 'undo "interrupted"' HUP INT TERM
+	: >"$PENDING/new-folders"
+	FOLDERS=$PENDING/new-folders
+	seconds=$(field "$WORK/desired" rollback-after)
+	own_files "$WORK/desired"
+	arm "$seconds" || undo 'could not arm the rollback timer'
+	deadline=$(($(date +%s) + seconds - 10))
+
+	set_routes "$WORK/routes.wanted" || undo 'a route could not be set'
+	if [ "$previous_method" != "$method" ] && [ -n "$previous_method" ]; then
+		remove_dns "$previous_method"
+	fi
+	CHANGED=
+	dns_files "$method" "$WORK/desired"
+	[ -z "$CHANGED" ] || dns_reload "$method" || undo "the owner of resolv.conf ($method) did not take the new configuration"
+
+	case $(field "$WORK/desired" verify) in
+	strict) verify || undo 'the verification failed' ;;
+	warn) verify || say 'the verification failed; kept all the same, because verify is warn' ;;
+	esac
+
+	cat "$PENDING/new-folders" >>"$STATE/folders"
+	echo "$method" >"$STATE/method"
+	cp "$WORK/desired" "$COMMITTED.new" && mv "$COMMITTED.new" "$COMMITTED" && sync "$STATE"/*
+	# The commit itself is this one rename.
+	mv "$PENDING" "$PENDING.done" || undo 'could not commit'
+	trap '' HUP INT TERM
+	disarm
+	rm -rf "$PENDING.done"
+	systemctl start pod-gateway.timer
+	find "$(dirname $UPLOADED)" -maxdepth 1 -name "$(basename $UPLOADED)-*" ! -path "$SELF" -delete
+	say "applied: $(wc -l <"$WORK/routes.wanted") routes, nameserver by $method"
+	result
+}
+
+# Whether the desired state is declared, routed and written already.
+in_force() {
+	cmp -s "$WORK/desired" "$COMMITTED" && cmp -s "$WORK/routes.wanted" "$WORK/routes.before" || return 1
+	dry=$DRY_RUN DRY_RUN=1 CHANGED=
+	own_files "$WORK/desired"
+	dns_files "$method" "$WORK/desired"
+	DRY_RUN=$dry
+	[ -z "$CHANGED" ]
+}
+
+preview() {
+	comm -13 "$WORK/routes.wanted" "$WORK/routes.before" | sed 's/^/- route /'
+	comm -23 "$WORK/routes.wanted" "$WORK/routes.before" | sed 's/^/+ route /'
+	CHANGED=
+	own_files "$WORK/desired"
+	dns_files "$method" "$WORK/desired"
+	for path in $CHANGED; do echo "~ file $path"; done
+	echo "  nameserver by $method"
+}
+
+path_to_operator() {
+	[ -z "$OPERATOR" ] || ip -o route get "$OPERATOR" 2>/dev/null | sed 's/ uid .*//; s/ cache.*//'
+}
+
+addresses_of() { timeout 5 getent ahosts "$1" 9>&- | awk '{ print $1 }' | sort -u; }
+
+outside_names() {
+	fields "$WORK/desired" verify-outside | while read -r name; do
+		[ -z "$(addresses_of "$name")" ] || echo "$name"
+	done
+}
+
+# until_deadline COMMAND…: repeats a check until it holds or the time is nearly up: resolvers need a moment to start.
+until_deadline() {
+	until "$@"; do
+		[ "$(date +%s)" -lt "$deadline" ] || return 1
+		sleep 1
+	done
+}
+
+resolves_inside() {
+	name=$1
+	shift
+	found=$(addresses_of "$name")
+	[ -n "$found" ] || return 1
+	for address in $found; do in_prefixes "$address" "$@" || return 1; done
+}
+resolves() { [ -n "$(addresses_of "$1")" ]; }
+answers() { ping -n -q -c 1 -W 2 "$1" >/dev/null 2>&1 9>&-; }
+
+# The machine's own view after the change, cheapest first. Says what failed, and by which line of the desired state.
+verify() {
+	[ "$(path_to_operator)" = "$path_before" ] ||
+		{ say "the path to the operator changed: before '$path_before', now '$(path_to_operator)'"; return 1; }
+	for name in $outside_before; do
+		until_deadline resolves "$name" || { say "$name resolved before and no longer does"; return 1; }
+	done
+	sed -n 's/^verify-\(name\|pods\) /\1 /p' "$WORK/desired" >"$WORK/checks"
+	while read -r kind name prefixes; do
+		# shellcheck disable=SC2086 # a list of prefixes
+		until_deadline resolves_inside "$name" $prefixes ||
+			{ say "$name does not resolve to addresses in $prefixes (got: $(addresses_of "$name" | tr '\n' ' '))"; return 1; }
+		[ "$kind" = pods ] || continue
+		if ! command -v ping >/dev/null; then
+			say "no ping on this server: the pods of $name were not probed"
+			continue
+		fi
+		for address in $(addresses_of "$name"); do
+			until_deadline answers "$address" || { say "$address, a pod of $name, does not answer"; return 1; }
+		done
+	done <"$WORK/checks"
+}
+
+result() {
+	printf '{"server":"%s","stack":"%s","routes":%d,"dnsMethod":"%s","digest":"%s"}\n' \
+		"$(field "$WORK/desired" server)" "$(field "$WORK/desired" stack)" "$(wc -l <"$WORK/routes.wanted")" \
+		"$method" "$(sha256sum <"$WORK/desired" | cut -d ' ' -f 1)"
+}
+
+# --- the way out ---
+
+remove_dns() {
+	# shellcheck disable=SC2086 # a list of paths without blanks
+	rm -f $DNS_FILES
+	if [ -e $RESOLV_CONF ] && grep -q "^$BLOCK_BEGIN" $RESOLV_CONF; then
+		if [ -e "$STATE/resolv.conf.absent" ]; then
+			rm -f "$(readlink -f $RESOLV_CONF)" "$STATE/resolv.conf.absent"
+		else
+			without_block $RESOLV_CONF >"$WORK/resolv.conf" && write_through $RESOLV_CONF <"$WORK/resolv.conf"
+		fi
+	fi
+	dns_reload "$1"
+}
+
+restore() {
+	[ "$(id -u)" -eq 0 ] || refuse 'this needs root'
+	take_lock 60
+	[ ! -d "$PENDING" ] || roll_back
+	: >"$WORK/none"
+	set_routes "$WORK/none"
+	[ ! -e "$STATE/method" ] || remove_dns "$(cat "$STATE/method")"
+	systemctl --quiet disable --now pod-gateway.timer pod-gateway.service 2>/dev/null
+	rm -f $SERVICE_FILE $TIMER_FILE $PROTOCOL_FILE
+	systemctl daemon-reload
+	remove_folders "$STATE/folders"
+	rm -rf "$STATE"
+	find "$(dirname $UPLOADED)" -maxdepth 1 -name "$(basename $UPLOADED)-*" -delete
+	rm -f $INSTALLED $LOCK
+	say 'restored: nothing of pod-gateway is left on this server'
+	echo '{"restored":true}'
+}
+
+reapply() {
+	exec 9>$LOCK
+	flock -n 9 || exit 0 # a transaction is under way; the timer comes again
+	if [ -d "$PENDING" ]; then
+		# With the rollback timer ticking the transaction is its business; without one the machine was switched off half-way.
+		active $ROLLBACK_UNIT.timer || { say 'undoing a transaction that was cut off' && roll_back; }
+		return
+	fi
+	[ -e "$COMMITTED" ] || return 0
+	method=$(cat "$STATE/method")
+	wanted_routes "$COMMITTED" >"$WORK/routes.wanted"
+	own_routes >"$WORK/routes.before"
+	if ! cmp -s "$WORK/routes.wanted" "$WORK/routes.before"; then
+		if set_routes "$WORK/routes.wanted"; then say 'put back routes that were gone'; else say 'routes are gone and cannot be put back yet'; fi
+	fi
+	CHANGED=
+	dns_files "$method" "$COMMITTED"
+	[ -z "$CHANGED" ] || { say "put back$CHANGED" && dns_reload "$method"; }
+}
+
+# The timer's part. A run that still holds the lock had its time: it is ended first, so that it cannot go on applying.
+rollback() {
+	pid=$(cat "$PENDING/pid" 2>/dev/null)
+	if [ -n "$pid" ] && grep -q pod-gateway "/proc/$pid/cmdline" 2>/dev/null; then kill -KILL "$pid"; fi
+	take_lock 20
+	[ -d "$PENDING" ] || return 0
+	say 'the change was not committed in time'
+	roll_back
+}
+
+status() {
+	[ -e "$COMMITTED" ] || { say 'nothing of pod-gateway is in force here'; return; }
+	cat "$COMMITTED"
+	echo "# nameserver by $(cat "$STATE/method")"
+	echo '# routes in the kernel:'
+	own_routes | sed 's/^/# route /'
+}
+
+usage() { sed -n '2,/^set -u/{/^set -u/d;s/^# \{0,1\}//;p;}' "$SELF"; }
+
+SELF=$(readlink -f "$0")
+OPERATOR=${SSH_CONNECTION:-}
+OPERATOR=${OPERATOR%% *}
+FOLDERS=$STATE/folders
+DRY_RUN=
+[ "${2:-}" != --dry-run ] || DRY_RUN=1
+WORK=$(mktemp -d) || exit 2
+trap 'rm -rf "$WORK"' EXIT
+case ${1:-} in
+apply | restore | reapply | rollback | status) "$1" ;;
+help | --help | -h) usage ;;
+*)
+	usage >&2
+	exit 2
+	;;
+esac

@@ -2,7 +2,7 @@
 # pod-gateway: makes this machine the gateway node, by kubeadm. A kubeadm JoinConfiguration comes on standard input, so that its
 # token is never in a file, an argument or an environment.
 #
-#   join-node.sh state CA_HASH   prints "joined", "other" (a node of another cluster) or "free"; changes nothing
+#   join-node.sh state CA_HASH…  prints "joined", "other" (a node of another cluster) or "free"; changes nothing
 #   join-node.sh join            joins
 #
 # CA_HASH is "sha256:" and the hash of the cluster CA's public key, as in kubeadm's --discovery-token-ca-cert-hash.
@@ -22,10 +22,11 @@ ca_hash() {
 state() {
 	if [ ! -e /etc/kubernetes/kubelet.conf ]; then
 		echo free
-	elif [ "$(ca_hash)" = "$1" ]; then
-		echo joined
 	else
-		echo other
+		case " $* " in
+		*" $(ca_hash) "*) echo joined ;;
+		*) echo other ;;
+		esac
 	fi
 }
 
@@ -64,7 +65,10 @@ join() {
 }
 
 case ${1:-} in
-state) state "${2:-}" ;;
+state)
+	shift
+	state "$@"
+	;;
 join) join ;;
 *)
 	sed -n '2,/^set -u/{/^set -u/d;s/^# \{0,1\}//;p;}' "$0" >&2

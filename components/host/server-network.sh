@@ -363,21 +363,23 @@ take_lock() {
 	flock -w "$1" 9 || refuse "another run of pod-gateway holds $LOCK for more than $1 s"
 }
 
-# Files a transaction may touch. resolv.conf is written through links, so it is its target that is kept.
+# touched_files METHOD…: files a transaction may touch. resolv.conf is written by the method resolvconf alone, and through links,
+# so it is their target that is kept.
 touched_files() {
 	# shellcheck disable=SC2086 # a list of paths without blanks
 	printf '%s\n' $OWN_FILES "$COMMITTED" "$STATE/method" "$STATE/folders" "$STATE/resolv.conf.absent"
-	readlink -f $RESOLV_CONF
+	case " $* " in *' resolvconf '*) readlink -f $RESOLV_CONF ;; esac
 }
 
+# snapshot METHOD PREVIOUS_METHOD
 snapshot() {
 	mkdir -p "$STATE" && rm -rf "$PENDING.new" && mkdir -p "$PENDING.new/files" || return 1
-	touched_files | while read -r path; do
+	touched_files "$@" | while read -r path; do
 		[ -e "$path" ] || [ -L "$path" ] || continue
 		mkdir -p "$PENDING.new/files$(dirname "$path")" && cp -a "$path" "$PENDING.new/files$path" || exit 1
 	done || return 1
 	own_routes >"$PENDING.new/routes"
-	touched_files >"$PENDING.new/touched"
+	touched_files "$@" >"$PENDING.new/touched"
 	echo "$1" >"$PENDING.new/method"
 	echo $$ >"$PENDING.new/pid"
 	sync "$PENDING.new"/* && mv "$PENDING.new" "$PENDING" && sync "$STATE"
@@ -411,6 +413,7 @@ roll_back() {
 	done
 	remove_folders "$PENDING/new-folders"
 	mv "$PENDING" "$PENDING.undone" && rm -rf "$PENDING.undone"
+	rmdir "$STATE" 2>/dev/null
 	disarm
 }
 
@@ -420,11 +423,22 @@ remove_folders() {
 }
 
 undo() {
-	trap '' HUP INT TERM
-	say "$1; rolling back"
-	roll_back
-	say 'rolled back: this server is as it was before'
+	say "$1"
 	exit 1
+}
+
+# However this run ends, short of SIGKILL, an unfinished transaction ends with it. For SIGKILL there is the timer.
+at_exit() {
+	code=$?
+	trap '' HUP INT TERM
+	if [ -n "$UNFINISHED" ]; then
+		say 'rolling back'
+		roll_back
+		say 'rolled back: this server is as it was before'
+		code=1
+	fi
+	rm -rf "$WORK"
+	exit "$code"
 }
 
 apply() {
@@ -453,11 +467,11 @@ apply() {
 
 	path_before=$(path_to_operator)
 	outside_before=$(outside_names)
-	snapshot "$method" || refuse "could not keep a snapshot in $STATE; is the disk full?"
-	trap 'undo "interrupted"' HUP INT TERM
-	: >"$PENDING/new-folders"
+	snapshot "$method" "$previous_method" || refuse "could not keep a snapshot in $STATE; is the disk full?"
+	UNFINISHED=1
 	FOLDERS=$PENDING/new-folders
 	seconds=$(field "$WORK/desired" rollback-after)
+	CHANGED=
 	own_files "$WORK/desired"
 	arm "$seconds" || undo 'could not arm the rollback timer'
 	deadline=$(($(date +%s) + seconds - 10))
@@ -475,12 +489,13 @@ apply() {
 	warn) verify || say 'the verification failed; kept all the same, because verify is warn' ;;
 	esac
 
-	cat "$PENDING/new-folders" >>"$STATE/folders"
+	[ ! -e "$PENDING/new-folders" ] || cat "$PENDING/new-folders" >>"$STATE/folders"
 	echo "$method" >"$STATE/method"
 	cp "$WORK/desired" "$COMMITTED.new" && mv "$COMMITTED.new" "$COMMITTED" && sync "$STATE"/*
 	# The commit itself is this one rename.
-	mv "$PENDING" "$PENDING.done" || undo 'could not commit'
 	trap '' HUP INT TERM
+	mv "$PENDING" "$PENDING.done" || undo 'could not commit'
+	UNFINISHED=
 	disarm
 	rm -rf "$PENDING.done"
 	systemctl start pod-gateway.timer
@@ -513,7 +528,7 @@ path_to_operator() {
 	[ -z "$OPERATOR" ] || ip -o route get "$OPERATOR" 2>/dev/null | sed 's/ uid .*//; s/ cache.*//'
 }
 
-addresses_of() { timeout 5 getent ahosts "$1" 9>&- | awk '{ print $1 }' | sort -u; }
+addresses_of() { timeout 3 getent ahosts "$1" 9>&- | awk '{ print $1 }' | sort -u; }
 
 outside_names() {
 	fields "$WORK/desired" verify-outside | while read -r name; do
@@ -550,13 +565,13 @@ verify() {
 	while read -r kind name prefixes; do
 		# shellcheck disable=SC2086 # a list of prefixes
 		until_deadline resolves_inside "$name" $prefixes ||
-			{ say "$name does not resolve to addresses in $prefixes (got: $(addresses_of "$name" | tr '\n' ' '))"; return 1; }
+			{ say "$name does not resolve to addresses in $prefixes (got: $(echo "${found:-nothing}" | join ' '))"; return 1; }
 		[ "$kind" = pods ] || continue
 		if ! command -v ping >/dev/null; then
 			say "no ping on this server: the pods of $name were not probed"
 			continue
 		fi
-		for address in $(addresses_of "$name"); do
+		for address in $found; do
 			until_deadline answers "$address" || { say "$address, a pod of $name, does not answer"; return 1; }
 		done
 	done <"$WORK/checks"
@@ -648,7 +663,9 @@ FOLDERS=$STATE/folders
 DRY_RUN=
 [ "${2:-}" != --dry-run ] || DRY_RUN=1
 WORK=$(mktemp -d) || exit 2
-trap 'rm -rf "$WORK"' EXIT
+UNFINISHED=
+trap at_exit EXIT
+trap 'say interrupted; exit 1' HUP INT TERM
 case ${1:-} in
 apply | restore | reapply | rollback | status) "$1" ;;
 help | --help | -h) usage ;;

@@ -1,0 +1,60 @@
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { Config } from "./config.ts";
+import { type Address, parseAddress } from "./network/address.ts";
+import { parseClusterInfo } from "./network/clusterInfo.ts";
+import { parseClusterConfiguration } from "./network/clusterRanges.ts";
+import { endpointOf } from "./network/joinConfiguration.ts";
+import type { Prefix } from "./network/prefix.ts";
+import { all, valueOrThrow } from "./network/result.ts";
+
+export interface ClusterFactsArgs {
+	/** What overrides the cluster's own words. */
+	cluster: Config["cluster"];
+	/** Provider for that cluster. */
+	provider: kubernetes.Provider;
+}
+
+/**
+ * What the cluster says about itself: its ranges (ConfigMap `kube-system/kubeadm-config`), its nameserver (Service
+ * `kube-system/kube-dns`), its API server and CA (ConfigMap `kube-public/cluster-info`). Read in every preview and update,
+ * never changed.
+ */
+export class ClusterFacts extends pulumi.ComponentResource {
+	/** Prefixes the pods' addresses come from. */
+	readonly podRanges: pulumi.Output<readonly Prefix[]>;
+	/** Prefixes the Services' addresses come from. */
+	readonly serviceRanges: pulumi.Output<readonly Prefix[]>;
+	/** The cluster's DNS domain, such as `cluster.local`. */
+	readonly domain: pulumi.Output<string>;
+	/** The nameserver's addresses, one per family. */
+	readonly dnsAddresses: pulumi.Output<readonly Address[]>;
+	/** host:port of the API server, for nodes that join. */
+	readonly endpoint: pulumi.Output<string>;
+	/** `sha256:…` of each CA's public key. */
+	readonly caCertHashes: pulumi.Output<readonly string[]>;
+
+	constructor(name: string, { cluster, provider }: ClusterFactsArgs, opts?: pulumi.ComponentResourceOptions) {
+		super("pod-gateway:index:ClusterFacts", name, {}, opts);
+		const from = { parent: this, provider };
+		const entry = (id: string, key: string) =>
+			kubernetes.core.v1.ConfigMap.get(`${name}-${id.split("/")[1]}`, id, from).data.apply((data) => data?.[key] ?? "");
+
+		const configuration = entry("kube-system/kubeadm-config", "ClusterConfiguration").apply((yaml) =>
+			valueOrThrow(parseClusterConfiguration(yaml)),
+		);
+		this.podRanges = configuration.apply((own) => cluster.podRanges ?? own.podRanges);
+		this.serviceRanges = configuration.apply((own) => cluster.serviceRanges ?? own.serviceRanges);
+		this.domain = configuration.apply((own) => cluster.domain ?? own.domain);
+
+		const service = kubernetes.core.v1.Service.get(`${name}-kube-dns`, "kube-system/kube-dns", from);
+		this.dnsAddresses = service.spec.apply(
+			(spec) => cluster.dnsAddresses ?? valueOrThrow(all((spec.clusterIPs ?? [spec.clusterIP]).map(parseAddress))),
+		);
+
+		const info = entry("kube-public/cluster-info", "kubeconfig").apply((yaml) => valueOrThrow(parseClusterInfo(yaml)));
+		this.endpoint = info.apply(({ apiServer }) => endpointOf(cluster.apiServer ?? apiServer));
+		this.caCertHashes = info.caCertHashes;
+		this.registerOutputs();
+	}
+}

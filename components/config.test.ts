@@ -1,0 +1,114 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { setAllConfig, setMocks } from "@pulumi/pulumi/runtime/index.js";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { readConfig } from "./config.ts";
+
+const HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM3QhyXEK6CJPsQXWBsp5XRCxrARdtMnqGnWlOgk001D";
+const folder = mkdtempSync(join(tmpdir(), "pod-gateway-config-"));
+const keyFile = join(folder, "id_ed25519");
+
+beforeAll(() => {
+	setMocks({ newResource: ({ name }) => ({ id: name, state: {} }), call: () => ({}) }, "pod-gateway", "lab");
+	writeFileSync(keyFile, "KEY IN A FILE", { mode: 0o600 });
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const warn = vi.spyOn(pulumi.log, "warn").mockImplementation(async () => {});
+beforeEach(() => {
+	warn.mockClear();
+	chmodSync(keyFile, 0o600);
+});
+
+/** As the engine hands them over: lists and mappings as JSON. */
+function configure(settings: Record<string, unknown>) {
+	const entries = Object.entries(settings).map(([key, value]) => [
+		key,
+		typeof value === "string" ? value : JSON.stringify(value),
+	]);
+	setAllConfig(Object.fromEntries(entries));
+}
+
+const good = {
+	"pod-gateway:cluster": { kubeconfig: "KUBECONFIG" },
+	"pod-gateway:ssh": { privateKeyFile: keyFile },
+	"pod-gateway:gateways": [
+		{ name: "gw-1", address: "10.200.0.20", hostKey: HOST_KEY, ssh: { privateKey: "KEY IN SETTINGS" } },
+	],
+	"pod-gateway:servers": [
+		{ name: "ps-1", address: "10.200.0.31", hostKey: HOST_KEY },
+		{ name: "ps-2", address: "10.200.0.32", hostKey: HOST_KEY, ssh: { agent: true } },
+	],
+	"kubernetes:context": "somebody else's",
+};
+
+function refusal(): string {
+	try {
+		readConfig();
+	} catch (error) {
+		expect(pulumi.RunError.isInstance(error)).toBe(true);
+		return (error as Error).message;
+	}
+	return expect.fail("nothing was refused");
+}
+
+/** The value of an output that has to be secret. */
+function secret(output: pulumi.Output<string> | undefined): Promise<string> {
+	return new Promise((resolve, reject) => {
+		if (!output) return reject(new Error("there is no output"));
+		output.apply(async (value) => ((await pulumi.isSecret(output)) ? resolve(value) : reject(new Error("not secret"))));
+	});
+}
+
+describe("readConfig", () => {
+	test("gives checked settings, with every secret a secret", async () => {
+		configure(good);
+		const { cluster, gateways, servers } = readConfig();
+		expect(await secret(cluster.kubeconfig)).toBe("KUBECONFIG");
+		expect(await secret(gateways[0]?.ssh.auth.privateKey)).toBe("KEY IN SETTINGS");
+		expect(await secret(servers[0]?.ssh.auth.privateKey)).toBe("KEY IN A FILE");
+		expect(servers[1]?.ssh.auth).toEqual({});
+		expect(warn).not.toHaveBeenCalled();
+	});
+
+	test("refuses with all problems in one error, numbered", () => {
+		configure({ ...good, "pod-gateway:gateways": "gw-1", "pod-gateway:routes": { mode: "x" } });
+		expect(refusal()).toBe(
+			"2 problems in the settings of stack lab; nothing was touched:\n" +
+				"  1. pod-gateway:gateways: is not a list\n" +
+				"  2. pod-gateway:routes.mode: is none of blocks, pools; choose one",
+		);
+	});
+
+	test("names every file that cannot be read", () => {
+		const missing = join(folder, "missing");
+		configure({
+			...good,
+			"pod-gateway:cluster": { kubeconfigFile: folder },
+			"pod-gateway:ssh": { privateKeyFile: missing },
+		});
+		expect(refusal()).toBe(
+			"2 problems in the settings of stack lab; nothing was touched:\n" +
+				`  1. kubeconfigFile ${folder} cannot be read (EISDIR); correct the path, or let its owner run this\n` +
+				`  2. privateKeyFile ${missing} cannot be read (ENOENT); correct the path, or let its owner run this`,
+		);
+	});
+
+	test("warns of a key that others can read", () => {
+		chmodSync(keyFile, 0o640);
+		configure(good);
+		readConfig();
+		expect(warn.mock.calls).toEqual([
+			[`privateKeyFile ${keyFile} is open to others than its owner; run: chmod 600 ${keyFile}`],
+		]);
+	});
+
+	test("reads a path below the home directory", () => {
+		vi.stubEnv("HOME", folder);
+		configure({ ...good, "pod-gateway:ssh": { privateKeyFile: "~/id_ed25519" } });
+		expect(() => readConfig()).not.toThrow();
+		vi.unstubAllEnvs();
+	});
+});

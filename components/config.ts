@@ -1,0 +1,67 @@
+import * as pulumi from "@pulumi/pulumi";
+import { allConfig } from "@pulumi/pulumi/runtime/index.js";
+import { SecretFiles } from "./settings/secretFiles.ts";
+import { type Authentication, parseSettings, type Settings, type Ssh } from "./settings.ts";
+
+/** How the program logs in: with a key, always secret, or with the agent's where there is none. */
+export interface Credentials {
+	readonly privateKey?: pulumi.Output<string> | undefined;
+}
+
+/** The settings as the program uses them: files read, secrets secret. */
+export type Config = Settings<Credentials, pulumi.Output<string>>;
+
+/** The part of a stack file that is this program's: the keys that begin so. */
+const NAMESPACE = "pod-gateway:";
+
+/**
+ * The stack's settings. The only reader of Pulumi's configuration.
+ *
+ * @throws pulumi.RunError, one, with everything that is wrong, before anything is touched.
+ */
+export function readConfig(): Config {
+	const parsed = parseSettings(rawSettings());
+	if (!parsed.ok) throw refusal(parsed.problems);
+	const files = new SecretFiles();
+	const config = withSecrets(parsed.value, files);
+	for (const warning of files.warnings) void pulumi.log.warn(warning);
+	if (files.problems.length > 0) throw refusal(files.problems);
+	return config;
+}
+
+/** Pulumi hands every value over as text: lists and mappings are JSON, a plain text stands as it is. */
+function rawSettings(): Record<string, unknown> {
+	const own = Object.entries(allConfig()).filter(([key]) => key.startsWith(NAMESPACE));
+	return Object.fromEntries(own.map(([key, value]) => [key.slice(NAMESPACE.length), parseValue(value)]));
+}
+
+function parseValue(value: string): unknown {
+	try {
+		return JSON.parse(value);
+	} catch {
+		return value;
+	}
+}
+
+function refusal(problems: readonly string[]): pulumi.RunError {
+	const list = problems.map((problem, index) => `  ${index + 1}. ${problem}`).join("\n");
+	const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
+	return new pulumi.RunError(`${count} in the settings of stack ${pulumi.getStack()}; nothing was touched:\n${list}`);
+}
+
+function withSecrets(settings: Settings, files: SecretFiles): Config {
+	const credentials = ({ privateKey }: Authentication): Credentials =>
+		privateKey ? { privateKey: pulumi.secret(files.read("privateKeyFile", privateKey)) } : {};
+	const ssh = ({ auth, bastion, ...rest }: Ssh): Ssh<Credentials> => ({
+		...rest,
+		auth: credentials(auth),
+		bastion: bastion && { ...bastion, auth: credentials(bastion.auth) },
+	});
+	const { cluster, gateways, servers } = settings;
+	return {
+		...settings,
+		cluster: { ...cluster, kubeconfig: pulumi.secret(files.read("kubeconfigFile", cluster.kubeconfig)) },
+		gateways: gateways.map((gateway) => ({ ...gateway, ssh: ssh(gateway.ssh) })),
+		servers: servers.map((server) => ({ ...server, ssh: ssh(server.ssh) })),
+	};
+}

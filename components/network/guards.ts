@@ -1,0 +1,126 @@
+import type { Address } from "./address.ts";
+import { isBelow, parseDomainName } from "./domainName.ts";
+import { addressesOf } from "./machine.ts";
+import type { ServerPlan } from "./plan.ts";
+import { contains, covers, isDefault, overlaps, type Prefix, parsePrefix } from "./prefix.ts";
+import { quote } from "./quote.ts";
+import { destinations, type PlannedServer, type Site } from "./site.ts";
+
+/** What no route by way of another host can mean: loopback, link-local and multicast, in both families. */
+const NEVER_ROUTED = ["127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "::1/128", "fe80::/10", "ff00::/8"].flatMap(
+	(text) => {
+		const prefix = parsePrefix(text);
+		return prefix.ok ? [prefix.value] : [];
+	},
+);
+
+/** What stands against pushing this site's routes to any server. Everything here may come from another machine. */
+export function siteProblems(site: Site): readonly string[] {
+	return unique([
+		...(/^[\w.@/-]+$/.test(site.stack)
+			? []
+			: [`the stack name ${quote(site.stack)} has characters that no stack name has`]),
+		...rangeProblems(site),
+		...gatheredProblems(site),
+		...coverProblems(site),
+		...nameProblems(site),
+	]);
+}
+
+/** What stands against this plan on this server. */
+export function serverProblems(server: PlannedServer, plan: ServerPlan): readonly string[] {
+	const place = `pod-gateway:servers: ${quote(server.name)}`;
+	const named = parseDomainName(server.name);
+	return unique([
+		...(named.ok ? [] : named.problems.map((problem) => `${place}: ${problem}`)),
+		...(plan.routes.length > 0 ? [] : [`${place} has no address of the cluster's family; set address6 or address`]),
+		...plan.routes.flatMap(({ prefix, via }) => [
+			...addressesOf(server)
+				.filter((address) => covers(prefix, address))
+				.map((address) => `${place}: the route to ${prefix.text} would cover the server's own address ${address.text}`),
+			// Without the server's name, so that a thousand servers give one problem.
+			...(via.length > 0
+				? []
+				: [`no gateway has an IPv${prefix.family} address; set address6 in pod-gateway:gateways`]),
+		]),
+		...(plan.dns.method === "none" || plan.dns.nameservers.length > 0
+			? []
+			: [`${place} has no address of the family of the cluster's nameserver; set pod-gateway:cluster.dnsAddresses`]),
+	]);
+}
+
+function rangeProblems({ ranges }: Site): readonly string[] {
+	const listed = [
+		...ranges.pods.map((prefix) => ({ prefix, name: `the pod range ${prefix.text}` })),
+		...ranges.services.map((prefix) => ({ prefix, name: `the Service range ${prefix.text}` })),
+	];
+	return [
+		...(ranges.pods.length > 0 ? [] : ["the cluster's pod ranges are unknown; set pod-gateway:cluster.podRanges"]),
+		...(ranges.services.length > 0
+			? []
+			: ["the cluster's Service ranges are unknown; set pod-gateway:cluster.serviceRanges"]),
+		...listed.flatMap(({ prefix, name }) => unroutable(prefix).map((why) => `${name} ${why}`)),
+		...listed.flatMap((a, index) =>
+			listed
+				.slice(index + 1)
+				.filter((b) => overlaps(a.prefix, b.prefix))
+				.map((b) => `${a.name} overlaps ${b.name}; set pod-gateway:cluster.podRanges or serviceRanges`),
+		),
+	];
+}
+
+function unroutable(prefix: Prefix): readonly string[] {
+	if (isDefault(prefix)) return ["is everything: a default route is never pushed"];
+	const never = NEVER_ROUTED.find((reserved) => overlaps(prefix, reserved));
+	return never ? [`overlaps ${never.text}, which is never routed by way of another host`] : [];
+}
+
+function gatheredProblems({ mode, gathered, ranges, gateways }: Site): readonly string[] {
+	if (mode === "pools") return [];
+	if (gathered.length === 0) {
+		const names = gateways.map(({ name }) => name).join(", ");
+		return [`no route to a pod block was found on ${names}; is calico-node running and connected there?`];
+	}
+	return gathered.flatMap(({ prefix }) => {
+		const range = ranges.pods.find((pods) => overlaps(pods, prefix));
+		if (!range) return [`the gathered prefix ${prefix.text} is outside the pod ranges`];
+		return contains(prefix, range)
+			? [`the gathered prefix ${prefix.text} covers the whole pod range ${range.text}`]
+			: [];
+	});
+}
+
+function coverProblems(site: Site): readonly string[] {
+	const kept: readonly (readonly [string, Address | undefined])[] = [
+		...site.gateways.flatMap((gateway) =>
+			addressesOf(gateway).map((address) => [`the gateway ${gateway.name}`, address] as const),
+		),
+		["the operator's machine", site.operator],
+		["the API server", site.apiServer],
+	];
+	return destinations(site).flatMap((prefix) =>
+		kept.flatMap(([whose, address]) =>
+			address && covers(prefix, address) ? [`the route to ${prefix.text} would cover ${whose}, ${address.text}`] : [],
+		),
+	);
+}
+
+function nameProblems({ dns, verify }: Site): readonly string[] {
+	const { domain, searchDomains } = dns;
+	return [
+		...[domain, ...searchDomains, ...verify.names, ...verify.pods, ...verify.outside].flatMap((name) => {
+			const parsed = parseDomainName(name);
+			if (!parsed.ok) return parsed.problems;
+			return parsed.value === name ? [] : [`the DNS name ${quote(name)} is to be written ${parsed.value}`];
+		}),
+		...(["names", "pods"] as const).flatMap((key) =>
+			verify[key]
+				.filter((name) => !isBelow(name, domain))
+				.map((name) => `pod-gateway:verify.${key}: ${quote(name)} is not below the cluster's domain ${quote(domain)}`),
+		),
+	];
+}
+
+function unique(problems: readonly string[]): readonly string[] {
+	return [...new Set(problems)];
+}

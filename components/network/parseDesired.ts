@@ -1,0 +1,120 @@
+import { parseAddress } from "./address.ts";
+import type { ServerPlan } from "./plan.ts";
+import { parsePrefix } from "./prefix.ts";
+import { quote } from "./quote.ts";
+import { FORMAT } from "./render.ts";
+import { all, failure, type Result, success } from "./result.ts";
+import { DNS_METHODS, VERIFY_MODES } from "./site.ts";
+
+/** Reads a desired state back, in any order of lines after the first; the inverse of `renderDesired`. */
+export function parseDesired(text: string): Result<ServerPlan> {
+	if (!text.startsWith(`pod-gateway ${FORMAT}\n`)) return failure(`the first line is not "pod-gateway ${FORMAT}"`);
+	if (!text.endsWith("\n")) return failure("the last line does not end: the text was cut off");
+	const lines = text.slice(0, -1).split("\n").slice(1);
+	const read = all(lines.map((line) => named(line, readLine(line.split(" ")))));
+	return read.ok ? assembled(read.value) : read;
+}
+
+/** What one line adds to a plan. */
+interface Piece {
+	readonly stack?: string;
+	readonly server?: string;
+	readonly route?: ServerPlan["routes"][number];
+	readonly method?: ServerPlan["dns"]["method"];
+	readonly nameserver?: ServerPlan["dns"]["nameservers"][number];
+	readonly domain?: string;
+	readonly reverseZone?: string;
+	readonly search?: string;
+	readonly verify?: ServerPlan["verify"]["mode"];
+	readonly name?: ServerPlan["verify"]["names"][number];
+	readonly pods?: ServerPlan["verify"]["pods"][number];
+	readonly outside?: string;
+	readonly rollbackAfter?: number;
+}
+
+function readLine([keyword, value = "", ...rest]: readonly string[]): Result<Piece> {
+	if (value === "") return failure("has no value");
+	switch (keyword) {
+		case "route":
+			return readRoute(value, rest);
+		case "verify-name":
+		case "verify-pods": {
+			const within = all(rest.map((text) => parsePrefix(text)));
+			if (!within.ok) return within;
+			const verified = { name: value, within: within.value };
+			return success(keyword === "verify-name" ? { name: verified } : { pods: verified });
+		}
+	}
+	if (rest.length > 0) return failure("has more than one value");
+	switch (keyword) {
+		case "stack":
+		case "server":
+		case "domain":
+		case "search":
+			return success({ [keyword]: value });
+		case "verify-outside":
+			return success({ outside: value });
+		case "reverse-zone":
+			return success({ reverseZone: value });
+		case "dns-method":
+			return choice(DNS_METHODS, value, (method) => ({ method }));
+		case "verify":
+			return choice(VERIFY_MODES, value, (verify) => ({ verify }));
+		case "nameserver": {
+			const address = parseAddress(value);
+			return address.ok ? success({ nameserver: address.value }) : address;
+		}
+		case "rollback-after":
+			return /^\d{1,3}$/.test(value)
+				? success({ rollbackAfter: Number(value) })
+				: failure("is not a number of seconds");
+	}
+	return failure("has an unknown keyword");
+}
+
+function readRoute(destination: string, rest: readonly string[]): Result<Piece> {
+	if (rest.length === 0 || rest.length % 2 > 0 || rest.some((word, index) => index % 2 === 0 && word !== "via")) {
+		return failure("is not route PREFIX via ADDRESS …");
+	}
+	const prefix = parsePrefix(destination);
+	const via = all(rest.filter((_, index) => index % 2 === 1).map(parseAddress));
+	if (!prefix.ok) return prefix;
+	return via.ok ? success({ route: { prefix: prefix.value, via: via.value } }) : via;
+}
+
+function choice<Choice extends string>(
+	choices: readonly Choice[],
+	value: string,
+	piece: (choice: Choice) => Piece,
+): Result<Piece> {
+	const chosen = choices.find((candidate) => candidate === value);
+	return chosen ? success(piece(chosen)) : failure(`is none of ${choices.join(", ")}`);
+}
+
+function assembled(pieces: readonly Piece[]): Result<ServerPlan> {
+	const every = <Key extends keyof Piece>(key: Key) =>
+		pieces.flatMap((piece) => (piece[key] === undefined ? [] : [piece[key] as NonNullable<Piece[Key]>]));
+	const [stack, server, method, mode] = [every("stack")[0], every("server")[0], every("method")[0], every("verify")[0]];
+	const [domain, rollbackAfter] = [every("domain")[0], every("rollbackAfter")[0]];
+	if (!stack || !server || !method || !mode || rollbackAfter === undefined) {
+		return failure("one of the lines stack, server, dns-method, verify, rollback-after is missing");
+	}
+	return success({
+		stack,
+		server,
+		routes: every("route"),
+		dns: {
+			method,
+			nameservers: every("nameserver"),
+			...(domain === undefined ? {} : { domain }),
+			reverseZones: every("reverseZone"),
+			searchDomains: every("search"),
+		},
+		verify: { mode, names: every("name"), pods: every("pods"), outside: every("outside") },
+		rollbackAfter,
+	});
+}
+
+function named<Value>(line: string, result: Result<Value>): Result<Value> {
+	return result.ok ? result : failure(`line ${quote(line)}: ${result.problems.join("; ")}`);
+}

@@ -1,0 +1,114 @@
+import type { Address, Family } from "./address.ts";
+import { serverProblems, siteProblems } from "./guards.ts";
+import { addressesOf } from "./machine.ts";
+import { type Prefix, sortedPrefixes } from "./prefix.ts";
+import { all, failure, type Result, success } from "./result.ts";
+import { reverseZones } from "./reverseZones.ts";
+import { type DnsMethod, destinations, type PlannedServer, type Site, type VerifyMode } from "./site.ts";
+import { sortedAddresses } from "./survey.ts";
+
+/** A route a server is to have. */
+export interface PlannedRoute {
+	readonly prefix: Prefix;
+	/** The next hops, of the prefix's family, in order. */
+	readonly via: readonly Address[];
+}
+
+/** The names a server is to resolve by way of the cluster. */
+export interface PlannedDns {
+	readonly method: DnsMethod;
+	readonly nameservers: readonly Address[];
+	/** Absent where the method is `none`. */
+	readonly domain?: string | undefined;
+	readonly reverseZones: readonly string[];
+	readonly searchDomains: readonly string[];
+}
+
+/** A name that must resolve once the change is made. */
+export interface VerifiedName {
+	readonly name: string;
+	/** Where each of its addresses must lie. */
+	readonly within: readonly Prefix[];
+}
+
+/** What a server checks before it keeps a change. */
+export interface PlannedVerification {
+	readonly mode: VerifyMode;
+	readonly names: readonly VerifiedName[];
+	/** Names of pods: each of their addresses must answer, too. */
+	readonly pods: readonly VerifiedName[];
+	/** Names that must still resolve if they did before. */
+	readonly outside: readonly string[];
+}
+
+/** All that one server is to have. Made by {@link planSite} only, so that every plan has passed the guards. */
+export interface ServerPlan {
+	readonly stack: string;
+	readonly server: string;
+	/** In order. */
+	readonly routes: readonly PlannedRoute[];
+	readonly dns: PlannedDns;
+	readonly verify: PlannedVerification;
+	/** Seconds. */
+	readonly rollbackAfter: number;
+}
+
+/** The plans of these servers, or everything that stands against them, each problem once. */
+export function planSite(site: Site, servers: readonly PlannedServer[]): Result<readonly ServerPlan[]> {
+	const problems = siteProblems(site);
+	return problems.length > 0 ? failure(...problems) : all(servers.map((server) => planServer(site, server)));
+}
+
+/**
+ * The plan of one server. It gets routes of the families it has an address of, to the Service ranges and to the pods, by way of
+ * every gateway that has an address of that family.
+ */
+function planServer(site: Site, server: PlannedServer): Result<ServerPlan> {
+	const families = new Set(addressesOf(server).map(({ family }) => family));
+	const routes = destinations(site)
+		.filter(({ family }) => families.has(family))
+		.map((prefix) => ({ prefix, via: nextHops(site, prefix.family) }));
+	const plan: ServerPlan = {
+		stack: site.stack,
+		server: server.name,
+		routes,
+		dns: planDns(site, server.dns.method, families),
+		verify: planVerification(site, server),
+		rollbackAfter: site.verify.rollbackAfter,
+	};
+	const problems = serverProblems(server, plan);
+	return problems.length > 0 ? failure(...problems) : success(plan);
+}
+
+function nextHops(site: Site, family: Family): readonly Address[] {
+	return sortedAddresses(site.gateways.flatMap((gateway) => addressesOf(gateway, family)));
+}
+
+function planDns({ dns, ranges }: Site, method: DnsMethod, families: ReadonlySet<Family>): PlannedDns {
+	if (method === "none") return { method, nameservers: [], reverseZones: [], searchDomains: [] };
+	const reversed = dns.reverseZones ? sortedPrefixes([...ranges.pods, ...ranges.services]) : [];
+	return {
+		method,
+		nameservers: dns.addresses.filter(({ family }) => families.has(family)),
+		domain: dns.domain,
+		reverseZones: [...new Set(reversed.flatMap(reverseZones))],
+		searchDomains: dns.searchDomains,
+	};
+}
+
+function planVerification({ dns, ranges, verify }: Site, server: PlannedServer): PlannedVerification {
+	const { mode } = server.verify;
+	if (server.dns.method === "none" || mode === "off") return { mode, names: [], pods: [], outside: [] };
+	const services = sortedPrefixes(ranges.services);
+	const pods = sortedPrefixes(ranges.pods);
+	const anywhere = sortedPrefixes([...ranges.pods, ...ranges.services]);
+	return {
+		mode,
+		names: [
+			{ name: `kubernetes.default.svc.${dns.domain}`, within: services },
+			...verify.names.map((name) => ({ name, within: anywhere })),
+		],
+		pods: verify.pods.map((name) => ({ name, within: pods })),
+		outside: verify.outside,
+	};
+}

@@ -1,0 +1,89 @@
+import { IPv4, IPv4CidrRange, IPv4Prefix, IPv6, IPv6CidrRange, IPv6Prefix } from "ip-num";
+import { ADDRESS_BITS, type Address, addressOf, compareText, type Family, numberOf, parseAddress } from "./address.ts";
+import { quote } from "./quote.ts";
+import { failure, type Result, success } from "./result.ts";
+
+/** A range of addresses that a route can name. Plain data: it survives JSON, and prefixes are equal when their texts are. */
+export interface Prefix {
+	/** The canonical text. Example: `192.244.190.128/26`. */
+	readonly text: string;
+	readonly family: Family;
+	/** The number of leading bits that all its addresses share. */
+	readonly length: number;
+	/** The first address, as {@link Address.bits}. */
+	readonly first: string;
+	/** The last address, as {@link Address.bits}. */
+	readonly last: string;
+}
+
+/**
+ * Reads a prefix in CIDR notation. Bits set beyond the length are an error that names the prefix probably meant, unless
+ * `hostBits` is `"clear"`: Kubernetes itself reads its subnets in that way (Go's `net.ParseCIDR`).
+ */
+export function parsePrefix(text: string, hostBits: "refuse" | "clear" = "refuse"): Result<Prefix> {
+	const [addressText = "", lengthText, ...rest] = text.split("/");
+	const address = parseAddress(addressText);
+	if (!address.ok || rest.length > 0)
+		return failure(`${quote(text)} is not a prefix such as 192.0.2.0/24 or fd00::/64`);
+	const bits = ADDRESS_BITS[address.value.family];
+	if (lengthText === undefined) {
+		return failure(`${quote(text)} has no prefix length; did you mean ${address.value.text}/${bits}?`);
+	}
+	if (!/^(0|[1-9]\d{0,2})$/.test(lengthText) || Number(lengthText) > bits) {
+		return failure(`${quote(text)} has a prefix length that is not a number from 0 to ${bits}`);
+	}
+	const prefix = prefixAround(address.value, Number(lengthText));
+	if (prefix.first !== address.value.bits && hostBits === "refuse") {
+		return failure(`${quote(text)} has host bits set; did you mean ${prefix.text}?`);
+	}
+	return success(prefix);
+}
+
+/** The prefix of this length that the address lies in. */
+export function prefixAround(address: Address, length: number): Prefix {
+	const { family } = address;
+	const value = numberOf(address);
+	const range =
+		family === 4
+			? new IPv4CidrRange(new IPv4(value), IPv4Prefix.fromNumber(BigInt(length)))
+			: new IPv6CidrRange(new IPv6(value), IPv6Prefix.fromNumber(BigInt(length)));
+	const first = addressOf(family, range.getFirst().value);
+	const last = addressOf(family, range.getLast().value);
+	return { text: `${first.text}/${length}`, family, length, first: first.bits, last: last.bits };
+}
+
+/** The first address of a prefix. */
+export function firstAddress(prefix: Prefix): Address {
+	return addressOf(prefix.family, BigInt(`0x${prefix.first}`));
+}
+
+/** Whether this is everything: 0.0.0.0/0 or ::/0. */
+export function isDefault(prefix: Prefix): boolean {
+	return prefix.length === 0;
+}
+
+/** Whether every address of `inner` lies in `outer`; a prefix contains itself. */
+export function contains(outer: Prefix, inner: Prefix): boolean {
+	return outer.family === inner.family && outer.first <= inner.first && inner.last <= outer.last;
+}
+
+/** Whether the two share an address. Of two prefixes that do, one contains the other. */
+export function overlaps(a: Prefix, b: Prefix): boolean {
+	return contains(a, b) || contains(b, a);
+}
+
+/** Whether the address lies in the prefix. */
+export function covers(prefix: Prefix, address: Address): boolean {
+	return prefix.family === address.family && prefix.first <= address.bits && address.bits <= prefix.last;
+}
+
+/** Orders by family, then first address, then length, the wider prefix first. */
+export function comparePrefixes(a: Prefix, b: Prefix): number {
+	return a.family - b.family || compareText(a.first, b.first) || a.length - b.length;
+}
+
+/** The prefixes in order, each once. */
+export function sortedPrefixes(prefixes: readonly Prefix[]): readonly Prefix[] {
+	const byText = new Map(prefixes.map((prefix) => [prefix.text, prefix]));
+	return [...byText.values()].sort(comparePrefixes);
+}

@@ -1,0 +1,28 @@
+/** The outcome of a function that can fail for reasons a person can mend: a value, or every problem found, in plain words. */
+export type Result<Value> =
+	| { readonly ok: true; readonly value: Value }
+	| { readonly ok: false; readonly problems: readonly string[] };
+
+/** A good outcome. */
+export function success<Value>(value: Value): Result<Value> {
+	return { ok: true, value };
+}
+
+/** A bad outcome: each problem names the thing and, where there is one, the next step. */
+export function failure(...problems: readonly string[]): Result<never> {
+	return { ok: false, problems };
+}
+
+/** The values of all results, or the problems of all that failed, each problem once. */
+export function all<Value>(results: readonly Result<Value>[]): Result<readonly Value[]> {
+	const problems = results.flatMap((result) => (result.ok ? [] : result.problems));
+	return problems.length > 0
+		? failure(...new Set(problems))
+		: success(results.flatMap((result) => (result.ok ? [result.value] : [])));
+}
+
+/** The value; where there is none, an error with every problem. For the edges, where there is nobody left to ask. */
+export function valueOrThrow<Value>(result: Result<Value>): Value {
+	if (!result.ok) throw new Error(result.problems.join("\n"));
+	return result.value;
+}

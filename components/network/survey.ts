@@ -1,0 +1,77 @@
+import { type Address, compareAddresses } from "./address.ts";
+import type { KernelRoute } from "./kernelRoutes.ts";
+import { comparePrefixes, contains, isDefault, type Prefix } from "./prefix.ts";
+
+/** A prefix of pods that the gateway reaches by way of other hosts: in most clusters a block. */
+export interface GatheredPrefix {
+	readonly prefix: Prefix;
+	/** The nodes by way of which the gateway reaches it, in order. */
+	readonly via: readonly Address[];
+}
+
+/** A route of the gateway that no server is to have. */
+export interface RejectedRoute {
+	readonly route: KernelRoute;
+	/** Why, in words that follow "…: ". */
+	readonly reason: string;
+	/** Whether a person should look at it. The routes that every machine has (default, on-link, blackhole) are not. */
+	readonly suspicious: boolean;
+}
+
+/** What a gateway's routing table says of the pods. */
+export interface Survey {
+	/** In order, each once. */
+	readonly prefixes: readonly GatheredPrefix[];
+	/** In the table's order. */
+	readonly rejected: readonly RejectedRoute[];
+}
+
+/** Keeps the routes that go by way of another host to a part of a pod range; never the default route. */
+export function gatherRoutes(routes: readonly KernelRoute[], podRanges: readonly Prefix[]): Survey {
+	const kept = new Map<string, GatheredPrefix>();
+	const rejected: RejectedRoute[] = [];
+	for (const route of routes) {
+		const objection = objectionTo(route, podRanges);
+		if (objection) {
+			rejected.push({ route, ...objection });
+			continue;
+		}
+		const { destination: prefix, nextHops } = route;
+		// Several rows for one prefix (other metrics, multipath as IPv6 shows it) are one prefix with several nodes.
+		kept.set(prefix.text, { prefix, via: sortedAddresses([...(kept.get(prefix.text)?.via ?? []), ...nextHops]) });
+	}
+	return { prefixes: [...kept.values()].sort((a, b) => comparePrefixes(a.prefix, b.prefix)), rejected };
+}
+
+/**
+ * The prefixes that every gateway has found: traffic may take any gateway, so none may be a dead end. With one gateway: all of
+ * its own.
+ */
+export function onEveryGateway(surveys: readonly (readonly GatheredPrefix[])[]): readonly GatheredPrefix[] {
+	const [first = [], ...others] = surveys;
+	return first.filter(({ prefix }) =>
+		others.every((survey) => survey.some((found) => found.prefix.text === prefix.text)),
+	);
+}
+
+/** The addresses in order, each once. */
+export function sortedAddresses(addresses: readonly Address[]): readonly Address[] {
+	const byText = new Map(addresses.map((address) => [address.text, address]));
+	return [...byText.values()].sort(compareAddresses);
+}
+
+function objectionTo(
+	{ destination, type, nextHops, flags }: KernelRoute,
+	podRanges: readonly Prefix[],
+): { reason: string; suspicious: boolean } | undefined {
+	if (isDefault(destination)) return { reason: "the default route", suspicious: false };
+	if (type !== "unicast") return { reason: `a route of type ${type}`, suspicious: false };
+	const covered = podRanges.find((range) => contains(destination, range));
+	if (covered) return { reason: `covers the whole pod range ${covered.text}`, suspicious: nextHops.length > 0 };
+	if (!podRanges.some((range) => contains(range, destination))) {
+		return { reason: "outside the pod ranges", suspicious: false };
+	}
+	if (flags.includes("dead")) return { reason: "dead: its link is down", suspicious: true };
+	if (nextHops.length === 0) return { reason: "not by way of another host", suspicious: false };
+	return undefined;
+}

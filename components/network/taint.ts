@@ -1,0 +1,35 @@
+import { quote } from "./quote.ts";
+import { failure, type Result, success } from "./result.ts";
+
+/** What keeps pods off a node unless they tolerate it. */
+export interface Taint {
+	readonly key: string;
+	readonly value: string;
+	readonly effect: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
+}
+
+const TAINT = /^([^=:]+)=([^=:]*):(NoSchedule|PreferNoSchedule|NoExecute)$/;
+const NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
+const DOMAIN = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+
+/** Reads `key=value:Effect` as kubectl does; the value may be empty. */
+export function parseTaint(text: string): Result<Taint> {
+	const [, key, value, effect] = TAINT.exec(text) ?? [];
+	return key !== undefined && value !== undefined && effect !== undefined && isQualifiedName(key) && isLabelValue(value)
+		? success({ key, value, effect: effect as Taint["effect"] })
+		: failure(
+				`${quote(text)} is not key=value:Effect with the effect NoSchedule, PreferNoSchedule or NoExecute; ` +
+					"example: pod-gateway=true:NoSchedule",
+			);
+}
+
+/** Whether this can be the key of a label or taint: a name, perhaps after a DNS domain and a slash. */
+export function isQualifiedName(key: string): boolean {
+	const [name = "", domain, ...rest] = key.split("/").reverse();
+	return rest.length === 0 && NAME.test(name) && (domain === undefined || DOMAIN.test(domain));
+}
+
+/** Whether this can be the value of a label or taint. */
+export function isLabelValue(value: string): boolean {
+	return value === "" || NAME.test(value);
+}

@@ -1,0 +1,50 @@
+import type { V1Pod } from "@kubernetes/client-node";
+import { type Cluster, nameOf, namespaceOf } from "./cluster.ts";
+
+/**
+ * Whether a drain has to move the pod away: not a DaemonSet's (its controller ignores cordons), not a static pod's mirror (the
+ * API cannot remove it), not one that has ended. As `kubectl drain --ignore-daemonsets` decides.
+ */
+export function mustLeave(pod: V1Pod): boolean {
+	const owner = pod.metadata?.ownerReferences?.find((reference) => reference.controller);
+	const mirror = pod.metadata?.annotations?.["kubernetes.io/config.mirror"] !== undefined;
+	const ended = pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+	return owner?.kind !== "DaemonSet" && !mirror && !ended;
+}
+
+/**
+ * Evicts every pod that must leave the (cordoned) node and waits until all are gone.
+ *
+ * @param timeout seconds for everything.
+ * @returns the names of the pods that left, as NAMESPACE/NAME.
+ * @throws Error naming the pods still there when the time is over, and those whose disruption budget held them.
+ */
+export async function drain(cluster: Cluster, node: string, timeout: number): Promise<string[]> {
+	const deadline = Date.now() + timeout * 1000;
+	const left: string[] = [];
+	let leaving = (await cluster.podsOn(node)).filter(mustLeave);
+	const asked = new Set<string>();
+	while (leaving.length > 0) {
+		for (const pod of leaving) {
+			const uid = pod.metadata?.uid ?? "";
+			if (!asked.has(uid) && (await cluster.evict(pod))) {
+				asked.add(uid);
+			}
+		}
+		const present = await Promise.all(leaving.map((pod) => cluster.pod(pod)));
+		left.push(...leaving.filter((_, index) => !present[index]).map(label));
+		leaving = present.filter((pod) => pod !== undefined);
+		if (leaving.length > 0 && Date.now() > deadline) {
+			const held = leaving.filter((pod) => !asked.has(pod.metadata?.uid ?? "")).map(label);
+			throw new Error(
+				`${node} is not drained after ${timeout} s; still there: ${leaving.map(label).join(", ")}${held.length > 0 ? `; held by a PodDisruptionBudget: ${held.join(", ")}` : ""}`,
+			);
+		}
+		await new Promise((resolve) => setTimeout(resolve, leaving.length > 0 ? 500 : 0));
+	}
+	return left;
+}
+
+function label(pod: V1Pod): string {
+	return `${namespaceOf(pod)}/${nameOf(pod)}`;
+}

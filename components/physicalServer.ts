@@ -1,0 +1,69 @@
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { Config } from "./config.ts";
+import type { ServerPlan } from "./network/plan.ts";
+import { renderDesired } from "./network/render.ts";
+import { summary } from "./network/summary.ts";
+import { commandConnection } from "./remote/connection.ts";
+import { hostScript } from "./remote/scripts.ts";
+
+export interface PhysicalServerArgs {
+	/** The server and how to reach it. */
+	server: Config["servers"][number];
+	/** What it is to have. */
+	plan: pulumi.Output<ServerPlan>;
+}
+
+/**
+ * One physical server: its routes and nameserver configuration, pushed in one transaction, verified on the server itself, and
+ * taken back on delete. The transaction is components/host/server-network.sh; it is uploaded once per version, so that the
+ * state does not hold its text for every server. The desired state goes to its standard input as plain lines, which are what a
+ * preview's diff shows.
+ */
+export class PhysicalServer extends pulumi.ComponentResource {
+	/** The server's name in the settings. */
+	readonly name: string;
+	/** What is in force, in one line, once the server has said so. */
+	readonly inForce: pulumi.Output<string>;
+
+	constructor(name: string, { server, plan }: PhysicalServerArgs, opts?: pulumi.ComponentResourceOptions) {
+		super("pod-gateway:index:PhysicalServer", name, {}, opts);
+		this.name = server.name;
+		const connection = commandConnection(server);
+		const script = hostScript("server-network.sh");
+		const uploaded = `/usr/local/lib/pod-gateway-host-${script.version}`;
+		// Another machine under the same name is another server: the old one is restored, then the new one set up.
+		const perMachine = { parent: this, replacementTrigger: server.address.text, deleteBeforeReplace: true };
+
+		const upload = new command.remote.CopyToRemote(
+			`${name}-script`,
+			{ connection, source: new pulumi.asset.FileAsset(script.path), remotePath: uploaded },
+			perMachine,
+		);
+		const network = new command.remote.Command(
+			`${name}-network`,
+			{
+				connection,
+				stdin: plan.apply(renderDesired),
+				create: `exec timeout -k 10 180 sh ${uploaded} apply`,
+				delete: RESTORE,
+				addPreviousOutputInEnv: false,
+				logging: command.remote.Logging.Stderr,
+			},
+			{ ...perMachine, dependsOn: upload },
+		);
+		this.inForce = pulumi
+			.all([plan, network.stdout])
+			.apply(([planned, stdout]) => `${summary(planned)} (${dnsMethod(stdout)})`);
+		this.registerOutputs({ inForce: this.inForce });
+	}
+}
+
+/** Runs what the last transaction installed; a server that never had one, or was reinstalled, has nothing to restore. */
+const RESTORE = "if [ -x /usr/local/sbin/pod-gateway-host ]; then exec /usr/local/sbin/pod-gateway-host restore; fi";
+
+/** The script's last line is JSON; it names the method that `auto` came to. */
+function dnsMethod(stdout: string): string {
+	const result: { dnsMethod?: string } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "{}");
+	return result.dnsMethod ?? "unknown";
+}

@@ -1,0 +1,154 @@
+import type { Duplex } from "node:stream";
+import ssh2, { type Client, type ClientChannel, type ConnectConfig } from "ssh2";
+
+/** One SSH server to reach, and how. Plain data: it is also what the tools read on standard input. */
+export interface SshTarget {
+	/** Name or address. */
+	host: string;
+	/** TCP port. */
+	port: number;
+	user: string;
+	/** The server's public key as in known_hosts without the host: `ssh-ed25519 AAAA…`. The only key that is accepted. */
+	hostKey: string;
+	/** Private key in OpenSSH or PEM form. Without one the agent at `SSH_AUTH_SOCK` is asked. */
+	privateKey?: string | undefined;
+	/** Seconds until a connection attempt is given up. */
+	connectTimeout: number;
+	/** Reached first; the connection to `host` is made from there. */
+	bastion?: SshTarget | undefined;
+}
+
+/** What a remote command left behind. */
+export interface RemoteResult {
+	stdout: string;
+	stderr: string;
+	exitCode: number;
+}
+
+/** The server could not be reached or was not the one we know: nothing was run. */
+export class ConnectionError extends Error {
+	override name = "ConnectionError";
+}
+
+/**
+ * Runs one command over one verified connection.
+ *
+ * @param command a constant; whatever varies travels in `input`.
+ * @param options `input` is the command's standard input; `timeout` is in seconds and covers the command, not the connection.
+ * @throws ConnectionError when there is no connection; Error when the command outlives its time or is cut off.
+ */
+export async function runRemote(
+	target: SshTarget,
+	command: string,
+	options: { input?: string; timeout: number },
+): Promise<RemoteResult> {
+	const clients: Client[] = [];
+	try {
+		const client = await connect(target, clients);
+		return await execute(client, command, options);
+	} finally {
+		for (const client of clients.reverse()) {
+			client.end();
+		}
+	}
+}
+
+async function connect(target: SshTarget, clients: Client[]): Promise<Client> {
+	let sock: Duplex | undefined;
+	if (target.bastion) {
+		const bastion = await connect(target.bastion, clients);
+		sock = await new Promise<ClientChannel>((resolve, reject) =>
+			bastion.forwardOut("127.0.0.1", 0, target.host, target.port, (error, channel) =>
+				error
+					? reject(
+							new ConnectionError(
+								`${place(target.bastion ?? target)} does not reach ${place(target)}: ${error.message}`,
+							),
+						)
+					: resolve(channel),
+			),
+		);
+	}
+	const client = new ssh2.Client();
+	clients.push(client);
+	const known = knownKey(target);
+	let offered: Buffer | undefined;
+	const config: ConnectConfig = {
+		host: target.host,
+		port: target.port,
+		username: target.user,
+		readyTimeout: target.connectTimeout * 1000,
+		// Offering only the pinned key's algorithm makes the server show that very key (RFC 4253, section 7.1).
+		algorithms: { serverHostKey: [known.type] },
+		hostVerifier: (key: Buffer) => {
+			offered = key;
+			return key.equals(known.blob);
+		},
+		...(target.privateKey === undefined
+			? { agent: process.env["SSH_AUTH_SOCK"] ?? "" }
+			: { privateKey: target.privateKey }),
+		...(sock ? { sock } : {}),
+	};
+	await new Promise<void>((resolve, reject) => {
+		client.once("ready", resolve);
+		client.once("error", (error) => {
+			const unknownKey = offered && !offered.equals(known.blob);
+			reject(
+				new ConnectionError(
+					unknownKey
+						? `${place(target)} shows another host key than the pinned one (${target.hostKey}); if the machine was rebuilt, update hostKey after checking it out of band`
+						: `cannot connect to ${place(target)} as ${target.user}: ${error.message}`,
+				),
+			);
+		});
+		client.connect(config);
+	});
+	// A later break surfaces through the channel's close; without a listener it would end the process.
+	client.on("error", () => {});
+	return client;
+}
+
+function execute(client: Client, command: string, options: { input?: string; timeout: number }): Promise<RemoteResult> {
+	return new Promise((resolve, reject) => {
+		const timer = setTimeout(
+			() => reject(new Error(`no end after ${options.timeout} s: ${command}`)),
+			options.timeout * 1000,
+		);
+		client.exec(command, (error, channel) => {
+			if (error) {
+				clearTimeout(timer);
+				reject(error);
+				return;
+			}
+			const stdout: Buffer[] = [];
+			const stderr: Buffer[] = [];
+			let exitCode: number | undefined;
+			channel.on("data", (chunk: Buffer) => stdout.push(chunk));
+			channel.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
+			channel.on("exit", (code: number | null) => {
+				exitCode = code ?? undefined;
+			});
+			channel.on("close", () => {
+				clearTimeout(timer);
+				if (exitCode === undefined) {
+					reject(new Error(`the connection was cut while this ran: ${command}`));
+				} else {
+					resolve({ stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString(), exitCode });
+				}
+			});
+			channel.end(options.input ?? "");
+		});
+	});
+}
+
+function knownKey(target: SshTarget): { type: "ssh-ed25519" | "ecdsa-sha2-nistp256"; blob: Buffer } {
+	const key = ssh2.utils.parseKey(target.hostKey);
+	if (key instanceof Error || Array.isArray(key)) {
+		throw new ConnectionError(`the host key of ${place(target)} is not a public key: ${target.hostKey}`);
+	}
+	return { type: key.type as "ssh-ed25519", blob: key.getPublicSSH() };
+}
+
+function place(target: SshTarget): string {
+	return target.port === 22 ? target.host : `${target.host}:${target.port}`;
+}

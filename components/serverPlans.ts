@@ -1,0 +1,63 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { ClusterFacts } from "./clusterFacts.ts";
+import type { Config } from "./config.ts";
+import { parseAddress } from "./network/address.ts";
+import { planSite, type ServerPlan } from "./network/plan.ts";
+import { onEveryGateway } from "./network/survey.ts";
+import type { RouteSurvey } from "./routeSurvey.ts";
+
+export interface ServerPlansArgs {
+	config: Config;
+	facts: ClusterFacts;
+	/** One per gateway. */
+	surveys: readonly RouteSurvey[];
+}
+
+/**
+ * Plans all servers at once.
+ *
+ * @returns a server's plan by its name; unknown until every gateway was surveyed.
+ * @throws pulumi.RunError with everything that stands against the plan, before any server is touched.
+ */
+export function planServers({
+	config,
+	facts,
+	surveys,
+}: ServerPlansArgs): (server: string) => pulumi.Output<ServerPlan> {
+	const plans = pulumi
+		.all([
+			facts.podRanges,
+			facts.serviceRanges,
+			facts.domain,
+			facts.dnsAddresses,
+			facts.endpoint,
+			pulumi.all(surveys.map(({ prefixes }) => prefixes)),
+		])
+		.apply(([pods, services, domain, addresses, endpoint, gathered]) => {
+			const apiServer = parseAddress(new URL(`https://${endpoint}`).hostname.replace(/^\[|\]$/g, ""));
+			const plans = planSite(
+				{
+					stack: pulumi.getStack(),
+					gateways: config.gateways,
+					ranges: { pods, services },
+					mode: config.routes.mode,
+					gathered: onEveryGateway(gathered),
+					dns: { ...config.dns, addresses, domain },
+					verify: config.verify,
+					apiServer: apiServer.ok ? apiServer.value : undefined,
+				},
+				config.servers,
+			);
+			if (!plans.ok) {
+				const list = plans.problems.map((problem, index) => `  ${index + 1}. ${problem}`).join("\n");
+				throw new pulumi.RunError(`the plan is refused; no server was touched:\n${list}`);
+			}
+			return plans.value;
+		});
+	return (server) =>
+		plans.apply((all) => {
+			const plan = all.find((one) => one.server === server);
+			if (!plan) throw new Error(`there is no plan for ${server}`);
+			return plan;
+		});
+}

@@ -1,0 +1,396 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { must } from "./network/arbitraries.ts";
+import { schema } from "./settings/schema.ts";
+import { parseSettings } from "./settings.ts";
+
+const HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM3QhyXEK6CJPsQXWBsp5XRCxrARdtMnqGnWlOgk001D";
+
+const gateway = { name: "gw-1", address: "10.200.0.20", hostKey: HOST_KEY };
+const server = { name: "ps-1", address: "10.200.0.31", hostKey: HOST_KEY };
+const least = {
+	cluster: { kubeconfigFile: "~/.kube/config" },
+	ssh: { privateKeyFile: "~/.ssh/id_ed25519" },
+	gateways: [gateway],
+	servers: [server],
+};
+
+function problems(raw: Record<string, unknown>): readonly string[] {
+	const parsed = parseSettings(raw);
+	return parsed.ok ? [] : parsed.problems;
+}
+
+describe("defaults", () => {
+	test("the least a stack file can say", () => {
+		expect(must(parseSettings(least))).toMatchInlineSnapshot(`
+			{
+			  "cluster": {
+			    "kubeconfig": {
+			      "file": "~/.kube/config",
+			    },
+			  },
+			  "dns": {
+			    "reverseZones": true,
+			    "searchDomains": [],
+			  },
+			  "gateways": [
+			    {
+			      "address": {
+			        "bits": "0ac80014",
+			        "family": 4,
+			        "text": "10.200.0.20",
+			      },
+			      "drainTimeout": 120,
+			      "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM3QhyXEK6CJPsQXWBsp5XRCxrARdtMnqGnWlOgk001D",
+			      "labels": {
+			        "pod-gateway": "true",
+			      },
+			      "name": "gw-1",
+			      "nodeName": "gw-1",
+			      "ssh": {
+			        "auth": {
+			          "privateKey": {
+			            "file": "~/.ssh/id_ed25519",
+			          },
+			        },
+			        "bastion": undefined,
+			        "connectTimeout": 15,
+			        "port": 22,
+			        "user": "root",
+			      },
+			      "taint": {
+			        "effect": "NoSchedule",
+			        "key": "pod-gateway",
+			        "value": "true",
+			      },
+			    },
+			  ],
+			  "routes": {
+			    "convergeTimeout": 60,
+			    "mode": "blocks",
+			  },
+			  "servers": [
+			    {
+			      "address": {
+			        "bits": "0ac8001f",
+			        "family": 4,
+			        "text": "10.200.0.31",
+			      },
+			      "dns": {
+			        "method": "auto",
+			      },
+			      "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM3QhyXEK6CJPsQXWBsp5XRCxrARdtMnqGnWlOgk001D",
+			      "name": "ps-1",
+			      "ssh": {
+			        "auth": {
+			          "privateKey": {
+			            "file": "~/.ssh/id_ed25519",
+			          },
+			        },
+			        "bastion": undefined,
+			        "connectTimeout": 15,
+			        "port": 22,
+			        "user": "root",
+			      },
+			      "verify": {
+			        "mode": "strict",
+			      },
+			    },
+			  ],
+			  "verify": {
+			    "names": [],
+			    "rollbackAfter": 90,
+			  },
+			}
+		`);
+	});
+
+	test("a machine's own settings come before those for all", () => {
+		const bastion = { address: "jump.example.org", hostKey: `${HOST_KEY} comment`, privateKey: "of the bastion" };
+		const settings = must(
+			parseSettings({
+				...least,
+				ssh: { agent: true, user: "admin", port: 2222, connectTimeout: 5, bastion },
+				gateways: [{ ...gateway, nodeName: "ku13-gw", ssh: { privateKey: "of the gateway", user: "root" } }],
+				dns: { method: "dnsmasq" },
+				verify: { mode: "warn" },
+				servers: [
+					server,
+					{ ...server, name: "ps-2", address: "FD00::32", dns: { method: "none" }, verify: { mode: "off" } },
+				],
+			}),
+		);
+		expect(settings.gateways[0]?.nodeName).toBe("ku13-gw");
+		expect(settings.gateways[0]?.ssh).toMatchObject({
+			user: "root",
+			port: 2222,
+			auth: { privateKey: { contents: "of the gateway" } },
+		});
+		expect(settings.servers[0]?.ssh).toEqual({
+			user: "admin",
+			port: 2222,
+			connectTimeout: 5,
+			auth: {},
+			bastion: {
+				address: "jump.example.org",
+				port: 22,
+				user: "root",
+				hostKey: HOST_KEY,
+				auth: { privateKey: { contents: "of the bastion" } },
+			},
+		});
+		expect(settings.servers.map(({ dns, verify }) => [dns.method, verify.mode])).toEqual([
+			["dnsmasq", "warn"],
+			["none", "off"],
+		]);
+		expect(settings.servers[1]?.address.text).toBe("fd00::32");
+	});
+
+	test("a bastion without a key of its own is shown the connection's", () => {
+		const bastion = { address: "10.200.0.1", hostKey: HOST_KEY };
+		const [one] = must(parseSettings({ ...least, ssh: { ...least.ssh, bastion } })).servers;
+		expect(one?.ssh.bastion?.auth).toEqual({ privateKey: { file: "~/.ssh/id_ed25519" } });
+	});
+
+	test("what overrides the cluster's own words", () => {
+		const cluster = {
+			...least.cluster,
+			podRanges: ["192.244.0.0/16"],
+			dnsAddresses: ["192.96.0.10"],
+			apiServer: "https://10.200.0.10:6443/",
+		};
+		expect(must(parseSettings({ ...least, cluster })).cluster).toMatchObject({
+			podRanges: [{ text: "192.244.0.0/16" }],
+			dnsAddresses: [{ text: "192.96.0.10" }],
+			apiServer: "https://10.200.0.10:6443",
+		});
+	});
+});
+
+describe("one problem, with its place and what to do", () => {
+	const gatewayWith = (change: object) => ({ ...least, gateways: [{ ...gateway, ...change }] });
+	const serverWith = (change: object) => ({
+		...least,
+		servers: [server, { ...server, name: "ps-2", address: "10.200.0.32", ...change }],
+	});
+	const clusterWith = (change: object) => ({ ...least, cluster: { ...least.cluster, ...change } });
+
+	test.each<[string, Record<string, unknown>, string | RegExp]>([
+		["an unknown key", { ...least, server: [] }, "pod-gateway:server: is not a known key; did you mean servers?"],
+		[
+			"an unknown key like no other",
+			{ ...least, zzz: 1 },
+			"pod-gateway:zzz: is not a known key; known here: cluster, ssh, gateways, routes, dns, verify, servers",
+		],
+		[
+			"an unknown key far down",
+			serverWith({ hostkey: "x" }),
+			"pod-gateway:servers[1].hostkey: is not a known key; did you mean hostKey?",
+		],
+		[
+			"an unknown key in a default",
+			{ ...least, verify: { rollback: 5 } },
+			"pod-gateway:verify.rollback: is not a known key; did you mean rollbackAfter?",
+		],
+		[
+			"an unknown key in a bastion",
+			{ ...least, ssh: { ...least.ssh, bastion: { address: "a", hostKey: HOST_KEY, users: "x" } } },
+			"pod-gateway:ssh.bastion.users: is not a known key; did you mean user?",
+		],
+		["no servers", { ...least, servers: undefined }, "pod-gateway:servers: is required; set it"],
+		["an empty list", { ...least, servers: [] }, "pod-gateway:servers: is empty; list at least one machine"],
+		["text for a list", { ...least, gateways: "gw-1" }, "pod-gateway:gateways: is not a list"],
+		["a number for text", serverWith({ name: 2 }), "pod-gateway:servers[1].name: is not text; put it in quotes"],
+		[
+			"text for a number",
+			{ ...least, ssh: { ...least.ssh, port: "22" } },
+			"pod-gateway:ssh.port: is not a port, 1 to 65535",
+		],
+		[
+			"a port too high",
+			{ ...least, ssh: { ...least.ssh, port: 65536 } },
+			"pod-gateway:ssh.port: is not a port, 1 to 65535",
+		],
+		[
+			"a rollback after too little",
+			{ ...least, verify: { rollbackAfter: 19 } },
+			"pod-gateway:verify.rollbackAfter: is not a whole number of seconds from 20 to 120",
+		],
+		[
+			"a rollback after too much",
+			{ ...least, verify: { rollbackAfter: 121 } },
+			"pod-gateway:verify.rollbackAfter: is not a whole number of seconds from 20 to 120",
+		],
+		[
+			"a method misspelt",
+			{ ...least, dns: { method: "resolvd" } },
+			"pod-gateway:dns.method: is none of auto, resolved, networkmanager, dnsmasq, resolvconf, none; did you mean resolved?",
+		],
+		[
+			"a mode there is not",
+			{ ...least, routes: { mode: "ospf" } },
+			"pod-gateway:routes.mode: is none of blocks, pools; choose one",
+		],
+		[
+			"no host key",
+			serverWith({ hostKey: undefined }),
+			/^pod-gateway:servers\[1\]\.hostKey: is required, .*ssh-keyscan -t ed25519 HOST/,
+		],
+		[
+			"an RSA host key",
+			serverWith({ hostKey: "ssh-rsa AAAA" }),
+			/^pod-gateway:servers\[1\]\.hostKey: is of type ssh-rsa/,
+		],
+		[
+			"a name that is no label",
+			serverWith({ name: "ps_2" }),
+			'pod-gateway:servers[1].name: "ps_2" is not a name of at most 63 lower-case letters, digits and hyphens',
+		],
+		[
+			"an address that is none",
+			serverWith({ address: "ps-2.example.org" }),
+			'pod-gateway:servers[1].address: "ps-2.example.org" is not an IPv4 or IPv6 address',
+		],
+		[
+			"a loopback address",
+			gatewayWith({ address: "127.0.0.1" }),
+			"pod-gateway:gateways[0].address: 127.0.0.1 is a loopback address; write the one the other machines reach it by",
+		],
+		[
+			"an IPv4 address6",
+			gatewayWith({ address6: "10.0.0.1" }),
+			'pod-gateway:gateways[0].address6: "10.0.0.1" is an IPv4 address; set address to it',
+		],
+		[
+			"a link-local address6",
+			gatewayWith({ address6: "fe80::1" }),
+			"pod-gateway:gateways[0].address6: fe80::1 is a link-local address; write the one the other machines reach it by",
+		],
+		[
+			"host bits",
+			clusterWith({ podRanges: ["192.244.0.1/16"] }),
+			'pod-gateway:cluster.podRanges[0]: "192.244.0.1/16" has host bits set; did you mean 192.244.0.0/16?',
+		],
+		["an empty override", clusterWith({ podRanges: [] }), "pod-gateway:cluster.podRanges: is empty"],
+		[
+			"a default route for a range",
+			clusterWith({ podRanges: ["0.0.0.0/0"] }),
+			"pod-gateway:cluster.podRanges[0]: a default route is never pushed; write the cluster's own range",
+		],
+		[
+			"overlapping ranges",
+			clusterWith({ podRanges: ["172.16.0.0/12"], serviceRanges: ["172.20.0.0/16"] }),
+			"pod-gateway:cluster.serviceRanges[0]: 172.20.0.0/16 overlaps 172.16.0.0/12 of pod-gateway:cluster.podRanges[0]; correct one of them",
+		],
+		[
+			"an API server without https",
+			clusterWith({ apiServer: "10.200.0.10:6443" }),
+			'pod-gateway:cluster.apiServer: "10.200.0.10:6443" is not https://HOST:PORT; example: https://10.200.0.10:6443',
+		],
+		[
+			"a taint that is none",
+			gatewayWith({ taint: "gateway" }),
+			/^pod-gateway:gateways\[0\]\.taint: "gateway" is not key=value:Effect/,
+		],
+		[
+			"a label no kubelet may set",
+			gatewayWith({ labels: { "node-role.kubernetes.io/gateway": "" } }),
+			'pod-gateway:gateways[0].labels: "node-role.kubernetes.io/gateway" is a label no kubelet may set; use a key of your own',
+		],
+		["a label that is none", gatewayWith({ labels: { "a b": "c" } }), /"a b=c" is not a label/],
+		[
+			"a repeated name",
+			serverWith({ name: "gw-1" }),
+			"pod-gateway:servers[1].name: the name gw-1 is already that of pod-gateway:gateways[0].name; each machine needs its own",
+		],
+		[
+			"a repeated address",
+			serverWith({ address: "10.200.0.31" }),
+			"pod-gateway:servers[1].address: the address 10.200.0.31 is already that of pod-gateway:servers[0].address; each machine needs its own",
+		],
+		[
+			"a repeated address, written otherwise",
+			{ ...gatewayWith({ address6: "fd00::1" }), servers: [{ ...server, address6: "FD00:0::1" }] },
+			"pod-gateway:servers[0].address6: the address fd00::1 is already that of pod-gateway:gateways[0].address6; each machine needs its own",
+		],
+		[
+			"a server in the pod range",
+			clusterWith({ podRanges: ["10.200.0.24/29"] }),
+			"pod-gateway:servers[0].address: 10.200.0.31 lies in 10.200.0.24/29 of pod-gateway:cluster.podRanges[0]; routes to that range would cut the machine off, so correct one of them",
+		],
+		[
+			"no kubeconfig",
+			{ ...least, cluster: {} },
+			"pod-gateway:cluster: there is no way to the cluster; set exactly one of kubeconfigFile and kubeconfig",
+		],
+		[
+			"two kubeconfigs",
+			clusterWith({ kubeconfig: "apiVersion: v1" }),
+			"pod-gateway:cluster: two ways to the cluster are set; set exactly one of kubeconfigFile and kubeconfig",
+		],
+		[
+			"two ways to authenticate",
+			{ ...least, ssh: { agent: true, privateKey: "PRIVATE" } },
+			"pod-gateway:ssh: privateKey and agent are set; keep exactly one way to authenticate",
+		],
+		[
+			"two ways to authenticate at a bastion",
+			{
+				...least,
+				ssh: { ...least.ssh, bastion: { address: "a", hostKey: HOST_KEY, agent: true, privateKeyFile: "x" } },
+			},
+			"pod-gateway:ssh.bastion: privateKeyFile and agent are set; keep exactly one way to authenticate",
+		],
+	])("%s", (_, raw, problem) => {
+		const all = problems(raw);
+		expect(all).toHaveLength(1);
+		if (problem instanceof RegExp) expect(all[0]).toMatch(problem);
+		else expect(all).toEqual([problem]);
+	});
+
+	test("no way to authenticate, once per machine that has none", () => {
+		expect(problems({ ...least, ssh: { agent: false }, gateways: [{ ...gateway, ssh: { agent: true } }] })).toEqual([
+			"pod-gateway:servers[0].ssh: no way to authenticate; set privateKeyFile, privateKey or agent here or in pod-gateway:ssh",
+		]);
+	});
+});
+
+test("everything that is wrong is said at once, also what is wrong between settings that are wrong otherwise", () => {
+	const all = problems({
+		clusters: {},
+		cluster: { kubeconfigFile: "x", podRanges: ["10.200.0.0/24", "nonsense"] },
+		ssh: { privateKey: "PRIVATE KEY", agent: true },
+		gateways: [{ ...gateway, hostKey: undefined }, 7],
+		servers: [{ ...server, name: "gw-1", adress: "x" }, { name: "ps-2" }],
+	});
+	expect(all.map((problem) => problem.split(": ")[0])).toEqual([
+		"pod-gateway:cluster.podRanges[1]",
+		"pod-gateway:gateways[0].hostKey",
+		"pod-gateway:gateways[1]",
+		"pod-gateway:servers[0].adress",
+		"pod-gateway:servers[1].address",
+		"pod-gateway:servers[1].hostKey",
+		"pod-gateway:clusters",
+		"pod-gateway:ssh",
+		"pod-gateway:servers[0].name",
+		"pod-gateway:gateways[0].address",
+		"pod-gateway:servers[0].address",
+	]);
+	expect(all.join()).not.toContain("PRIVATE KEY");
+});
+
+test("the schema becomes a JSON Schema in which every key is described", () => {
+	const json = z.toJSONSchema(schema, { io: "input" });
+	const undescribed: string[] = [];
+	const visit = (node: z.core.JSONSchema.BaseSchema, path: string) => {
+		for (const [key, child] of Object.entries(node.properties ?? {})) {
+			if (typeof child === "boolean") continue;
+			if (!child.description && !path.includes("servers[]")) undescribed.push(`${path}.${key}`);
+			visit(child, `${path}.${key}`);
+			if (child.items && !Array.isArray(child.items) && typeof child.items === "object")
+				visit(child.items, `${path}.${key}[]`);
+		}
+	};
+	visit(json, "");
+	expect(undescribed).toEqual([]);
+});

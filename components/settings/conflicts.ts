@@ -1,0 +1,155 @@
+import { z } from "zod";
+import { parseAddress } from "../network/address.ts";
+import { covers, isDefault, overlaps, parsePrefix } from "../network/prefix.ts";
+import { label } from "./fields.ts";
+import { place } from "./problems.ts";
+
+/** Reads a value if it can be read: these checks run beside the schema's, on settings that may be wrong in other places. */
+function lenient<Schema extends z.ZodType>(schema: Schema) {
+	return schema.optional().catch(undefined);
+}
+
+const present = lenient(z.unknown());
+const credentials = z.object({ privateKeyFile: present, privateKey: present, agent: present });
+const ssh = lenient(credentials.extend({ bastion: lenient(credentials) }));
+const machines = lenient(
+	z.array(
+		z
+			.object({ name: lenient(label), address: lenient(z.string()), address6: lenient(z.string()), ssh })
+			.catch({ name: undefined, address: undefined, address6: undefined, ssh: undefined }),
+	),
+);
+const prefixes = lenient(z.array(lenient(z.string())));
+const readable = z.object({
+	cluster: lenient(
+		z.object({ kubeconfigFile: present, kubeconfig: present, podRanges: prefixes, serviceRanges: prefixes }),
+	),
+	ssh,
+	gateways: machines,
+	servers: machines,
+});
+type Readable = z.output<typeof readable>;
+
+/** A value and the setting it comes from. */
+interface Placed<Value> {
+	readonly value: Value;
+	readonly path: readonly PropertyKey[];
+}
+
+/** What is wrong between settings that are each right: clashing names, addresses and ranges, not one way to authenticate. */
+export function conflicts(raw: Readonly<Record<string, unknown>>): readonly string[] {
+	const settings = readable.parse(raw);
+	const names = everyMachine(settings).flatMap(({ value, path }) => placed(value.name, [...path, "name"]));
+	return [
+		...kubeconfigProblems(settings),
+		...authenticationProblems(settings),
+		...repeated(names, "the name"),
+		...repeated(addresses(settings), "the address"),
+		...rangeProblems(settings),
+	];
+}
+
+function kubeconfigProblems({ cluster }: Readable): readonly string[] {
+	if (cluster === undefined) return [];
+	const given = [cluster.kubeconfigFile, cluster.kubeconfig].filter((value) => value !== undefined).length;
+	const found = given === 0 ? "there is no way to the cluster" : "two ways to the cluster are set";
+	return given === 1 ? [] : [`${place(["cluster"])}: ${found}; set exactly one of kubeconfigFile and kubeconfig`];
+}
+
+function authenticationProblems(settings: Readable): readonly string[] {
+	const own = everyMachine(settings).map(({ value, path }) => ({ value: value.ssh, path: [...path, "ssh"] }));
+	const none = waysIn(settings.ssh).length === 0 ? own.filter(({ value }) => waysIn(value).length === 0) : [];
+	return [
+		...[{ value: settings.ssh, path: ["ssh"] }, ...own].flatMap(({ value, path }) => [
+			...severalWaysIn(value, path),
+			...severalWaysIn(value?.bastion, [...path, "bastion"]),
+		]),
+		...none.map(
+			({ path }) =>
+				`${place(path)}: no way to authenticate; set privateKeyFile, privateKey or agent here or in pod-gateway:ssh`,
+		),
+	];
+}
+
+function severalWaysIn(
+	block: z.output<typeof credentials> | undefined,
+	path: readonly PropertyKey[],
+): readonly string[] {
+	const ways = waysIn(block);
+	return ways.length <= 1
+		? []
+		: [`${place(path)}: ${ways.join(" and ")} are set; keep exactly one way to authenticate`];
+}
+
+function waysIn(block: z.output<typeof credentials> | undefined): readonly string[] {
+	const ways = ["privateKeyFile", "privateKey", "agent"] as const;
+	return ways.filter((way) => block?.[way] !== undefined && block[way] !== false);
+}
+
+function rangeProblems(settings: Readable): readonly string[] {
+	const ranges = (["podRanges", "serviceRanges"] as const).flatMap((key) =>
+		(settings.cluster?.[key] ?? []).flatMap((text, index) => {
+			const prefix = parsePrefix(text ?? "");
+			return prefix.ok ? placed(prefix.value, ["cluster", key, index]) : [];
+		}),
+	);
+	const defaults = ranges.filter(({ value }) => isDefault(value));
+	const real = ranges.filter(({ value }) => !isDefault(value));
+	return [
+		...defaults.map(({ path }) => `${place(path)}: a default route is never pushed; write the cluster's own range`),
+		...real.flatMap(({ value, path }, index) =>
+			real
+				.slice(0, index)
+				.filter((earlier) => overlaps(earlier.value, value))
+				.map(
+					(earlier) =>
+						`${place(path)}: ${value.text} overlaps ${earlier.value.text} of ${place(earlier.path)}; correct one of them`,
+				),
+		),
+		...addresses(settings).flatMap(({ value, path }) =>
+			real
+				.filter((range) => isIn(value, range.value))
+				.map(
+					(range) =>
+						`${place(path)}: ${value} lies in ${range.value.text} of ${place(range.path)}; ` +
+						"routes to that range would cut the machine off, so correct one of them",
+				),
+		),
+	];
+}
+
+function isIn(text: string, range: Parameters<typeof covers>[0]): boolean {
+	const address = parseAddress(text);
+	return address.ok && covers(range, address.value);
+}
+
+/** Every address that can be read, in its canonical form. */
+function addresses(settings: Readable): readonly Placed<string>[] {
+	return everyMachine(settings).flatMap(({ value, path }) =>
+		(["address", "address6"] as const).flatMap((key) => {
+			const address = parseAddress(value[key] ?? "");
+			return address.ok ? placed(address.value.text, [...path, key]) : [];
+		}),
+	);
+}
+
+function everyMachine({ gateways = [], servers = [] }: Readable) {
+	return [
+		...gateways.map((value, index) => ({ value, path: ["gateways", index] })),
+		...servers.map((value, index) => ({ value, path: ["servers", index] })),
+	];
+}
+
+function placed<Value>(value: Value | undefined, path: readonly PropertyKey[]): readonly Placed<Value>[] {
+	return value === undefined ? [] : [{ value, path }];
+}
+
+function repeated(texts: readonly Placed<string>[], what: string): readonly string[] {
+	return texts.flatMap(({ value, path }, index) => {
+		const first = texts.findIndex((earlier) => earlier.value === value);
+		const earlier = texts[first];
+		return earlier && first < index
+			? [`${place(path)}: ${what} ${value} is already that of ${place(earlier.path)}; each machine needs its own`]
+			: [];
+	});
+}

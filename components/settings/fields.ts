@@ -1,0 +1,128 @@
+import { z } from "zod";
+import { type Address, parseAddress } from "../network/address.ts";
+import { parseDomainName, parseLabel } from "../network/domainName.ts";
+import { covers, parsePrefix } from "../network/prefix.ts";
+import { quote } from "../network/quote.ts";
+import { failure, type Result, success } from "../network/result.ts";
+import { isLabelValue, isQualifiedName, parseTaint } from "../network/taint.ts";
+import { HOST_KEY_MISSING, parseHostKey } from "./hostKey.ts";
+
+/** A text that a parser reads; the parser's problems become the schema's. */
+function read<Value>(parse: (text: string) => Result<Value>, missing?: string) {
+	return z
+		.string(missing === undefined ? undefined : { error: ({ input }) => (input === undefined ? missing : undefined) })
+		.transform((text, context) => {
+			const result = parse(text);
+			if (result.ok) return result.value;
+			context.issues.push(...result.problems.map((message) => ({ code: "custom" as const, message, input: text })));
+			return z.NEVER;
+		});
+}
+
+/** A name that makes one label of a DNS name. */
+export const label = read(parseLabel);
+
+/** A DNS name. */
+export const domainName = read(parseDomainName);
+
+/** A prefix in CIDR notation. */
+export const prefix = read((text) => parsePrefix(text));
+
+/** Any IPv4 or IPv6 address. */
+export const address = read(parseAddress);
+
+/** The address of one machine, which other machines can reach. */
+export const hostAddress = read((text) => {
+	const parsed = parseAddress(text);
+	return parsed.ok ? asHost(parsed.value) : parsed;
+});
+
+/** The IPv6 address of one machine. */
+export const hostAddress6 = read((text) => {
+	const parsed = parseAddress(text);
+	if (!parsed.ok) return parsed;
+	return parsed.value.family === 6
+		? asHost(parsed.value)
+		: failure(`${quote(text)} is an IPv4 address; set address to it`);
+});
+
+/** A machine by address or name, for a connection only. */
+export const host = read((text) => {
+	const parsed = parseAddress(text);
+	if (parsed.ok) return success(parsed.value.text);
+	const name = parseDomainName(text);
+	return name.ok && !/^[\d.]+$/.test(text) ? name : failure(`${quote(text)} is neither an address nor a DNS name`);
+});
+
+/** An SSH host key. */
+export const hostKey = read(parseHostKey, HOST_KEY_MISSING);
+
+/** A taint, `key=value:Effect`. */
+export const taint = read(parseTaint);
+
+/** An https URL with nothing but host and port. */
+export const apiServer = read((text) => {
+	const url = /^https:\/\/[!-~]+$/.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+	return url && url.pathname === "/" && url.username === "" && url.search === "" && url.hash === ""
+		? success(url.origin)
+		: failure(`${quote(text)} is not https://HOST:PORT; example: https://10.200.0.10:6443`);
+});
+
+/** A user's name on another machine. */
+export const user = z.string().regex(/^[a-z_][a-z0-9_.-]*\$?$/i, "is not a user name; example: root");
+
+/** Secret or path: any text but an empty one. */
+export const text = z.string().min(1, "is empty; set it, or leave the key out");
+
+/** Whole seconds between two bounds. */
+export function seconds(from: number, to: number) {
+	const message = `is not a whole number of seconds from ${from} to ${to}`;
+	return z.int(message).min(from, message).max(to, message);
+}
+
+/** A TCP port. */
+export const port = z
+	.int("is not a port, 1 to 65535")
+	.min(1, "is not a port, 1 to 65535")
+	.max(65535, "is not a port, 1 to 65535");
+
+/**
+ * Labels for a node that a kubelet may give itself: of the keys under kubernetes.io and k8s.io those below
+ * `kubelet.kubernetes.io` and `node.kubernetes.io` only (the NodeRestriction admission plugin).
+ */
+export const labels = z.record(z.string(), z.string()).superRefine((record, context) => {
+	for (const [key, value] of Object.entries(record)) {
+		const domain = key.includes("/") ? (key.split("/")[0] ?? "") : "";
+		if (!isQualifiedName(key) || !isLabelValue(value)) {
+			context.addIssue({
+				code: "custom",
+				message: `${quote(`${key}=${value}`)} is not a label; example: pod-gateway: "true"`,
+			});
+		} else if (/(^|\.)(kubernetes|k8s)\.io$/.test(domain) && !/(^|\.)(kubelet|node)\.kubernetes\.io$/.test(domain)) {
+			context.addIssue({
+				code: "custom",
+				message: `${quote(key)} is a label no kubelet may set; use a key of your own`,
+			});
+		}
+	}
+});
+
+const NO_HOST = [
+	{ range: "0.0.0.0/8", is: "no machine's" },
+	{ range: "127.0.0.0/8", is: "a loopback" },
+	{ range: "169.254.0.0/16", is: "a link-local" },
+	{ range: "224.0.0.0/3", is: "a multicast or reserved" },
+	{ range: "::/127", is: "an unspecified or loopback" },
+	{ range: "fe80::/10", is: "a link-local" },
+	{ range: "ff00::/8", is: "a multicast" },
+];
+
+function asHost(parsed: Address): Result<Address> {
+	const wrong = NO_HOST.find(({ range }) => {
+		const reserved = parsePrefix(range);
+		return reserved.ok && covers(reserved.value, parsed);
+	});
+	return wrong
+		? failure(`${parsed.text} is ${wrong.is} address; write the one the other machines reach it by`)
+		: success(parsed);
+}

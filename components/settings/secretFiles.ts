@@ -1,0 +1,34 @@
+import { readFileSync, statSync } from "node:fs";
+import { homedir } from "node:os";
+import type { SecretSource } from "../settings.ts";
+
+/** Reads the files that settings name, each once, and collects what is wrong with them. */
+export class SecretFiles {
+	/** Files that could not be read. */
+	readonly problems: string[] = [];
+	/** Files that others can read too. */
+	readonly warnings: string[] = [];
+	readonly #contents = new Map<string, string>();
+
+	/** The secret itself; empty when there is a problem. @param key the setting that names the file, for messages. */
+	read(key: string, source: SecretSource): string {
+		if ("contents" in source) return source.contents;
+		const contents = this.#contents.get(source.file) ?? this.#load(key, source.file);
+		this.#contents.set(source.file, contents);
+		return contents;
+	}
+
+	#load(key: string, path: string): string {
+		const file = path.replace(/^~(?=\/)/, homedir());
+		try {
+			if ((statSync(file).mode & 0o077) !== 0) {
+				this.warnings.push(`${key} ${path} is open to others than its owner; run: chmod 600 ${path}`);
+			}
+			return readFileSync(file, "utf8");
+		} catch (error) {
+			const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
+			this.problems.push(`${key} ${path} cannot be read (${code}); correct the path, or let its owner run this`);
+			return "";
+		}
+	}
+}

@@ -1,0 +1,46 @@
+/**
+ * Makes a cluster's pods, Services and names reachable from every listed physical server: a gateway joins the cluster and is
+ * drained, its routes are gathered, and each server gets routes and a nameserver in one safe transaction.
+ */
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { ClusterFacts } from "./components/clusterFacts.ts";
+import { readConfig } from "./components/config.ts";
+import { GatewayNode } from "./components/gatewayNode.ts";
+import { addressesOf } from "./components/network/machine.ts";
+import { PhysicalServer } from "./components/physicalServer.ts";
+import { RouteSurvey } from "./components/routeSurvey.ts";
+import { planServers } from "./components/serverPlans.ts";
+
+const config = readConfig();
+const { cluster } = config;
+const provider = new kubernetes.Provider("cluster", { kubeconfig: cluster.kubeconfig, context: cluster.context });
+const facts = new ClusterFacts("facts", { cluster, provider });
+
+const surveys = config.gateways.map((gateway) => {
+	const node = new GatewayNode(gateway.name, { gateway, cluster, facts, provider });
+	return new RouteSurvey(gateway.name, { gateway, node, facts, convergeTimeout: config.routes.convergeTimeout });
+});
+
+const planOf = planServers({ config, facts, surveys });
+const physicalServers = config.servers.map(
+	(server) => new PhysicalServer(server.name, { server, plan: planOf(server.name) }),
+);
+
+/** The machines that are the servers' next hops. */
+export const gateways = Object.fromEntries(
+	config.gateways.map((gateway) => [gateway.name, addressesOf(gateway).map(({ text }) => text)]),
+);
+/** The cluster's own addresses and names. */
+export const ranges = {
+	pods: facts.podRanges.apply((prefixes) => prefixes.map(({ text }) => text)),
+	services: facts.serviceRanges.apply((prefixes) => prefixes.map(({ text }) => text)),
+	nameservers: facts.dnsAddresses.apply((addresses) => addresses.map(({ text }) => text)),
+	domain: facts.domain,
+};
+/** What the gateways reach by way of other hosts. */
+export const podRoutes = surveys.map(({ routes }) => routes);
+/** What is in force on each server, in one line. */
+export const servers = pulumi
+	.all(physicalServers.map(({ name, inForce }) => inForce.apply((text) => [name, text] as const)))
+	.apply((entries) => Object.fromEntries(entries));

@@ -1,0 +1,76 @@
+/** `npm run lab -- …`: the lab's site on the command line. */
+import { Command } from "commander";
+import pc from "picocolors";
+import { resolveEngine } from "./engine/engine.ts";
+import { exec, inOperator } from "./host.ts";
+import { down, up } from "./lifecycle.ts";
+import { machines } from "./machines.ts";
+import { progress } from "./progress.ts";
+import { labPulumi } from "./pulumi.ts";
+import { site } from "./site.ts";
+import { status, statusTable } from "./status.ts";
+
+const lab = new Command("npm run lab --")
+	.description("A whole site on this machine: a Kubernetes cluster, its gateway-to-be and three physical servers.")
+	.enablePositionalOptions()
+	.showHelpAfterError();
+
+lab
+	.command("up")
+	.description("boot what does not run yet, building what is missing")
+	.action(() => up(progress()));
+
+lab
+	.command("status")
+	.description("show every host and how it is; exit code 1 unless all are up")
+	.action(async () => {
+		const hosts = await status();
+		process.stdout.write(`${statusTable(hosts)}\n`);
+		if (hosts.some(({ state }) => state === "down")) process.exitCode = 1;
+	});
+
+lab
+	.command("exec")
+	.description("run a command as root on a host, or on the operator's workstation; ends with the command's exit code")
+	.argument("<host>", `${site.operator.name}, ${machines.map(({ name }) => name).join(", ")}`)
+	.argument("<command...>", "after --, the command and its arguments")
+	.passThroughOptions()
+	.action(async (host: string, words: string[]) => {
+		const command = withoutDashes(words);
+		const options = { inherit: true, check: false, timeoutSeconds: 0 };
+		const terminal = { TERM: process.env["TERM"] ?? "dumb" };
+		const { exitCode } =
+			host === site.operator.name
+				? await inOperator(command, options)
+				: await exec(host, command, { ...options, env: terminal });
+		process.exitCode = exitCode;
+	});
+
+lab
+	.command("pulumi")
+	.description("run Pulumi on the stack `lab`, from the operator's workstation")
+	.argument("<arguments...>", "such as: preview --diff")
+	.passThroughOptions()
+	.action(async (words: string[]) => {
+		const engine = await resolveEngine(progress().note);
+		const pulumi = await labPulumi(engine);
+		const options = { inherit: true, check: false, timeoutSeconds: 0 };
+		process.exitCode = (await pulumi.run(withoutDashes(words), options)).exitCode;
+	});
+
+lab
+	.command("down")
+	.description("take the site away without a trace; what took long to build stays in the cache")
+	.action(() => down(progress()));
+
+/** The words after `--`: commander leaves that one in when an argument came before it. */
+function withoutDashes(words: string[]): string[] {
+	return words[0] === "--" ? words.slice(1) : words;
+}
+
+try {
+	await lab.parseAsync();
+} catch (error) {
+	process.stderr.write(`${pc.red("error:")} ${error instanceof Error ? error.message : String(error)}\n`);
+	process.exitCode = 1;
+}

@@ -1,0 +1,124 @@
+#!/bin/sh
+# What calico-node does for a node in a cluster with BGP and no overlay: writes BIRD's configuration from the API (every node
+# a peer in a full mesh, this node's blocks announced), keeps BIRD running, and hands the container runtime its CNI
+# configuration. The tables, filters and protocols are those of Calico's confd templates (bird.cfg, bird_ipam.cfg,
+# bird_aggr.cfg), in BIRD 2's words.
+# environment: NODE_NAME, and the Service address of the API that every pod is given
+# usage: calico-node
+set -eu
+
+api=https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT
+credentials=/var/run/secrets/kubernetes.io/serviceaccount
+calico=/apis/crd.projectcalico.org/v1
+as_number=64512
+cni=/host/etc/cni/net.d/10-calico.conflist
+config=/etc/bird/bird.conf
+work=/run/calico
+
+# The token goes by stdin: arguments are for everyone on the host to read.
+get() {
+	printf 'Authorization: Bearer %s\n' "$(cat "$credentials/token")" |
+		curl --silent --show-error --fail --max-time 5 --cacert "$credentials/ca.crt" --header @- "$api$1"
+}
+
+read_cluster() {
+	get /api/v1/nodes >"$work/nodes" &&
+		get "$calico/ippools" >"$work/pools" &&
+		get "$calico/blockaffinities" >"$work/affinities" || return 1
+	own=$(jq -r --arg node "$NODE_NAME" '.items[] | select(.metadata.name == $node) | .status.addresses[]
+		| select(.type == "InternalIP").address' "$work/nodes")
+	peers=$(jq -r --arg node "$NODE_NAME" '.items[] | select(.metadata.name != $node) | .status.addresses[]?
+		| select(.type == "InternalIP").address' "$work/nodes" | sort)
+	pools=$(jq -r '.items[].spec | select(.disabled != true).cidr' "$work/pools" | sort)
+	blocks=$(jq -r --arg node "$NODE_NAME" '.items[].spec
+		| select(.node == $node and .state == "confirmed" and .deleted != "true").cidr' "$work/affinities" | sort)
+	[ -n "$own" ]
+}
+
+# A block is announced as one, never the routes of its pods; packets to addresses of no pod end at the block's blackhole
+# route instead of going round.
+bird_config() {
+	echo "router id $own;"
+	echo 'function calico_aggr() {'
+	for block in $blocks; do
+		echo "  if net = $block then accept;"
+		echo "  if net ~ $block then reject;"
+	done
+	echo '}'
+	echo 'filter calico_export_to_bgp_peers {'
+	echo '  calico_aggr();'
+	for pool in $pools; do echo "  if net ~ $pool then accept;"; done
+	echo '  reject;'
+	echo '}'
+	echo 'protocol static {'
+	echo '  ipv4;'
+	for block in $blocks; do echo "  route $block blackhole;"; done
+	echo '}'
+	cat <<-EOF
+		filter calico_kernel_programming {
+		  if source = RTS_DEVICE then reject;
+		  accept;
+		}
+		protocol device { scan time 2; }
+		protocol direct { ipv4; interface -"cali*", -"veth*", -"kube-ipvs*", "*"; }
+		protocol kernel {
+		  metric 0;
+		  learn;
+		  persist;
+		  scan time 2;
+		  merge paths on;
+		  graceful restart;
+		  ipv4 { import all; export filter calico_kernel_programming; };
+		}
+		template bgp bgp_template {
+		  local $own as $as_number;
+		  multihop;
+		  connect delay time 2;
+		  connect retry time 5;
+		  error wait time 5, 30;
+		  graceful restart;
+		  ipv4 { gateway recursive; import all; export filter calico_export_to_bgp_peers; add paths on; };
+		}
+	EOF
+	for peer in $peers; do
+		echo "protocol bgp Mesh_$(echo "$peer" | tr . _) from bgp_template {"
+		echo "  neighbor $peer as $as_number;"
+		echo '}'
+	done
+}
+
+cni_config() {
+	# shellcheck disable=SC2086 # one argument per block
+	jq -n '{ cniVersion: "0.3.1", name: "k8s-pod-network", plugins: [{ type: "ptp", ipMasq: false, ipam: {
+		type: "host-local", ranges: [$ARGS.positional | map({ subnet: . })], routes: [{ dst: "0.0.0.0/0" }] } }] }' \
+		--args $blocks
+}
+
+# Replaces a file at once, and only when its content changes; says by its exit code whether it did.
+replace() {
+	cat >"$1.new"
+	if cmp -s "$1.new" "$1"; then
+		rm "$1.new"
+		return 1
+	fi
+	mv "$1.new" "$1"
+}
+
+trap 'exit 0' TERM INT
+mkdir -p "$work" /run/bird /etc/bird
+bird=
+while :; do
+	if read_cluster; then
+		changed=
+		bird_config | replace "$config" && changed=yes
+		if [ -z "$bird" ] || ! kill -0 "$bird" 2>/dev/null; then
+			bird -f -c "$config" -s /run/bird/bird.ctl &
+			bird=$!
+		elif [ -n "$changed" ]; then
+			birdc -s /run/bird/bird.ctl configure
+		fi
+		cni_config | replace "$cni" && echo "CNI configuration written: blocks ${blocks:-none}"
+	fi
+	sleep 2 &
+	wait $!
+done

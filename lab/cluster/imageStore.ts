@@ -1,0 +1,35 @@
+import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { layerDir } from "../layers.ts";
+
+/** The one file type that containerd changes in place; all else in its store is written once. */
+const database = /\.db$/;
+
+const script = fileURLToPath(new URL("fill-image-store.sh", import.meta.url));
+
+/**
+ * Makes a containerd store (the content of /var/lib/containerd) with an archive's images in it; the folder appears whole or
+ * not at all. An import takes a node seconds of every core; a copy of a store takes hardly any.
+ */
+export async function makeImageStore(store: string, archive: string): Promise<void> {
+	const partial = `${store}.partial`;
+	await rm(partial, { recursive: true, force: true });
+	const lower = [layerDir("node"), layerDir("base")].join(":");
+	const alone = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"];
+	await execa("unshare", [...alone, "sh", script, lower, partial, archive], { stdin: "ignore" });
+	await rmdir(`${partial}.root`);
+	await rename(partial, store);
+}
+
+/** Gives a node's containerd the images of a store: hard links for what never changes, copies of the databases. */
+export async function copyImageStore(store: string, target: string): Promise<void> {
+	await rm(target, { recursive: true, force: true });
+	await mkdir(target, { recursive: true });
+	await execa("cp", ["--archive", "--link", `${store}/.`, target]);
+	const files = await readdir(store, { recursive: true });
+	for (const file of files.filter((name) => database.test(name))) {
+		await execa("cp", ["--archive", "--remove-destination", join(store, file), join(target, file)]);
+	}
+}

@@ -1,0 +1,33 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { cacheDir } from "../cache.ts";
+import { type ExecOptions, exec } from "../host.ts";
+import { site } from "../site.ts";
+
+/** The cluster administrator's kubeconfig; the API it names is in reach from within the site alone. */
+export function kubeconfigFile(): string {
+	return cacheDir("site", "kubeconfig");
+}
+
+/** Runs kubectl as the administrator, on the control plane's host, and returns what it wrote. */
+export async function kubectl(argv: readonly string[], options: ExecOptions = {}): Promise<string> {
+	const env = { KUBECONFIG: "/etc/kubernetes/admin.conf" };
+	return (await exec(site.controlPlane.name, ["kubectl", ...argv], { ...options, env })).stdout;
+}
+
+/** Makes objects, or brings them to what is given: any mix of kinds, as the API takes them. */
+export async function apply(objects: readonly object[]): Promise<void> {
+	const list = { apiVersion: "v1", kind: "List", items: objects };
+	await kubectl(["apply", "--server-side", "--force-conflicts", "--filename", "-"], { input: JSON.stringify(list) });
+}
+
+/** Waits until the API serves, for at most a minute. */
+export async function awaitApi(): Promise<void> {
+	for (let tries = 0; tries < 120; tries++) {
+		if ((await kubectl(["get", "--raw", "/readyz"], { check: false, timeoutSeconds: 5 })) === "ok") return;
+		await sleep(500);
+	}
+	const { name } = site.controlPlane;
+	throw new Error(
+		`The API on ${name} is not ready; see «npm run lab -- exec ${name} -- journalctl -u kube-apiserver».`,
+	);
+}

@@ -1,0 +1,13 @@
+import { readFile } from "node:fs/promises";
+import { parseAllDocuments } from "yaml";
+
+/** The objects of one file of `manifests/`, every `${name}` in it replaced by its value; one without a value is an error. */
+export async function manifest(file: string, values: Readonly<Record<string, string | number>>): Promise<object[]> {
+	const text = await readFile(new URL(`manifests/${file}`, import.meta.url), "utf8");
+	const filled = text.replaceAll(/\$\{([\w-]+)\}/g, (_, name: string) => {
+		const value = values[name];
+		if (value === undefined) throw new Error(`${file}: no value for \${${name}}`);
+		return String(value);
+	});
+	return parseAllDocuments(filled).map((document) => document.toJS());
+}

@@ -1,0 +1,36 @@
+import { rename } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+/** The programs that no registry has, by the name under which the engine looks for them, with their sources. */
+const programs = {
+	"pulumi-language-nodejs": "language-nodejs/main.ts",
+	"pulumi-resource-command": "resource-command/main.ts",
+	"pulumi-resource-kubernetes": "resource-kubernetes/main.ts",
+} as const;
+
+/** A program that the lab brings along with the engine it builds itself. */
+export type Launcher = keyof typeof programs;
+
+/**
+ * Writes one of the lab's stand-ins as a single executable file into a folder, replacing an older one in one step. Bundled,
+ * because each preview starts all three: a bundle is up in a third of the time that loading the sources takes.
+ */
+export async function writeLauncher(name: Launcher, folder: string): Promise<void> {
+	const file = join(folder, name);
+	const fresh = `${file}.${process.pid}`;
+	await build({
+		entryPoints: [fileURLToPath(new URL(programs[name], import.meta.url))],
+		outfile: fresh,
+		bundle: true,
+		platform: "node",
+		target: "node20",
+		format: "cjs",
+		banner: { js: "#!/usr/bin/env node" },
+		// ssh2's optional native parts; it works without them.
+		external: ["*.node", "cpu-features"],
+		logLevel: "error",
+	});
+	await rename(fresh, file);
+}

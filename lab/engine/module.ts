@@ -1,0 +1,89 @@
+import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { cacheDir } from "../cache.ts";
+import { isExecutable } from "./executables.ts";
+import { writeLauncher } from "./launchers.ts";
+import { commandVersion, type Engine, kubernetesVersion, type Report, version } from "./tiers.ts";
+
+/** Beside the CLI and first on PATH: the language host, where the CLI looks for those that come with it. */
+const folder = cacheDir("bin", `pulumi-${version}`);
+
+/** A home of the CLI's own, so that the stand-ins never get among the plugins of the person's other projects. */
+const home = join(folder, "home");
+
+/** The command that runs the CLI with that home. */
+const command = join(folder, "command", "pulumi");
+
+/**
+ * The same engine built from its Go module, with the lab's own language host and stand-ins for the two plugins: for machines
+ * that reach package registries and nothing else. The first build takes some minutes; the result stays in the cache.
+ */
+export async function moduleEngine(report: Report): Promise<Engine> {
+	const pulumi = join(folder, "pulumi");
+	if (!(await isExecutable(pulumi))) await buildCli(pulumi, report);
+	await Promise.all([writeStandIns(), writeCommand(pulumi)]);
+	return {
+		tier: "module",
+		pulumi: command,
+		path: [dirname(command), folder],
+		version,
+		describe: `Pulumi ${version} built from its Go module, with the lab's language host and stand-ins for its plugins`,
+	};
+}
+
+async function buildCli(pulumi: string, report: Report): Promise<void> {
+	report(`building Pulumi ${version} from its Go module (some minutes, once)`);
+	await mkdir(folder, { recursive: true });
+	const fresh = `${pulumi}.${process.pid}`;
+	const stamp = `github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${version}`;
+	const args = ["build", "-trimpath", "-ldflags", `-s -w -X ${stamp}`, "-o", fresh];
+	await execa("go", [...args, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"], {
+		cwd: fileURLToPath(new URL(".", import.meta.url)),
+		env: {
+			GOMODCACHE: cacheDir("go", "mod"),
+			GOCACHE: cacheDir("go", "build"),
+			GOFLAGS: "-buildvcs=false -modcacherw",
+			CGO_ENABLED: "0",
+		},
+	});
+	await chmod(fresh, 0o755);
+	await rename(fresh, pulumi);
+}
+
+async function writeStandIns(): Promise<void> {
+	const plugin = (name: string, of: string) => join(home, "plugins", `resource-${name}-v${of}`);
+	const places = [
+		["pulumi-language-nodejs", folder],
+		["pulumi-resource-command", plugin("command", commandVersion)],
+		["pulumi-resource-kubernetes", plugin("kubernetes", kubernetesVersion)],
+	] as const;
+	await Promise.all(
+		places.map(async ([name, place]) => {
+			await mkdir(place, { recursive: true });
+			await writeLauncher(name, place);
+			await chmod(join(place, name), 0o755);
+		}),
+	);
+}
+
+/**
+ * The plugins are in the home's plugin folder, as the official ones would be: those on PATH serve too, but with a warning in
+ * each preview.
+ */
+async function writeCommand(pulumi: string): Promise<void> {
+	const fresh = `${command}.${process.pid}`;
+	await mkdir(dirname(command), { recursive: true });
+	await writeFile(fresh, `#!/bin/sh\nPULUMI_HOME=${quoted(home)} exec ${quoted(pulumi)} "$@"\n`, { mode: 0o755 });
+	await rename(fresh, command);
+}
+
+function quoted(text: string): string {
+	return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** Whether the Go build has been done already, so that asking for the module engine takes a moment only. */
+export function isModuleEngineBuilt(): Promise<boolean> {
+	return isExecutable(join(folder, "pulumi"));
+}

@@ -1,0 +1,75 @@
+import { realpath } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { execa } from "execa";
+import { findExecutable, isExecutable } from "./executables.ts";
+import { ensurePlugins } from "./plugins.ts";
+import { withProgress } from "./progress.ts";
+import { type Engine, type Report, version } from "./tiers.ts";
+
+const languageHost = "pulumi-language-nodejs";
+
+/** Where the npm package `pulumi` downloads from, and how long (ms) to wait for a sign of life there. */
+const downloads = "https://get.pulumi.com/install.sh";
+const probePatience = 5_000;
+
+/** Milliseconds for the CLI itself (some 150 MB) to arrive. */
+const downloadPatience = 600_000;
+
+/**
+ * The Pulumi that the person has installed.
+ * @throws Error that names what it lacks.
+ */
+export async function pathEngine(report: Report): Promise<Engine> {
+	const pulumi = await findExecutable("pulumi");
+	if (pulumi === undefined) throw new Error("there is no pulumi on PATH");
+	const real = await realpath(pulumi);
+	// `npm run` puts this first on PATH; it is the next tier's business.
+	if (real.includes("/node_modules/")) throw new Error("the only pulumi on PATH is the npm package's");
+	const host = await findExecutable(languageHost);
+	if (host === undefined && !(await isExecutable(join(dirname(real), languageHost)))) {
+		throw new Error(`there is no ${languageHost} on PATH or beside ${pulumi}`);
+	}
+	return official("path", pulumi, report);
+}
+
+/**
+ * The official CLI of the pinned version, downloaded once by the npm package `pulumi` into the folder it shares with Pulumi's
+ * Automation API.
+ * @throws Error when the download is out of reach.
+ */
+export async function npmEngine(report: Report): Promise<Engine> {
+	const require = createRequire(import.meta.url);
+	const { cacheDir } = require("pulumi/lib/cache.js") as { cacheDir(version: string): string };
+	const pulumi = join(cacheDir(version), "bin", "pulumi");
+	if (!(await isExecutable(pulumi))) {
+		await probe();
+		const run = [require.resolve("pulumi/run.js"), "version"];
+		const what = `downloading Pulumi ${version}`;
+		await withProgress(what, report, () => execa(process.execPath, run, { timeout: downloadPatience }));
+	}
+	return official("npm", pulumi, report);
+}
+
+async function official(tier: "path" | "npm", pulumi: string, report: Report): Promise<Engine> {
+	await ensurePlugins(pulumi, report);
+	const { stdout } = await execa(pulumi, ["version"], { timeout: 30_000 });
+	const found = stdout.trim().replace(/^v/, "");
+	const origin = tier === "path" ? `on PATH (${pulumi})` : "of the npm package";
+	return {
+		tier,
+		pulumi,
+		path: [dirname(pulumi)],
+		version: found,
+		describe: `Pulumi ${found} ${origin}, with the official language host and plugins`,
+	};
+}
+
+async function probe(): Promise<void> {
+	try {
+		await fetch(downloads, { method: "HEAD", signal: AbortSignal.timeout(probePatience) });
+	} catch (error) {
+		const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+		throw new Error(`${new URL(downloads).host} is out of reach (${cause})`);
+	}
+}

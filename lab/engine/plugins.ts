@@ -1,0 +1,47 @@
+import { execa } from "execa";
+import { findExecutable } from "./executables.ts";
+import { withProgress } from "./progress.ts";
+import { commandVersion, kubernetesVersion, type Report } from "./tiers.ts";
+
+/** A provider plugin that the program needs: which installed versions will do, and which one to install. */
+interface Needed {
+	readonly name: string;
+	readonly serves: RegExp;
+	readonly version: string;
+}
+
+const needed: readonly Needed[] = [
+	{ name: "command", serves: /^v?1\.2\./, version: commandVersion },
+	{ name: "kubernetes", serves: /^v?4\./, version: kubernetesVersion },
+];
+
+/** Milliseconds for one plugin to arrive; the larger one is about 40 MB. */
+const patience = 180_000;
+
+/** What `pulumi plugin ls --json` says of one plugin. */
+interface Installed {
+	readonly name: string;
+	readonly kind: string;
+	readonly version?: string;
+}
+
+/**
+ * Sees to it that an official CLI has the plugins the program needs: on PATH, in its plugin folder, or installed now.
+ * @throws Error that names the plugin which is not to be had.
+ */
+export async function ensurePlugins(pulumi: string, report: Report): Promise<void> {
+	const { stdout } = await execa(pulumi, ["plugin", "ls", "--json"], { timeout: 30_000 });
+	for (const plugin of missingPlugins(JSON.parse(stdout))) {
+		if ((await findExecutable(`pulumi-resource-${plugin.name}`)) !== undefined) continue;
+		const what = `installing the Pulumi plugin ${plugin.name} ${plugin.version}`;
+		const install = ["plugin", "install", "resource", plugin.name, plugin.version];
+		await withProgress(what, report, () => execa(pulumi, install, { timeout: patience }));
+	}
+}
+
+/** Those of the needed plugins of which no fitting version is installed. */
+export function missingPlugins(installed: readonly Installed[]): readonly Needed[] {
+	const fits = (plugin: Needed) => (one: Installed) =>
+		one.kind === "resource" && one.name === plugin.name && plugin.serves.test(one.version ?? "");
+	return needed.filter((plugin) => !installed.some(fits(plugin)));
+}

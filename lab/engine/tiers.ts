@@ -1,0 +1,29 @@
+import packages from "../../package.json" with { type: "json" };
+
+/** The engine's version: that of the pinned npm package `pulumi`, which `go.mod` follows (a test holds them together). */
+export const version: string = packages.devDependencies.pulumi;
+
+/** The plugins' versions: those of the SDKs the program is written with. */
+export const commandVersion: string = packages.dependencies["@pulumi/command"];
+export const kubernetesVersion: string = packages.dependencies["@pulumi/kubernetes"];
+
+/** Where an engine can come from, best first. */
+export const tiers = ["path", "npm", "module"] as const;
+
+export type Tier = (typeof tiers)[number];
+
+/** A Pulumi CLI with all that it needs to run this project. */
+export interface Engine {
+	readonly tier: Tier;
+	/** The CLI's absolute path. */
+	readonly pulumi: string;
+	/** Folders to put first on PATH, in this order. */
+	readonly path: readonly string[];
+	/** As `3.259.0`. */
+	readonly version: string;
+	/** One line for people. */
+	readonly describe: string;
+}
+
+/** Takes one line on the progress of something that takes long. */
+export type Report = (line: string) => void;

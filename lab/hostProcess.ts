@@ -1,0 +1,62 @@
+import { existsSync, readFileSync } from "node:fs";
+import { rm, writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { cacheDir } from "./cache.ts";
+import { childrenOf, identify, isInit, kill, type ProcessIdentity, runs } from "./process.ts";
+
+/** Seconds a host gets to shut down in order. */
+const SHUTDOWN_SECONDS = 20;
+
+/** The folder of one host's state: its upper layer, console and process. */
+export function hostDir(name: string, ...below: string[]): string {
+	return cacheDir("site", "hosts", name, ...below);
+}
+
+/** Remembers which process keeps the host running. */
+export async function recordSupervisor(name: string, pid: number): Promise<void> {
+	await writeFile(hostDir(name, "process.json"), JSON.stringify(identify(pid)));
+}
+
+/** The process that keeps the host running; undefined when the host is down. */
+export function supervisorOf(name: string): ProcessIdentity | undefined {
+	const file = hostDir(name, "process.json");
+	if (!existsSync(file)) return undefined;
+	const identity: ProcessIdentity = JSON.parse(readFileSync(file, "utf8"));
+	return runs(identity) ? identity : undefined;
+}
+
+/** PID 1 of the host, as this machine counts: the supervisor's child is systemd-nspawn, of which it is a child. */
+export function initOf(name: string): number | undefined {
+	const supervisor = supervisorOf(name);
+	return supervisor && childrenOf(supervisor.pid).flatMap(childrenOf).find(isInit);
+}
+
+/** Whether the host runs (also while it boots or shuts down). */
+export function isUp(name: string): boolean {
+	return supervisorOf(name) !== undefined;
+}
+
+/** Shuts the host down in order; what is still there after 20 s loses its power. */
+export async function stopHost(name: string): Promise<void> {
+	const supervisor = supervisorOf(name);
+	if (!supervisor) return;
+	// systemd-nspawn passes SIGTERM on as the request for an orderly shutdown.
+	for (const child of childrenOf(supervisor.pid)) kill(child, "SIGTERM");
+	const deadline = Date.now() + SHUTDOWN_SECONDS * 1000;
+	while (runs(supervisor) && Date.now() < deadline) await sleep(50);
+	await powerOff(name);
+}
+
+/** Takes the host's power away: nothing in it gets to say good-bye. `bootHost` starts it again from its files. */
+export async function powerOff(name: string): Promise<void> {
+	const supervisor = supervisorOf(name);
+	if (supervisor) {
+		const init = initOf(name);
+		// The supervisor first, lest it boot the host again; with PID 1 goes every process of the host.
+		const pids = [supervisor.pid, ...childrenOf(supervisor.pid), ...(init === undefined ? [] : [init])];
+		const identities = pids.map(identify).filter((process) => process !== undefined);
+		for (const { pid } of identities) kill(pid, "SIGKILL");
+		for (let tries = 0; tries < 200 && identities.some(runs); tries++) await sleep(25);
+	}
+	await rm(hostDir(name, "process.json"), { force: true });
+}

@@ -1,0 +1,12 @@
+#!/bin/sh
+# Makes a machine's network namespace anew, with a cable (veth: eth0 inside) to the bridge in the hub's namespace. Anew, so
+# that a machine that boots finds no address, route or rule of its last run, as after a real power cycle.
+# usage: namespace.sh NAMESPACE HUB-NAMESPACE PORT MAC
+set -eu
+namespace=$1 hub=$2 port=$3 mac=$4
+
+ip -n "$hub" link delete "$port" 2>/dev/null || true
+ip netns delete "$namespace" 2>/dev/null || true
+ip netns add "$namespace"
+ip -n "$namespace" link add eth0 address "$mac" type veth peer name "$port" netns "$hub"
+ip -n "$hub" link set "$port" master site up

@@ -1,0 +1,13 @@
+import { basename } from "node:path";
+import { expect, test } from "vitest";
+import { layerDir, layerNames } from "./layers.ts";
+
+test("a layer's folder is named for its kind and its recipe", () => {
+	const names = layerNames.map((name) => basename(layerDir(name)));
+	expect(names.every((name) => /^[a-z]+-[0-9a-f]{12}$/.test(name))).toBe(true);
+	expect(new Set(names).size).toBe(layerNames.length);
+});
+
+test("the same recipe has the same folder", () => {
+	expect(layerDir("node")).toBe(layerDir("node"));
+});

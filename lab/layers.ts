@@ -1,0 +1,119 @@
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { aptOptions, debianSources } from "./apt.ts";
+import { cacheDir } from "./cache.ts";
+import type { Report } from "./progress.ts";
+
+/** Debian packages that make a kind of host what it is, each list on top of `base`. */
+const recipes = {
+	base: [
+		"ca-certificates",
+		"curl",
+		"dbus",
+		"iproute2",
+		"iputils-ping",
+		"netbase",
+		"openssh-server",
+		"procps",
+		"sudo",
+		"systemd",
+		"systemd-sysv",
+		"traceroute",
+	],
+	resolved: ["systemd-resolved", "libnss-resolve"],
+	networkmanager: ["network-manager", "dnsmasq-base"],
+	ifupdown: ["ifupdown"],
+	resolver: ["dnsmasq"],
+	node: [
+		"conntrack",
+		"containerd",
+		"containernetworking-plugins",
+		"ebtables",
+		"etcd-client",
+		"etcd-server",
+		"ethtool",
+		"ipset",
+		"iptables",
+		"kmod",
+		"nftables",
+		"runc",
+		"socat",
+	],
+} as const satisfies Record<string, readonly string[]>;
+
+/** Services that a layer's packages would start at every boot; on a node they start when the cluster is set up. */
+const idleUnits: { readonly [name in LayerName]?: readonly string[] } = {
+	node: ["containerd.service", "etcd.service"],
+};
+
+/** A root filesystem layer: `base` is a whole Debian, every other one what its packages add to `base`. */
+export type LayerName = keyof typeof recipes;
+
+export const layerNames = Object.keys(recipes) as LayerName[];
+
+const suite = "bookworm";
+const baseScript = script("build-base.sh");
+const additionScript = script("build-layer.sh");
+
+/** The folder of a layer; its name changes with all that goes into the layer, so a changed recipe is built anew. */
+export function layerDir(name: LayerName): string {
+	const hash = createHash("sha256").update(JSON.stringify([suite, recipes.base, readFileSync(baseScript, "utf8")]));
+	if (name !== "base")
+		hash.update(JSON.stringify([recipes[name], idleUnits[name], readFileSync(additionScript, "utf8")]));
+	return cacheDir("layers", `${name}-${hash.digest("hex").slice(0, 12)}`);
+}
+
+/** Builds the layers that are not there yet: `base` first, then the others two at a time. */
+export async function ensureLayers(report: Report, names: readonly LayerName[] = layerNames): Promise<void> {
+	const missing = names.filter((name) => name !== "base" && !existsSync(layerDir(name)));
+	if (!existsSync(layerDir("base"))) await report.step("root filesystem base", () => build("base"));
+	const worker = async () => {
+		for (let name = missing.shift(); name; name = missing.shift()) {
+			const next = name;
+			await report.step(`root filesystem layer ${next}`, () => build(next));
+		}
+	};
+	await Promise.all([worker(), worker()]);
+}
+
+/**
+ * Every mount and process of a build lives in namespaces of its own that end with it, also when this process is killed:
+ * nothing goes on writing where the next one builds.
+ */
+const enclosure = [
+	...["--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private"],
+	...["--pid", "--fork", "--kill-child", "--mount-proc"],
+];
+
+/** Builds beside the final place and renames at the end: a layer is there whole or not at all. */
+async function build(name: LayerName): Promise<void> {
+	const target = layerDir(name);
+	const partial = `${target}.partial`;
+	await rm(partial, { recursive: true, force: true });
+	await mkdir(partial, { recursive: true });
+	const options = await aptOptions();
+	const packages = recipes[name];
+	const argv =
+		name === "base"
+			? [baseScript, partial, suite, packages.join(","), await debianSources(suite), ...options]
+			: [additionScript, layerDir("base"), partial, packages.join(" "), idleUnits[name]?.join(" ") ?? "", ...options];
+	const { exitCode, all } = await execa("setpriv", [...enclosure, "sh", ...argv], {
+		all: true,
+		reject: false,
+		stdin: "ignore",
+		env: { DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C.UTF-8", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+	});
+	if (exitCode !== 0) {
+		const tail = all.split("\n").slice(-15).join("\n");
+		throw new Error(`building root filesystem layer ${name} failed with exit code ${exitCode}:\n${tail}`);
+	}
+	await rename(name === "base" ? partial : `${partial}/upper`, target);
+	await rm(partial, { recursive: true, force: true });
+}
+
+function script(name: string): string {
+	return fileURLToPath(new URL(`hosts/${name}`, import.meta.url));
+}

@@ -1,0 +1,79 @@
+import { readFileSync, readlinkSync, statSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import { labCgroups } from "./cgroups.ts";
+import { namespaces } from "./namespaces.ts";
+import { identify, kill, type ProcessIdentity, runs } from "./process.ts";
+
+/**
+ * Ends every process that is provably the lab's: it is in one of the lab's network namespaces or cgroups. With a host's name,
+ * that host's alone. Throws when one does not go.
+ */
+export async function endStrays(host?: { name: string; namespace: string }): Promise<void> {
+	for (let tries = 0; tries < 100; tries++) {
+		const strays = [...(await inNamespaces(host?.namespace)), ...(await inCgroups(host?.name))];
+		if (strays.length === 0) return;
+		for (const { pid } of strays) kill(pid, "SIGKILL");
+		for (let waits = 0; waits < 20 && strays.some(runs); waits++) await sleep(25);
+	}
+	throw new Error(`processes of ${host?.name ?? "the lab"} do not end`);
+}
+
+/** Whether any process runs in a host of a lab, of whichever cache folder. */
+export async function anyHostRuns(): Promise<boolean> {
+	return (await inCgroups()).length > 0;
+}
+
+/** Unmounts root filesystems of hosts that a killed command left mounted, whichever cache folder they are in. */
+export async function unmountStrays(): Promise<void> {
+	for (const line of (await readFile("/proc/self/mountinfo", "utf8")).split("\n")) {
+		const place = line.split(" ")[4];
+		if (place && isHostRoot(line, place)) await execa("umount", ["--lazy", place]);
+	}
+}
+
+/** A host's root is an overlay at …/site/hosts/NAME/root whose upper layer lies beside it. */
+function isHostRoot(line: string, place: string): boolean {
+	const folder = /^(.*\/site\/hosts\/[^/]+)\/root$/.exec(place)?.[1];
+	return folder !== undefined && line.includes(" - overlay ") && line.includes(`upperdir=${folder}/upper`);
+}
+
+async function inNamespaces(only?: string): Promise<ProcessIdentity[]> {
+	const names = (await namespaces()).filter((name) => only === undefined || name === only);
+	const inodes = new Set(names.map((name) => `net:[${statSync(`/run/netns/${name}`).ino}]`));
+	const processes = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+	return processes.filter((pid) => inodes.has(namespaceOfProcess(pid))).flatMap(identified);
+}
+
+function namespaceOfProcess(pid: string): string {
+	try {
+		return readlinkSync(`/proc/${pid}/ns/net`);
+	} catch {
+		return ""; // The process has gone.
+	}
+}
+
+async function inCgroups(host?: string): Promise<ProcessIdentity[]> {
+	const found: ProcessIdentity[] = [];
+	for (const top of await labCgroups()) {
+		const group = host === undefined ? top : `${top}/${host}`;
+		const folders = await readdir(group, { recursive: true, withFileTypes: true }).catch(() => []);
+		const files = folders.filter((entry) => entry.name === "cgroup.procs").map((entry) => entry.parentPath);
+		for (const folder of files) found.push(...processesIn(folder));
+	}
+	return found;
+}
+
+function processesIn(cgroup: string): ProcessIdentity[] {
+	try {
+		return readFileSync(`${cgroup}/cgroup.procs`, "utf8").split("\n").filter(Boolean).flatMap(identified);
+	} catch {
+		return []; // The cgroup has gone.
+	}
+}
+
+function identified(pid: string): ProcessIdentity[] {
+	const process = identify(Number(pid));
+	return process ? [process] : [];
+}

@@ -1,0 +1,61 @@
+import { readdir } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { machines, macOf, namespaceOf } from "./machines.ts";
+import { NAMESPACE_PREFIX, site } from "./site.ts";
+
+const folder = "/run/netns";
+const hub = namespaceOf(site.hub);
+const operator = namespaceOf(site.operator.name);
+
+/** The site's router: every machine's default gateway. It knows the site's network alone and refuses all else at once. */
+export const routerAddress = "10.200.0.1";
+
+/**
+ * Makes the site's network where it is not there yet: the hub with its bridge, the operator's workstation, and an empty
+ * namespace for every machine (which is made anew at each boot). None of them has an interface that leads out of the lab.
+ */
+export async function ensureNamespaces(): Promise<void> {
+	const there = new Set(await namespaces());
+	if (!there.has(hub)) await makeHub();
+	if (!there.has(operator)) {
+		await makeNamespace(site.operator);
+		await ip("-n", operator, "link", "set", "lo", "up");
+		await ip("-n", operator, "address", "add", `${site.operator.address}/${site.prefixLength}`, "dev", "eth0");
+		await ip("-n", operator, "link", "set", "eth0", "up");
+	}
+	for (const machine of machines) if (!there.has(namespaceOf(machine.name))) await makeNamespace(machine);
+}
+
+/** Removes every namespace with the lab's prefix, whichever run made it. */
+export async function removeNamespaces(): Promise<void> {
+	for (const name of await namespaces()) await ip("netns", "delete", name);
+	// The folder is iproute2's, and a mount of its own; with nothing in it there is no more use for that.
+	const left = await readdir(folder).catch(() => undefined);
+	if (left?.length === 0) await execa("umount", [folder], { reject: false });
+}
+
+/** The names of the lab's network namespaces that exist now. */
+export async function namespaces(): Promise<string[]> {
+	const list: { name: string }[] = JSON.parse((await ip("-json", "netns", "list")) || "[]");
+	return list.map(({ name }) => name).filter((name) => name.startsWith(NAMESPACE_PREFIX));
+}
+
+async function makeHub(): Promise<void> {
+	await ip("netns", "add", hub);
+	await ip("-n", hub, "link", "set", "lo", "up");
+	await ip("-n", hub, "link", "add", "site", "type", "bridge");
+	await ip("-n", hub, "address", "add", `${routerAddress}/${site.prefixLength}`, "dev", "site");
+	await ip("-n", hub, "link", "set", "site", "up");
+	// A router, though with nowhere to forward to: it answers «unreachable» where a mere host would keep silent.
+	await execa("ip", ["netns", "exec", hub, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"]);
+}
+
+async function makeNamespace(machine: { name: string; address: string }): Promise<void> {
+	const script = fileURLToPath(new URL("hosts/namespace.sh", import.meta.url));
+	await execa("sh", [script, namespaceOf(machine.name), hub, machine.name, macOf(machine)]);
+}
+
+async function ip(...argv: string[]): Promise<string> {
+	return (await execa("ip", argv)).stdout;
+}

@@ -1,0 +1,59 @@
+import { readFileSync } from "node:fs";
+
+/** A process that cannot be mistaken for a later one of the same number: its pid and the kernel's start time of it. */
+export interface ProcessIdentity {
+	readonly pid: number;
+	/** Clock ticks after the machine's boot (field 22 of /proc/PID/stat). */
+	readonly startTime: string;
+}
+
+/** The identity of a process that runs now; undefined when there is none, or only a zombie. */
+export function identify(pid: number): ProcessIdentity | undefined {
+	const stat = read(`/proc/${pid}/stat`);
+	// The second field is the command in parentheses and may hold anything, parentheses and spaces too.
+	const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+	const startTime = fields[18];
+	return startTime === undefined || state === "Z" ? undefined : { pid, startTime };
+}
+
+/** Whether exactly this process still runs. */
+export function runs(process: ProcessIdentity): boolean {
+	return identify(process.pid)?.startTime === process.startTime;
+}
+
+/** When the process started. */
+export function startedAt({ startTime }: ProcessIdentity): Date {
+	const boot = Number(/^btime (\d+)$/m.exec(read("/proc/stat"))?.[1]);
+	return new Date((boot + Number(startTime) / TICKS_PER_SECOND) * 1000);
+}
+
+/** The kernel's unit of time towards programs: fixed at 100 on every architecture that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
+/** The children of a process, by pid. */
+export function childrenOf(pid: number): number[] {
+	return read(`/proc/${pid}/task/${pid}/children`).split(" ").filter(Boolean).map(Number);
+}
+
+/** Whether the process is PID 1 of a PID namespace below ours. */
+export function isInit(pid: number): boolean {
+	const ids = /^NSpid:\t(.*)$/m.exec(read(`/proc/${pid}/status`))?.[1]?.split("\t") ?? [];
+	return ids.length > 1 && ids.at(-1) === "1";
+}
+
+function read(path: string): string {
+	try {
+		return readFileSync(path, "utf8");
+	} catch {
+		return ""; // The process has gone.
+	}
+}
+
+/** Sends a signal; a process that has gone meanwhile is no error. */
+export function kill(pid: number, signal: NodeJS.Signals): void {
+	try {
+		process.kill(pid, signal);
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+	}
+}

@@ -1,0 +1,46 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { cacheDir } from "./cache.ts";
+import type { Engine } from "./engine/engine.ts";
+import type { ExecOptions, ExecResult } from "./exec.ts";
+import { inOperator } from "./host.ts";
+
+const project = join(import.meta.dirname, "..");
+
+/** The lab's Pulumi: the real CLI on this project, on the operator's workstation, with a state of the lab's own. */
+export interface LabPulumi {
+	/** Runs `pulumi ARG…` in the project's folder. */
+	run(args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+}
+
+/**
+ * Prepares the stack `lab` in a state folder that goes with the lab.
+ *
+ * @param engine from `resolveEngine`. @param configFile the stack's settings. Default: `stacks/Pulumi.lab.yaml`.
+ */
+export async function labPulumi(engine: Engine, configFile?: string): Promise<LabPulumi> {
+	const state = cacheDir("site", "pulumi");
+	await mkdir(state, { recursive: true });
+	const env = {
+		PATH: [...engine.path, process.env["PATH"] ?? ""].join(":"),
+		PULUMI_BACKEND_URL: `file://${state}`,
+		// The lab's secrets guard nothing outside the lab.
+		PULUMI_CONFIG_PASSPHRASE: "lab",
+		PULUMI_SKIP_UPDATE_CHECK: "true",
+		PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+	};
+	const file = configFile === undefined ? [] : ["--config-file", configFile];
+	const pulumi: LabPulumi = {
+		run: (args, options = {}) =>
+			inOperator([engine.pulumi, ...args, ...(TAKES_STACK.has(args[0] ?? "") ? ["--stack", "lab", ...file] : [])], {
+				cwd: project,
+				timeoutSeconds: 900,
+				...options,
+				env: { ...env, ...options.env },
+			}),
+	};
+	await pulumi.run(["stack", "select", "--create"]);
+	return pulumi;
+}
+
+const TAKES_STACK = new Set(["preview", "up", "destroy", "refresh", "stack"]);

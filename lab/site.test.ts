@@ -1,0 +1,31 @@
+import { describe, expect, test } from "vitest";
+import { machineNamed, machines, macOf, namespaceOf } from "./machines.ts";
+import { site } from "./site.ts";
+
+describe("the site on paper", () => {
+	const all = [site.operator, ...machines];
+
+	test("every machine has a name, an address and a MAC address of its own", () => {
+		for (const values of [all.map((m) => m.name), all.map((m) => m.address), all.map(macOf)]) {
+			expect(new Set(values).size).toBe(all.length);
+		}
+	});
+
+	test("every address is on the site's network", () => {
+		for (const { address } of all) expect(address).toMatch(/^10\.200\.0\.\d+$/);
+	});
+
+	test("a name fits a network interface, for the hub's bridge has a port of that name", () => {
+		for (const { name } of all) expect(name.length).toBeLessThanOrEqual(15);
+	});
+
+	test("a machine is found by its name; an unknown one is an error that names those there are", () => {
+		expect(machineNamed("ps-nm")).toMatchObject({ address: "10.200.0.32" });
+		expect(() => machineNamed("nobody")).toThrow(/no host nobody; it has ns-1, cp-1/);
+	});
+
+	test("MAC addresses and namespaces follow from address and name", () => {
+		expect(macOf({ name: "ps-resolved", address: "10.200.0.31" })).toBe("02:00:0a:c8:00:1f");
+		expect(namespaceOf("gw-1")).toBe("pgw-gw-1");
+	});
+});

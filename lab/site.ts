@@ -1,0 +1,62 @@
+/**
+ * The lab's site on paper: every machine with its name and address. The ranges and blocks are those of the operations note
+ * the project began with; the servers' network is the lab's own and exists only inside its network namespaces.
+ */
+
+/** A machine of the site: its name (also its network namespace's, with the prefix {@link NAMESPACE_PREFIX}) and address. */
+export interface Machine {
+	readonly name: string;
+	/** IPv4 address on the site's network, without prefix length. */
+	readonly address: string;
+}
+
+/** A worker with the pod blocks Calico would give it. */
+export interface Worker extends Machine {
+	readonly blocks: readonly string[];
+}
+
+/** Who configures a physical server's network and names: the three kinds the lab boots. */
+export type ServerKind = "resolved" | "networkmanager" | "ifupdown";
+
+/** A machine outside the cluster that is to reach the pods. */
+export interface PhysicalServerMachine extends Machine {
+	readonly kind: ServerKind;
+}
+
+export const NAMESPACE_PREFIX = "pgw-";
+
+const workers: readonly Worker[] = [
+	{ name: "ku13-1", address: "10.200.0.11", blocks: ["192.244.190.128/26", "192.244.190.192/26"] },
+	{ name: "ku13-2", address: "10.200.0.12", blocks: ["192.244.32.0/26", "192.244.32.64/26"] },
+	{ name: "ku13-3", address: "10.200.0.13", blocks: ["192.244.6.192/26", "192.244.7.0/26", "192.244.7.64/26"] },
+	{ name: "ku13-4", address: "10.200.0.14", blocks: ["192.244.70.0/26"] },
+];
+
+/** How many of the note's four workers to boot; two keep the lab quick. */
+const workerCount = Number(process.env["POD_GATEWAY_LAB_WORKERS"] ?? 2);
+
+/** The whole site. */
+export const site = {
+	/** Namespace that holds only the bridge all machines hang on. */
+	hub: "hub",
+	network: "10.200.0.0/24",
+	prefixLength: 24,
+	/** The namespace from which Pulumi runs: an operator's workstation on the site's network. */
+	operator: { name: "operator", address: "10.200.0.2" } satisfies Machine,
+	/** Serves the zone {@link outsideDomain}: the site's resolver for everything that is not the cluster's. */
+	resolver: { name: "ns-1", address: "10.200.0.3" } satisfies Machine,
+	outsideDomain: "site.example",
+	outsideName: { name: "www.site.example", address: "10.200.0.3" },
+	controlPlane: { name: "cp-1", address: "10.200.0.10" } satisfies Machine,
+	workers: workers.slice(0, workerCount),
+	gateway: { name: "gw-1", address: "10.200.0.20" } satisfies Machine,
+	servers: [
+		{ name: "ps-resolved", address: "10.200.0.31", kind: "resolved" },
+		{ name: "ps-nm", address: "10.200.0.32", kind: "networkmanager" },
+		{ name: "ps-ifupdown", address: "10.200.0.33", kind: "ifupdown" },
+	] satisfies readonly PhysicalServerMachine[],
+	podRange: "192.244.0.0/16",
+	serviceRange: "192.96.0.0/16",
+	dnsAddress: "192.96.0.10",
+	clusterDomain: "cluster.local",
+} as const;

@@ -1,0 +1,36 @@
+import { exec } from "../lab/host.ts";
+
+/** What a physical server is, as far as this project could change it. */
+export interface Footprint {
+	/** A line per file, folder and link of the configuration: type, mode, owner, name, and the contents' hash. */
+	files: string[];
+	routes: string[];
+	resolvConf: string;
+	/** Units of ours, loaded or running. */
+	units: string;
+}
+
+/** Takes the server's footprint, to compare byte for byte. */
+export async function footprint(server: string): Promise<Footprint> {
+	const places = "/etc /usr/local /var/lib/pod-gateway /run/pod-gateway.lock";
+	const lines = async (script: string) =>
+		(await exec(server, ["sh", "-c", script])).stdout.split("\n").filter((line) => line !== "");
+	const entries = await lines(`find ${places} -printf '%y %m %u:%g %p %l\\n' 2>/dev/null | sort; true`);
+	const sums = await lines(`find ${places} -type f -exec sha256sum {} + 2>/dev/null | sort -k 2; true`);
+	return {
+		files: [...entries, ...sums],
+		routes: await lines("ip route show table all | sort; ip -6 route show | grep -v expires | sort"),
+		resolvConf: (await exec(server, ["cat", "/etc/resolv.conf"])).stdout,
+		units: (await exec(server, ["systemctl", "list-units", "--all", "--plain", "--no-legend", "pod-gateway*"])).stdout,
+	};
+}
+
+/** How many SSH logins the server has seen. */
+export async function logins(server: string): Promise<number> {
+	const { stdout } = await exec(server, [
+		"sh",
+		"-c",
+		"journalctl -u ssh --no-pager | grep -c 'Accepted publickey'; true",
+	]);
+	return Number(stdout.trim());
+}

@@ -1,0 +1,195 @@
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, describe, expect, inject, test } from "vitest";
+import { cacheDir } from "../lab/cache.ts";
+import { checkServer, isCutOff } from "../lab/checks.ts";
+import { addBlock, removeBlock } from "../lab/cluster/cluster.ts";
+import { resolveEngine } from "../lab/engine/engine.ts";
+import { exec } from "../lab/host.ts";
+import { type LabPulumi, labPulumi } from "../lab/pulumi.ts";
+import { site } from "../lab/site.ts";
+import { type LabSettings, labSettings, writeStack } from "../lab/stack.ts";
+import { type Footprint, footprint, logins } from "./footprint.ts";
+
+const servers = site.servers.map(({ name }) => name);
+const newBlock = "192.244.191.0/26";
+const newRoute = `route ${newBlock} via ${site.gateway.address}`;
+
+describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines", () => {
+	const configFile = cacheDir("site", "Pulumi.test.yaml");
+	const before = new Map<string, Footprint>();
+	let settings: LabSettings;
+	let pulumi: LabPulumi;
+
+	beforeAll(async () => {
+		settings = await labSettings();
+		await rm(configFile, { force: true });
+		await writeStack(settings, configFile);
+		pulumi = await labPulumi(await resolveEngine(() => {}), configFile);
+		for (const server of servers) {
+			before.set(server, await footprint(server));
+		}
+	});
+
+	test("before the first up, no server reaches anything of the cluster", async () => {
+		for (const server of servers) {
+			expect(await isCutOff(server), server).toBe(true);
+		}
+	});
+
+	test("a preview changes nothing", async () => {
+		await pulumi.run(["preview"]);
+		for (const server of servers) {
+			expect(await footprint(server)).toEqual(before.get(server));
+		}
+	});
+
+	test("settings with mistakes are refused with every mistake, before anything is touched", async () => {
+		const [first, ...others] = settings["pod-gateway:servers"];
+		const { hostKey: _, ...withoutKey } = first ?? { hostKey: "" };
+		await writeStack(
+			{ ...settings, "pod-gateway:servers": [withoutKey, ...others, others[0]], "pod-gateway:rotues": {} },
+			configFile,
+		);
+		const { exitCode, stdout, stderr } = await pulumi.run(["up", "--yes", "--skip-preview"], { check: false });
+		await writeStack(settings, configFile);
+		expect(exitCode).not.toBe(0);
+		expect(stdout + stderr).toContain("pod-gateway:servers[0].hostKey");
+		expect(stdout + stderr).toContain("pod-gateway:servers[3].name");
+		expect(stdout + stderr).toContain("pod-gateway:rotues");
+		for (const server of servers) {
+			expect(await footprint(server)).toEqual(before.get(server));
+		}
+	});
+
+	test("one up, and every server resolves names and reaches pods and Services by way of the gateway", async () => {
+		await pulumi.run(["up", "--yes", "--skip-preview"]);
+		for (const server of servers) {
+			for (const { what, ok, seen } of await checkServer(server)) {
+				expect(ok, `${server}: ${what}: ${seen}`).toBe(true);
+			}
+		}
+	});
+
+	test("the gateway is a cordoned, tainted node that runs DaemonSets only", async () => {
+		const kubectl = async (...args: string[]) =>
+			JSON.parse((await exec(site.controlPlane.name, ["kubectl", ...args, "-o", "json"])).stdout);
+		const node = await kubectl("get", "node", site.gateway.name);
+		expect(node.spec.unschedulable).toBe(true);
+		expect(node.spec.taints).toContainEqual(expect.objectContaining({ key: "pod-gateway", effect: "NoSchedule" }));
+		const pods = await kubectl("get", "pods", "-A", "--field-selector", `spec.nodeName=${site.gateway.name}`);
+		const owners = pods.items.map(
+			(pod: { metadata: { ownerReferences: { kind: string }[] } }) => pod.metadata.ownerReferences[0]?.kind,
+		);
+		expect(new Set(owners)).toEqual(new Set(["DaemonSet"]));
+	});
+
+	test("the state holds no secret in clear, and no bootstrap token at all", async () => {
+		const state = await readFile(
+			join(cacheDir("site", "pulumi"), ".pulumi", "stacks", "pod-gateway", "lab.json"),
+			"utf8",
+		);
+		expect(state).toContain("server-network");
+		expect(state).not.toContain("PRIVATE KEY");
+		expect(state).not.toContain("client-key-data");
+		expect(state).not.toMatch(/\b[a-z0-9]{6}\.[a-z0-9]{16}\b/);
+		const tokens = await exec(site.controlPlane.name, [
+			"kubectl",
+			"-n",
+			"kube-system",
+			"get",
+			"secrets",
+			"--field-selector",
+			"type=bootstrap.kubernetes.io/token",
+			"-o",
+			"name",
+		]);
+		expect(tokens.stdout.trim()).toBe("");
+	});
+
+	test("up again changes nothing and connects to no server", async () => {
+		const connections = await Promise.all(servers.map(logins));
+		const { stdout } = await pulumi.run(["up", "--yes", "--skip-preview", "--expect-no-changes"]);
+		expect(stdout).toMatch(/\d+ unchanged/);
+		expect(await Promise.all(servers.map(logins))).toEqual(connections);
+	});
+
+	test("a new pod block shows in the preview's diff on each server, and up brings it there", async () => {
+		await addBlock("ku13-1", newBlock);
+		await appears(site.gateway.name, newBlock);
+		const { stdout } = await pulumi.run(["preview", "--diff"]);
+		expect(stdout.split("\n").filter((line) => line.trim().startsWith("+") && line.includes(newRoute))).toHaveLength(
+			servers.length,
+		);
+		for (const server of servers) {
+			expect(await routes(server)).not.toContain(newBlock);
+		}
+		await pulumi.run(["up", "--yes", "--skip-preview"]);
+		for (const server of servers) {
+			expect(await routes(server)).toContain(`${newBlock} via ${site.gateway.address}`);
+		}
+	});
+
+	test("a block that goes takes its route along", async () => {
+		await removeBlock("ku13-1", newBlock);
+		await disappears(site.gateway.name, newBlock);
+		await pulumi.run(["up", "--yes", "--skip-preview"]);
+		for (const server of servers) {
+			expect(await routes(server)).not.toContain(newBlock);
+		}
+	});
+
+	test("a change that fails its verification is rolled back on the server, and up says what failed", async () => {
+		const inForce = await footprint("ps-resolved");
+		const missing = `missing.default.svc.${site.clusterDomain}`;
+		const verify = { ...settings["pod-gateway:verify"], pods: [missing], rollbackAfter: 25 };
+		await writeStack({ ...settings, "pod-gateway:verify": verify }, configFile);
+		const { exitCode, stdout, stderr } = await pulumi.run(["up", "--yes", "--skip-preview"], { check: false });
+		await writeStack(settings, configFile);
+		expect(exitCode).not.toBe(0);
+		expect(stdout + stderr).toContain(missing);
+		expect(stdout + stderr).toContain("rolled back");
+		expect(await footprint("ps-resolved")).toEqual(inForce);
+		await pulumi.run(["up", "--yes", "--skip-preview"]);
+	});
+
+	test("a server taken off the list is as it was before: byte for byte, route for route", async () => {
+		const remaining = settings["pod-gateway:servers"].filter(({ name }) => name !== "ps-nm");
+		await writeStack({ ...settings, "pod-gateway:servers": remaining }, configFile);
+		await pulumi.run(["up", "--yes", "--skip-preview"]);
+		expect(await footprint("ps-nm")).toEqual(before.get("ps-nm"));
+		expect(await isCutOff("ps-nm")).toBe(true);
+		expect(await isCutOff("ps-resolved")).toBe(false);
+		await writeStack(settings, configFile);
+		await pulumi.run(["up", "--yes", "--skip-preview"]);
+		expect((await checkServer("ps-nm")).filter(({ ok }) => !ok)).toEqual([]);
+	});
+
+	test("destroy leaves every server as it was, no node object and a reset gateway", async () => {
+		await pulumi.run(["destroy", "--yes"]);
+		for (const server of servers) {
+			expect(await footprint(server), server).toEqual(before.get(server));
+			expect(await isCutOff(server), server).toBe(true);
+		}
+		const nodes = await exec(site.controlPlane.name, ["kubectl", "get", "nodes", "-o", "name"]);
+		expect(nodes.stdout).not.toContain(site.gateway.name);
+		const left = await exec(
+			site.gateway.name,
+			["sh", "-c", "ls /etc/kubernetes/*.conf /etc/cni/net.d/* 2>/dev/null; ip route show proto bird"],
+			{ check: false },
+		);
+		expect(left.stdout.trim()).toBe("");
+	});
+});
+
+async function routes(host: string): Promise<string> {
+	return (await exec(host, ["ip", "route"])).stdout;
+}
+
+async function appears(host: string, prefix: string): Promise<void> {
+	await expect.poll(() => routes(host), { timeout: 60_000, interval: 500 }).toContain(prefix);
+}
+
+async function disappears(host: string, prefix: string): Promise<void> {
+	await expect.poll(() => routes(host), { timeout: 60_000, interval: 500 }).not.toContain(prefix);
+}

@@ -1,0 +1,42 @@
+import { existsSync } from "node:fs";
+import type { TestProject } from "vitest/node";
+import { cacheDir } from "../lab/cache.ts";
+import { resolveEngine } from "../lab/engine/engine.ts";
+import { down, up } from "../lab/lifecycle.ts";
+import { progress } from "../lab/progress.ts";
+import { labPulumi } from "../lab/pulumi.ts";
+
+declare module "vitest" {
+	interface ProvidedContext {
+		/** Why the lab cannot run here, in plain words; undefined when it is up. */
+		noLab: string | undefined;
+	}
+}
+
+/** Boots the site for all end-to-end tests, as it is before the first `up`; takes it down after them unless it was up already. */
+export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+	const noLab = reasonAgainstLab();
+	project.provide("noLab", noLab);
+	if (noLab !== undefined) {
+		if (process.env["CI"]) {
+			throw new Error(`in CI the lab's tests must run, but ${noLab}`);
+		}
+		process.stderr.write(`The lab's tests are skipped: ${noLab}.\n`);
+		return undefined;
+	}
+	const wasUp = existsSync(cacheDir("site", "kubeconfig"));
+	const report = progress();
+	const engine = await resolveEngine(report.note);
+	report.note(`engine: ${engine.describe}`);
+	await up(report);
+	const pulumi = await labPulumi(engine);
+	await report.step("pulumi destroy of what an earlier run left", () => pulumi.run(["destroy", "--yes"]));
+	return wasUp ? undefined : () => down(report);
+}
+
+function reasonAgainstLab(): string | undefined {
+	if (process.platform !== "linux") {
+		return `it needs Linux and this is ${process.platform}`;
+	}
+	return process.getuid?.() === 0 ? undefined : "it needs root: run npm test as root, on a machine you can spare";
+}

@@ -11,6 +11,7 @@ set -u
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C
 SYSCTL_FILE=/etc/sysctl.d/90-pod-gateway.conf
+MODULES_FILE=/etc/modules-load.d/pod-gateway.conf
 # The values before, for reset-node.sh: forwarding may have been on for somebody else's sake.
 SYSCTLS_BEFORE=/var/lib/pod-gateway-sysctls.before
 
@@ -30,8 +31,10 @@ state() {
 	fi
 }
 
-# Forwarding for the servers' packets. Replies may come back another way than the requests went, which strict reverse-path
-# filtering would drop. And no ICMP redirects: they would teach servers a next hop that is gone after the next failover.
+# Forwarding for the servers' packets. Their replies go from the node straight to the server, so this machine sees one direction
+# only: strict reverse-path filtering would drop such packets, and so would kube-proxy's rule for packets that conntrack calls
+# invalid, which it leaves out where conntrack is liberal (pkg/proxy/iptables, kubernetes#74839; calico#7901 is the same drop elsewhere). And no ICMP
+# redirects: they would teach servers a next hop past the gateway, gone stale when the block moves.
 sysctls() {
 	cat <<-'EOF'
 		# Written by pod-gateway: this machine forwards between physical servers and pods.
@@ -41,6 +44,7 @@ sysctls() {
 		net.ipv4.conf.default.rp_filter = 2
 		net.ipv4.conf.all.send_redirects = 0
 		net.ipv4.conf.default.send_redirects = 0
+		net.netfilter.nf_conntrack_tcp_be_liberal = 1
 	EOF
 	for interface in /sys/class/net/*; do
 		interface=${interface##*/}
@@ -56,12 +60,16 @@ join() {
 			return 1
 		}
 	done
+	# The conntrack setting is there only once the module is; at boot, modules come before sysctls.
+	echo nf_conntrack >$MODULES_FILE || return 1
+	modprobe -q nf_conntrack 2>/dev/null
 	if [ ! -e $SYSCTLS_BEFORE ]; then
-		sysctls | sed -n 's/ = .*//p' | xargs sysctl >"$SYSCTLS_BEFORE.new" && mv "$SYSCTLS_BEFORE.new" $SYSCTLS_BEFORE || return 1
+		sysctls | sed -n 's/ = .*//p' | xargs sysctl -e >"$SYSCTLS_BEFORE.new" && mv "$SYSCTLS_BEFORE.new" $SYSCTLS_BEFORE || return 1
 	fi
-	sysctls >"$SYSCTL_FILE.new" && mv "$SYSCTL_FILE.new" "$SYSCTL_FILE" && sysctl -q -p "$SYSCTL_FILE" >&2 || return 1
+	sysctls >"$SYSCTL_FILE.new" && mv "$SYSCTL_FILE.new" "$SYSCTL_FILE" && sysctl -q -e -p "$SYSCTL_FILE" >&2 || return 1
 	systemctl --quiet enable kubelet 2>/dev/null
-	timeout 240 kubeadm join --config /dev/stdin >&2
+	# Through a pipe: where standard input is a socket, /dev/stdin cannot be opened.
+	cat | timeout 240 kubeadm join --config /dev/stdin >&2
 }
 
 case ${1:-} in

@@ -5,6 +5,7 @@ set -u
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C
 SYSCTL_FILE=/etc/sysctl.d/90-pod-gateway.conf
+MODULES_FILE=/etc/modules-load.d/pod-gateway.conf
 SYSCTLS_BEFORE=/var/lib/pod-gateway-sysctls.before
 
 failed=0
@@ -27,9 +28,9 @@ if command -v nft >/dev/null; then
 fi
 for family in 4 6; do ip "-$family" route flush proto bird 2>/dev/null; done
 for link in kube-ipvs0 tunl0 vxlan.calico cni0; do ip link delete "$link" 2>/dev/null; done
-rm -f $SYSCTL_FILE
+rm -f $SYSCTL_FILE $MODULES_FILE
 if [ -e $SYSCTLS_BEFORE ]; then
-	sysctl -q -p $SYSCTLS_BEFORE >&2
+	sysctl -q -e -p $SYSCTLS_BEFORE >&2
 	rm -f $SYSCTLS_BEFORE
 fi
 exit $failed

@@ -19,11 +19,6 @@ export function nodeHostSpec(name: string, software: Software): HostSpec {
 /** Puts into a root filesystem what {@link nodeHostSpec} promises. */
 export async function prepareNode(root: string, name: string, { binaries, images }: Software): Promise<void> {
 	await useNetworkd(root, machineNamed(name));
-	await put(
-		root,
-		"etc/systemd/system/systemd-networkd.service.d/lab.conf",
-		await unitFile("networkd-without-udev.conf"),
-	);
 	for (const command of ["kubeadm", "kubelet"] as const) {
 		await install(binaries.kubernetes(command), root, `usr/bin/${command}`);
 	}

@@ -45,7 +45,6 @@ async function buildCli(pulumi: string, report: Report): Promise<void> {
 			GOMODCACHE: cacheDir("go", "mod"),
 			GOCACHE: cacheDir("go", "build"),
 			GOFLAGS: "-buildvcs=false -modcacherw",
-			CGO_ENABLED: "0",
 		},
 	});
 	await chmod(fresh, 0o755);

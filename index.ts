@@ -18,7 +18,7 @@ const provider = new kubernetes.Provider("cluster", { kubeconfig: cluster.kubeco
 const facts = new ClusterFacts("facts", { cluster, provider });
 
 const surveys = config.gateways.map((gateway) => {
-	const node = new GatewayNode(gateway.name, { gateway, cluster, facts, provider });
+	const node = new GatewayNode(gateway.name, { gateway, cluster, facts });
 	return new RouteSurvey(gateway.name, { gateway, node, facts, convergeTimeout: config.routes.convergeTimeout });
 });
 

@@ -6,7 +6,8 @@ import { parseClusterInfo } from "./network/clusterInfo.ts";
 import { parseClusterConfiguration } from "./network/clusterRanges.ts";
 import { endpointOf } from "./network/joinConfiguration.ts";
 import type { Prefix } from "./network/prefix.ts";
-import { all, valueOrThrow } from "./network/result.ts";
+import { all, type Result } from "./network/result.ts";
+import { valueOrRefusal } from "./refusal.ts";
 
 export interface ClusterFactsArgs {
 	/** What overrides the cluster's own words. */
@@ -41,7 +42,7 @@ export class ClusterFacts extends pulumi.ComponentResource {
 			kubernetes.core.v1.ConfigMap.get(`${name}-${id.split("/")[1]}`, id, from).data.apply((data) => data?.[key] ?? "");
 
 		const configuration = entry("kube-system/kubeadm-config", "ClusterConfiguration").apply((yaml) =>
-			valueOrThrow(parseClusterConfiguration(yaml)),
+			read(parseClusterConfiguration(yaml)),
 		);
 		this.podRanges = configuration.apply((own) => cluster.podRanges ?? own.podRanges);
 		this.serviceRanges = configuration.apply((own) => cluster.serviceRanges ?? own.serviceRanges);
@@ -49,12 +50,16 @@ export class ClusterFacts extends pulumi.ComponentResource {
 
 		const service = kubernetes.core.v1.Service.get(`${name}-kube-dns`, "kube-system/kube-dns", from);
 		this.dnsAddresses = service.spec.apply(
-			(spec) => cluster.dnsAddresses ?? valueOrThrow(all((spec.clusterIPs ?? [spec.clusterIP]).map(parseAddress))),
+			(spec) => cluster.dnsAddresses ?? read(all((spec.clusterIPs ?? [spec.clusterIP]).map(parseAddress))),
 		);
 
-		const info = entry("kube-public/cluster-info", "kubeconfig").apply((yaml) => valueOrThrow(parseClusterInfo(yaml)));
+		const info = entry("kube-public/cluster-info", "kubeconfig").apply((yaml) => read(parseClusterInfo(yaml)));
 		this.endpoint = info.apply(({ apiServer }) => endpointOf(cluster.apiServer ?? apiServer));
 		this.caCertHashes = info.caCertHashes;
 		this.registerOutputs();
 	}
+}
+
+function read<Value>(result: Result<Value>): Value {
+	return valueOrRefusal(result, "what the cluster says of itself cannot be read; nothing was touched");
 }

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime/index.js";
+import { listed, refusal } from "./refusal.ts";
 import { SecretFiles } from "./settings/secretFiles.ts";
 import { type Authentication, parseSettings, type Settings, type Ssh } from "./settings.ts";
 
@@ -21,11 +22,11 @@ const NAMESPACE = "pod-gateway:";
  */
 export function readConfig(): Config {
 	const parsed = parseSettings(rawSettings());
-	if (!parsed.ok) throw refusal(parsed.problems);
+	if (!parsed.ok) throw refused(parsed.problems);
 	const files = new SecretFiles();
 	const config = withSecrets(parsed.value, files);
 	for (const warning of files.warnings) void pulumi.log.warn(warning);
-	if (files.problems.length > 0) throw refusal(files.problems);
+	if (files.problems.length > 0) throw refused(files.problems);
 	return config;
 }
 
@@ -43,10 +44,9 @@ function parseValue(value: string): unknown {
 	}
 }
 
-function refusal(problems: readonly string[]): pulumi.RunError {
-	const list = problems.map((problem, index) => `  ${index + 1}. ${problem}`).join("\n");
+function refused(problems: readonly string[]): pulumi.RunError {
 	const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
-	return new pulumi.RunError(`${count} in the settings of stack ${pulumi.getStack()}; nothing was touched:\n${list}`);
+	return refusal(listed(`${count} in the settings of stack ${pulumi.getStack()}; nothing was touched`, problems));
 }
 
 function withSecrets(settings: Settings, files: SecretFiles): Config {

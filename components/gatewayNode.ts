@@ -1,5 +1,4 @@
 import * as command from "@pulumi/command";
-import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterFacts } from "./clusterFacts.ts";
 import type { Config } from "./config.ts";
@@ -13,12 +12,10 @@ export interface GatewayNodeArgs {
 	cluster: Config["cluster"];
 	/** What the cluster says about itself. */
 	facts: ClusterFacts;
-	/** Provider for the cluster. */
-	provider: kubernetes.Provider;
 }
 
 /**
- * A machine as the cluster's gateway: joined with kubeadm, cordoned, drained. Only DaemonSets run on it: `calico-node` gives it
+ * A machine as the cluster's gateway: joined with kubeadm, cordoned and drained. Only DaemonSets run on it: `calico-node` gives it
  * a route to every pod block, `kube-proxy` turns Service addresses into pod addresses. Deleting it drains, resets and removes
  * the node, and goes on with a warning when the machine or the cluster is gone.
  */
@@ -47,36 +44,23 @@ export class GatewayNode extends pulumi.ComponentResource {
 				machine: sshTarget(gateway),
 			}),
 		);
-		const tool = {
-			stdin: request,
-			addPreviousOutputInEnv: false,
-			logging: command.local.Logging.Stderr,
-		};
-
 		const joined = new command.local.Command(
-			`${name}-join`,
-			{ ...tool, create: action("join"), delete: action("leave") },
-			{ parent: this, deleteBeforeReplace: true },
+			`${name}-node`,
+			{
+				stdin: request,
+				create: action("join"),
+				delete: action("leave"),
+				addPreviousOutputInEnv: false,
+				logging: command.local.Logging.Stderr,
+			},
+			{ parent: this, replacementTrigger: `${gateway.nodeName} ${gateway.address.text}`, deleteBeforeReplace: true },
 		);
-		// The name is known only after the join: a preview must not ask the cluster to patch a node that is not there yet.
-		const nodeName = joined.stdout.apply(() => gateway.nodeName);
-		const cordon = new kubernetes.core.v1.NodePatch(
-			`${name}-cordon`,
-			{ metadata: { name: nodeName, annotations: { "pulumi.com/patchForce": "true" } }, spec: { unschedulable: true } },
-			// On the way out the node stays cordoned until it is removed.
-			{ parent: this, provider: args.provider, retainOnDelete: true },
-		);
-		const drained = new command.local.Command(
-			`${name}-drain`,
-			{ ...tool, create: action("drain") },
-			{ parent: this, dependsOn: cordon },
-		);
-		this.nodeName = pulumi.all([nodeName, drained.stdout]).apply(([node]) => node);
+		this.nodeName = joined.stdout.apply(() => gateway.nodeName);
 		this.registerOutputs({ nodeName: this.nodeName });
 	}
 }
 
 /** A constant, run in the project's folder: everything that varies is on standard input. */
-function action(verb: "join" | "drain" | "leave"): string {
+function action(verb: "join" | "leave"): string {
 	return `exec node --import tsx tools/gateway-node.ts ${verb}`;
 }

@@ -3,8 +3,9 @@ import type { ClusterFacts } from "./clusterFacts.ts";
 import type { Config } from "./config.ts";
 import type { GatewayNode } from "./gatewayNode.ts";
 import type { GatheredPrefix } from "./network/survey.ts";
+import { refusal } from "./refusal.ts";
 import { sshTarget } from "./remote/connection.ts";
-import { readRoutes } from "./remote/readRoutes.ts";
+import { type GatewaySurvey, readRoutes } from "./remote/readRoutes.ts";
 
 export interface RouteSurveyArgs {
 	gateway: Config["gateways"][number];
@@ -31,13 +32,10 @@ export class RouteSurvey extends pulumi.ComponentResource {
 		this.prefixes = pulumi
 			.all([sshTarget(args.gateway), args.facts.podRanges, args.node.nodeName])
 			.apply(async ([target, podRanges]) => {
-				const survey = await readRoutes(target, podRanges, args.convergeTimeout);
-				for (const { route, reason } of survey.rejected.filter(({ suspicious }) => suspicious)) {
-					await pulumi.log.warn(
-						`${args.gateway.name}: left out the route to ${route.destination.text}: ${reason}`,
-						this,
-					);
-				}
+				const survey = await readRoutes(target, podRanges, args.convergeTimeout).catch((error: Error) => {
+					throw refusal(`${args.gateway.name}: ${error.message}`);
+				});
+				for (const warning of warnings(survey)) await pulumi.log.warn(`${args.gateway.name}: ${warning}`, this);
 				return survey.prefixes;
 			});
 		// What was read holds no secret, though the key that opened the connection is one.
@@ -47,4 +45,13 @@ export class RouteSurvey extends pulumi.ComponentResource {
 		);
 		this.registerOutputs({ routes: this.routes });
 	}
+}
+
+function warnings({ rejected, unreadable }: GatewaySurvey): readonly string[] {
+	return [
+		...unreadable.map((problem) => `left out what is no route: ${problem}`),
+		...rejected
+			.filter(({ suspicious }) => suspicious)
+			.map(({ route, reason }) => `left out the route to ${route.destination.text}: ${reason}`),
+	];
 }

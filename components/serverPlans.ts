@@ -4,6 +4,7 @@ import type { Config } from "./config.ts";
 import { parseAddress } from "./network/address.ts";
 import { planSite, type ServerPlan } from "./network/plan.ts";
 import { onEveryGateway } from "./network/survey.ts";
+import { refusal, valueOrRefusal } from "./refusal.ts";
 import type { RouteSurvey } from "./routeSurvey.ts";
 
 export interface ServerPlansArgs {
@@ -48,16 +49,12 @@ export function planServers({
 				},
 				config.servers,
 			);
-			if (!plans.ok) {
-				const list = plans.problems.map((problem, index) => `  ${index + 1}. ${problem}`).join("\n");
-				throw new pulumi.RunError(`the plan is refused; no server was touched:\n${list}`);
-			}
-			return plans.value;
+			return valueOrRefusal(plans, "the plan is refused; no server was touched");
 		});
 	return (server) =>
 		plans.apply((all) => {
 			const plan = all.find((one) => one.server === server);
-			if (!plan) throw new Error(`there is no plan for ${server}`);
+			if (!plan) throw refusal(`there is no plan for ${server}`);
 			return plan;
 		});
 }

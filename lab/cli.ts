@@ -1,6 +1,7 @@
 /** `npm run lab -- …`: the lab's site on the command line. */
 import { Command } from "commander";
 import pc from "picocolors";
+import { addBlock, removeBlock } from "./cluster/cluster.ts";
 import { resolveEngine } from "./engine/engine.ts";
 import { exec, inOperator } from "./host.ts";
 import { down, up } from "./lifecycle.ts";
@@ -57,6 +58,21 @@ lab
 		const options = { inherit: true, check: false, timeoutSeconds: 0 };
 		process.exitCode = (await pulumi.run(withoutDashes(words), options)).exitCode;
 	});
+
+const block = lab
+	.command("block")
+	.description("a worker's pod blocks, as Calico's address management would change them");
+for (const [verb, change] of [
+	["add", addBlock],
+	["remove", removeBlock],
+] as const) {
+	block
+		.command(verb)
+		.description(`${verb} a pod block; the gateway's routes follow within seconds`)
+		.argument("<node>", site.workers.map(({ name }) => name).join(", "))
+		.argument("<prefix>", "such as 192.244.191.0/26")
+		.action(change);
+}
 
 lab
 	.command("down")

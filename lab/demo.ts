@@ -29,8 +29,8 @@ async function demo(): Promise<void> {
 	await writeStack(await labSettings());
 	const pulumi = await labPulumi(engine);
 	const shown = { inherit: true, env: { FORCE_COLOR: process.stdout.isTTY ? "1" : "0" } };
-	await report.step("pulumi preview", () => pulumi.run(["preview", "--diff"], shown));
-	await report.step("pulumi up", () => pulumi.run(["up", "--yes", "--skip-preview"], shown));
+	await report.shown("pulumi preview", () => pulumi.run(["preview", "--diff"], shown));
+	await report.shown("pulumi up", () => pulumi.run(["up", "--yes", "--skip-preview"], shown));
 
 	let failures = 0;
 	for (const { name, kind } of site.servers) {

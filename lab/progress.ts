@@ -10,6 +10,8 @@ export interface Timing {
 export interface Report {
 	/** Runs `work` under `title`; the time it took is printed and recorded when it succeeds. */
 	step<T>(title: string, work: () => Promise<T>): Promise<T>;
+	/** The same for work that shows its own progress on the terminal: it is announced and timed, and otherwise left alone. */
+	shown<T>(title: string, work: () => Promise<T>): Promise<T>;
 	/** One line of news between the steps. */
 	note(text: string): void;
 	/** The steps done so far, in the order in which they ended. */
@@ -54,6 +56,13 @@ export function progress(stream: NodeJS.WriteStream = process.stderr): Report {
 	return {
 		timings,
 		note: line,
+		async shown(title, work) {
+			const start = performance.now();
+			line(`\n${colours.bold(title)}`);
+			const result = await work();
+			timings.push({ title, seconds: secondsSince(start) });
+			return result;
+		},
 		async step(title, work) {
 			const start = performance.now();
 			running.set(title, start);

@@ -13,34 +13,30 @@ export interface LabPulumi {
 	run(args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
 }
 
-/**
- * Prepares the stack `lab` in a state folder that goes with the lab.
- *
- * @param engine from `resolveEngine`. @param configFile the stack's settings. Default: `stacks/Pulumi.lab.yaml`.
- */
-export async function labPulumi(engine: Engine, configFile?: string): Promise<LabPulumi> {
+/** Prepares the stack `lab` in a state folder that goes with the lab. */
+export async function labPulumi(engine: Engine): Promise<LabPulumi> {
 	const state = cacheDir("site", "pulumi");
 	await mkdir(state, { recursive: true });
 	const env = {
 		PATH: [...engine.path, process.env["PATH"] ?? ""].join(":"),
 		PULUMI_BACKEND_URL: `file://${state}`,
+		PULUMI_STACK: STACK,
 		// The lab's secrets guard nothing outside the lab.
 		PULUMI_CONFIG_PASSPHRASE: "lab",
 		PULUMI_SKIP_UPDATE_CHECK: "true",
 		PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
 	};
-	const file = configFile === undefined ? [] : ["--config-file", configFile];
 	const pulumi: LabPulumi = {
 		run: (args, options = {}) =>
-			inOperator([engine.pulumi, ...args, ...(TAKES_STACK.has(args[0] ?? "") ? ["--stack", "lab", ...file] : [])], {
+			inOperator([engine.pulumi, ...args], {
 				cwd: project,
 				timeoutSeconds: 900,
 				...options,
 				env: { ...env, ...options.env },
 			}),
 	};
-	await pulumi.run(["stack", "select", "--create"]);
+	await pulumi.run(["stack", "select", "--create", STACK]);
 	return pulumi;
 }
 
-const TAKES_STACK = new Set(["preview", "up", "destroy", "refresh", "stack"]);
+const STACK = "lab";

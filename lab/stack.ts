@@ -35,10 +35,10 @@ export type LabSettings = Awaited<ReturnType<typeof labSettings>>;
 /** Where the stack's settings lie in the checkout; made by {@link writeStack}, not committed, since its keys are this lab's. */
 export const labStackFile = join(import.meta.dirname, "..", "stacks", "Pulumi.lab.yaml");
 
-/** Writes settings into a stack file; what Pulumi itself keeps there (the passphrase's salt) stays. */
-export async function writeStack(settings: object, file = labStackFile): Promise<void> {
-	const document = parseDocument(existsSync(file) ? readFileSync(file, "utf8") : "");
+/** Writes the stack's settings; what Pulumi itself keeps in that file (the passphrase's salt) stays. */
+export async function writeStack(settings: object): Promise<void> {
+	const document = parseDocument(existsSync(labStackFile) ? readFileSync(labStackFile, "utf8") : "");
 	document.set("config", settings);
 	document.commentBefore = " Made by the lab from its site and keys; every `npm run demo` writes it anew.";
-	await writeFile(file, document.toString({ lineWidth: 0 }));
+	await writeFile(labStackFile, document.toString({ lineWidth: 0 }));
 }

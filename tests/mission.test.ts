@@ -1,9 +1,9 @@
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, inject, test } from "vitest";
 import { cacheDir } from "../lab/cache.ts";
 import { checkServer, isCutOff } from "../lab/checks.ts";
-import { addBlock, removeBlock } from "../lab/cluster/cluster.ts";
+import { addBlock, kubectl, removeBlock } from "../lab/cluster/cluster.ts";
 import { resolveEngine } from "../lab/engine/engine.ts";
 import { exec } from "../lab/host.ts";
 import { type LabPulumi, labPulumi } from "../lab/pulumi.ts";
@@ -16,16 +16,14 @@ const newBlock = "192.244.191.0/26";
 const newRoute = `route ${newBlock} via ${site.gateway.address}`;
 
 describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines", () => {
-	const configFile = cacheDir("site", "Pulumi.test.yaml");
 	const before = new Map<string, Footprint>();
 	let settings: LabSettings;
 	let pulumi: LabPulumi;
 
 	beforeAll(async () => {
 		settings = await labSettings();
-		await rm(configFile, { force: true });
-		await writeStack(settings, configFile);
-		pulumi = await labPulumi(await resolveEngine(() => {}), configFile);
+		await writeStack(settings);
+		pulumi = await labPulumi(await resolveEngine(() => {}));
 		for (const server of servers) {
 			before.set(server, await footprint(server));
 		}
@@ -47,12 +45,13 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 	test("settings with mistakes are refused with every mistake, before anything is touched", async () => {
 		const [first, ...others] = settings["pod-gateway:servers"];
 		const { hostKey: _, ...withoutKey } = first ?? { hostKey: "" };
-		await writeStack(
-			{ ...settings, "pod-gateway:servers": [withoutKey, ...others, others[0]], "pod-gateway:rotues": {} },
-			configFile,
-		);
+		await writeStack({
+			...settings,
+			"pod-gateway:servers": [withoutKey, ...others, others[0]],
+			"pod-gateway:rotues": {},
+		});
 		const { exitCode, stdout, stderr } = await pulumi.run(["up", "--yes", "--skip-preview"], { check: false });
-		await writeStack(settings, configFile);
+		await writeStack(settings);
 		expect(exitCode).not.toBe(0);
 		expect(stdout + stderr).toContain("pod-gateway:servers[0].hostKey");
 		expect(stdout + stderr).toContain("pod-gateway:servers[3].name");
@@ -72,12 +71,11 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 	});
 
 	test("the gateway is a cordoned, tainted node that runs DaemonSets only", async () => {
-		const kubectl = async (...args: string[]) =>
-			JSON.parse((await exec(site.controlPlane.name, ["kubectl", ...args, "-o", "json"])).stdout);
-		const node = await kubectl("get", "node", site.gateway.name);
+		const objects = async (...args: string[]) => JSON.parse(await kubectl(["get", ...args, "-o", "json"]));
+		const node = await objects("node", site.gateway.name);
 		expect(node.spec.unschedulable).toBe(true);
 		expect(node.spec.taints).toContainEqual(expect.objectContaining({ key: "pod-gateway", effect: "NoSchedule" }));
-		const pods = await kubectl("get", "pods", "-A", "--field-selector", `spec.nodeName=${site.gateway.name}`);
+		const pods = await objects("pods", "-A", "--field-selector", `spec.nodeName=${site.gateway.name}`);
 		const owners = pods.items.map(
 			(pod: { metadata: { ownerReferences: { kind: string }[] } }) => pod.metadata.ownerReferences[0]?.kind,
 		);
@@ -93,8 +91,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		expect(state).not.toContain("PRIVATE KEY");
 		expect(state).not.toContain("client-key-data");
 		expect(state).not.toMatch(/\b[a-z0-9]{6}\.[a-z0-9]{16}\b/);
-		const tokens = await exec(site.controlPlane.name, [
-			"kubectl",
+		const tokens = await kubectl([
 			"-n",
 			"kube-system",
 			"get",
@@ -104,7 +101,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 			"-o",
 			"name",
 		]);
-		expect(tokens.stdout.trim()).toBe("");
+		expect(tokens.trim()).toBe("");
 	});
 
 	test("up again changes nothing and connects to no server", async () => {
@@ -143,9 +140,9 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		const inForce = await footprint("ps-resolved");
 		const missing = `missing.default.svc.${site.clusterDomain}`;
 		const verify = { ...settings["pod-gateway:verify"], pods: [missing], rollbackAfter: 25 };
-		await writeStack({ ...settings, "pod-gateway:verify": verify }, configFile);
+		await writeStack({ ...settings, "pod-gateway:verify": verify });
 		const { exitCode, stdout, stderr } = await pulumi.run(["up", "--yes", "--skip-preview"], { check: false });
-		await writeStack(settings, configFile);
+		await writeStack(settings);
 		expect(exitCode).not.toBe(0);
 		expect(stdout + stderr).toContain(missing);
 		expect(stdout + stderr).toContain("rolled back");
@@ -155,12 +152,12 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 
 	test("a server taken off the list is as it was before: byte for byte, route for route", async () => {
 		const remaining = settings["pod-gateway:servers"].filter(({ name }) => name !== "ps-nm");
-		await writeStack({ ...settings, "pod-gateway:servers": remaining }, configFile);
+		await writeStack({ ...settings, "pod-gateway:servers": remaining });
 		await pulumi.run(["up", "--yes", "--skip-preview"]);
 		expect(await footprint("ps-nm")).toEqual(before.get("ps-nm"));
 		expect(await isCutOff("ps-nm")).toBe(true);
 		expect(await isCutOff("ps-resolved")).toBe(false);
-		await writeStack(settings, configFile);
+		await writeStack(settings);
 		await pulumi.run(["up", "--yes", "--skip-preview"]);
 		expect((await checkServer("ps-nm")).filter(({ ok }) => !ok)).toEqual([]);
 	});
@@ -171,8 +168,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 			expect(await footprint(server), server).toEqual(before.get(server));
 			expect(await isCutOff(server), server).toBe(true);
 		}
-		const nodes = await exec(site.controlPlane.name, ["kubectl", "get", "nodes", "-o", "name"]);
-		expect(nodes.stdout).not.toContain(site.gateway.name);
+		expect(await kubectl(["get", "nodes", "-o", "name"])).not.toContain(site.gateway.name);
 		const left = await exec(
 			site.gateway.name,
 			["sh", "-c", "ls /etc/kubernetes/*.conf /etc/cni/net.d/* 2>/dev/null; ip route show proto bird"],

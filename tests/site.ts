@@ -3,8 +3,10 @@ import type { TestProject } from "vitest/node";
 import { cacheDir } from "../lab/cache.ts";
 import { resolveEngine } from "../lab/engine/engine.ts";
 import { down, up } from "../lab/lifecycle.ts";
+import { whyNoLab } from "../lab/prerequisites.ts";
 import { progress } from "../lab/progress.ts";
 import { labPulumi } from "../lab/pulumi.ts";
+import { labSettings, writeStack } from "../lab/stack.ts";
 
 declare module "vitest" {
 	interface ProvidedContext {
@@ -15,7 +17,7 @@ declare module "vitest" {
 
 /** Boots the site for all end-to-end tests, as it is before the first `up`; takes it down after them unless it was up already. */
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
-	const noLab = reasonAgainstLab();
+	const noLab = whyNoLab();
 	project.provide("noLab", noLab);
 	if (noLab !== undefined) {
 		if (process.env["CI"]) {
@@ -29,14 +31,8 @@ export default async function setup(project: TestProject): Promise<(() => Promis
 	const engine = await resolveEngine(report.note);
 	report.note(`engine: ${engine.describe}`);
 	await up(report);
+	await writeStack(await labSettings());
 	const pulumi = await labPulumi(engine);
 	await report.step("pulumi destroy of what an earlier run left", () => pulumi.run(["destroy", "--yes"]));
 	return wasUp ? undefined : () => down(report);
-}
-
-function reasonAgainstLab(): string | undefined {
-	if (process.platform !== "linux") {
-		return `it needs Linux and this is ${process.platform}`;
-	}
-	return process.getuid?.() === 0 ? undefined : "it needs root: run npm test as root, on a machine you can spare";
 }

@@ -14,15 +14,12 @@ const report = (line: string) => process.stderr.write(`${line}\n`);
 
 const actions: Record<string, { description: string; run: (request: NodeRequest) => Promise<string> }> = {
 	join: {
-		description: "join the machine to the cluster with kubeadm; no change when it is a node already",
-		run: (request) => join(request, report),
+		description: "join the machine with kubeadm unless it is a node already, then cordon and drain it",
+		run: async (request) => `${await join(request, report)}; ${await drained(request)}`,
 	},
 	drain: {
-		description: "evict every pod that is not a DaemonSet's from the cordoned node",
-		run: async ({ cluster, node }) => {
-			const left = await drain(new Cluster(cluster.kubeconfig, cluster.context), node.name, node.drainTimeout);
-			return `${node.name} drained${left.length > 0 ? ` of ${left.join(", ")}` : ": no pod had to leave"}`;
-		},
+		description: "cordon the node and evict every pod that is not a DaemonSet's",
+		run: drained,
 	},
 	leave: {
 		description: "drain, reset and remove the node; what cannot be done is a warning",
@@ -32,6 +29,12 @@ const actions: Record<string, { description: string; run: (request: NodeRequest)
 		},
 	},
 };
+
+async function drained({ cluster, node }: NodeRequest): Promise<string> {
+	report(`draining ${node.name}`);
+	const left = await drain(new Cluster(cluster.kubeconfig, cluster.context), node.name, node.drainTimeout);
+	return `${node.name} is drained${left.length > 0 ? ` of ${left.join(", ")}` : ": no pod had to leave"}`;
+}
 
 const program = new Command("gateway-node").description(
 	"The gateway as a node of the cluster; the request is JSON on standard input.",

@@ -20,9 +20,3 @@ export function all<Value>(results: readonly Result<Value>[]): Result<readonly V
 		? failure(...new Set(problems))
 		: success(results.flatMap((result) => (result.ok ? [result.value] : [])));
 }
-
-/** The value; where there is none, an error with every problem. For the edges, where there is nobody left to ask. */
-export function valueOrThrow<Value>(result: Result<Value>): Value {
-	if (!result.ok) throw new Error(result.problems.join("\n"));
-	return result.value;
-}

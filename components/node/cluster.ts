@@ -1,4 +1,12 @@
-import { ApiException, CoreV1Api, KubeConfig, type V1Node, type V1Pod } from "@kubernetes/client-node";
+import {
+	ApiException,
+	CoreV1Api,
+	KubeConfig,
+	PatchStrategy,
+	setHeaderOptions,
+	type V1Node,
+	type V1Pod,
+} from "@kubernetes/client-node";
 
 /** The cluster's API as this project uses it: nodes, evictions, bootstrap tokens. */
 export class Cluster {
@@ -17,6 +25,12 @@ export class Cluster {
 	/** The node of that name, or undefined. */
 	async node(name: string): Promise<V1Node | undefined> {
 		return await ifFound(this.core.readNode({ name }));
+	}
+
+	/** Marks the node unschedulable. */
+	async cordon(name: string): Promise<void> {
+		const merge = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
+		await this.core.patchNode({ name, body: { spec: { unschedulable: true } } }, merge);
 	}
 
 	/** Removes the Node object; no error when there is none. */

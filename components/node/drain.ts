@@ -13,7 +13,7 @@ export function mustLeave(pod: V1Pod): boolean {
 }
 
 /**
- * Evicts every pod that must leave the (cordoned) node and waits until all are gone.
+ * Cordons the node, evicts every pod that must leave it and waits until all are gone.
  *
  * @param timeout seconds for everything.
  * @returns the names of the pods that left, as NAMESPACE/NAME.
@@ -21,6 +21,7 @@ export function mustLeave(pod: V1Pod): boolean {
  */
 export async function drain(cluster: Cluster, node: string, timeout: number): Promise<string[]> {
 	const deadline = Date.now() + timeout * 1000;
+	await cluster.cordon(node);
 	const left: string[] = [];
 	let leaving = (await cluster.podsOn(node)).filter(mustLeave);
 	const asked = new Set<string>();

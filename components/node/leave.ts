@@ -16,7 +16,9 @@ export async function leave(request: NodeRequest, warn: (line: string) => void):
 			warn(`${what} was not done: ${error instanceof Error ? error.message : String(error)}`);
 		}
 	};
-	await attempt(`draining ${request.node.name}`, () => drain(cluster, request.node.name, request.node.drainTimeout));
+	const node = await cluster.node(request.node.name).catch(() => undefined);
+	if (node)
+		await attempt(`draining ${request.node.name}`, () => drain(cluster, request.node.name, request.node.drainTimeout));
 	await attempt(`resetting ${request.machine.host}`, () => resetMachine(request.machine));
 	await attempt(`removing the node ${request.node.name}`, () => cluster.deleteNode(request.node.name));
 }

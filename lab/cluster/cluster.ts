@@ -11,7 +11,7 @@ import { awaitReady, missing } from "./readiness.ts";
 import { ensureSoftware, type Software } from "./software.ts";
 
 export { addBlock, removeBlock } from "./blocks.ts";
-export { kubeconfigFile } from "./kubectl.ts";
+export { kubeconfigFile, kubectl } from "./kubectl.ts";
 
 const machines = [site.controlPlane, ...site.workers, site.gateway];
 

@@ -81,8 +81,3 @@ async function writeCommand(pulumi: string): Promise<void> {
 function quoted(text: string): string {
 	return `'${text.replaceAll("'", "'\\''")}'`;
 }
-
-/** Whether the Go build has been done already, so that asking for the module engine takes a moment only. */
-export function isModuleEngineBuilt(): Promise<boolean> {
-	return isExecutable(join(folder, "pulumi"));
-}

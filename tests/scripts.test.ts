@@ -1,0 +1,10 @@
+import { execa } from "execa";
+import { expect, inject, test } from "vitest";
+
+test.skipIf(inject("noLab") !== undefined)("every script is clean to shellcheck", async () => {
+	const { stdout } = await execa("git", ["ls-files", "*.sh"]);
+	const scripts = stdout.split("\n");
+	expect(scripts).toContain("components/host/server-network.sh");
+	const { exitCode, stdout: findings } = await execa("shellcheck", scripts, { reject: false });
+	expect(exitCode, findings).toBe(0);
+});

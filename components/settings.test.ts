@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { must } from "./network/arbitraries.ts";
 import { schema } from "./settings/schema.ts";
@@ -99,6 +102,8 @@ describe("defaults", () => {
 			  ],
 			  "verify": {
 			    "names": [],
+			    "outside": [],
+			    "pods": [],
 			    "rollbackAfter": 90,
 			  },
 			}
@@ -393,4 +398,19 @@ test("the schema becomes a JSON Schema in which every key is described", () => {
 	};
 	visit(json, "");
 	expect(undescribed).toEqual([]);
+});
+
+test("the example in stacks/ is right but for the host keys, which nobody can know", () => {
+	const example = readFileSync(join(import.meta.dirname, "..", "stacks", "Pulumi.example.yaml"), "utf8");
+	const { config } = parseYaml(example) as { config: Record<string, unknown> };
+	const raw = Object.fromEntries(
+		Object.entries(config).map(([key, value]) => [key.replace("pod-gateway:", ""), value]),
+	);
+	const parsed = parseSettings(raw);
+	const places = parsed.ok ? [] : parsed.problems.map((problem) => problem.split(": ")[0]);
+	expect(places).toEqual([
+		"pod-gateway:gateways[0].hostKey",
+		"pod-gateway:servers[0].hostKey",
+		"pod-gateway:servers[1].hostKey",
+	]);
 });

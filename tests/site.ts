@@ -1,11 +1,11 @@
-import { existsSync } from "node:fs";
 import type { TestProject } from "vitest/node";
-import { cacheDir } from "../lab/cache.ts";
 import { resolveEngine } from "../lab/engine/engine.ts";
+import { isUp } from "../lab/host.ts";
 import { down, up } from "../lab/lifecycle.ts";
 import { whyNoLab } from "../lab/prerequisites.ts";
 import { progress } from "../lab/progress.ts";
 import { labPulumi } from "../lab/pulumi.ts";
+import { site } from "../lab/site.ts";
 import { labSettings, writeStack } from "../lab/stack.ts";
 
 declare module "vitest" {
@@ -26,7 +26,7 @@ export default async function setup(project: TestProject): Promise<(() => Promis
 		process.stderr.write(`The lab's tests are skipped: ${noLab}.\n`);
 		return undefined;
 	}
-	const wasUp = existsSync(cacheDir("site", "kubeconfig"));
+	const wasUp = isUp(site.controlPlane.name);
 	const report = progress();
 	const engine = await resolveEngine(report.note);
 	report.note(`engine: ${engine.describe}`);

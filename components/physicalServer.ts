@@ -1,8 +1,8 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Config } from "./config.ts";
-import type { ServerPlan } from "./network/plan.ts";
 import { renderDesired } from "./network/render.ts";
+import type { ServerPlan } from "./network/serverPlan.ts";
 import { summary } from "./network/summary.ts";
 import { commandConnection } from "./remote/connection.ts";
 import { hostScript } from "./remote/scripts.ts";

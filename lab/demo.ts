@@ -23,7 +23,7 @@ new Command("demo")
 
 async function demo(): Promise<void> {
 	const report = progress();
-	const engine = await report.step("Finding the Pulumi engine", () => resolveEngine(report.note));
+	const engine = await report.shown("The Pulumi engine", () => resolveEngine(report.note));
 	report.note(`engine: ${engine.describe}`);
 	await up(report);
 	await writeStack(await labSettings());

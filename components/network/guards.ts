@@ -1,9 +1,9 @@
 import type { Address } from "./address.ts";
 import { isBelow, parseDomainName } from "./domainName.ts";
 import { addressesOf } from "./machine.ts";
-import type { ServerPlan } from "./plan.ts";
 import { contains, covers, isDefault, overlaps, type Prefix, parsePrefix } from "./prefix.ts";
 import { quote } from "./quote.ts";
+import type { ServerPlan } from "./serverPlan.ts";
 import { destinations, type PlannedServer, type Site } from "./site.ts";
 
 /** What no route by way of another host can mean: loopback, link-local and multicast, in both families. */

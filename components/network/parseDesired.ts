@@ -1,9 +1,9 @@
 import { parseAddress } from "./address.ts";
-import type { ServerPlan } from "./plan.ts";
 import { parsePrefix } from "./prefix.ts";
 import { quote } from "./quote.ts";
 import { FORMAT } from "./render.ts";
 import { all, failure, type Result, success } from "./result.ts";
+import type { ServerPlan } from "./serverPlan.ts";
 import { DNS_METHODS, VERIFY_MODES } from "./site.ts";
 
 /** Reads a desired state back, in any order of lines after the first; the inverse of `renderDesired`. */

@@ -1,57 +1,12 @@
 import type { Address, Family } from "./address.ts";
 import { serverProblems, siteProblems } from "./guards.ts";
 import { addressesOf } from "./machine.ts";
-import { type Prefix, sortedPrefixes } from "./prefix.ts";
+import { sortedPrefixes } from "./prefix.ts";
 import { all, failure, type Result, success } from "./result.ts";
 import { reverseZones } from "./reverseZones.ts";
-import { type DnsMethod, destinations, type PlannedServer, type Site, type VerifyMode } from "./site.ts";
+import type { PlannedDns, PlannedVerification, ServerPlan } from "./serverPlan.ts";
+import { type DnsMethod, destinations, type PlannedServer, type Site } from "./site.ts";
 import { sortedAddresses } from "./survey.ts";
-
-/** A route a server is to have. */
-export interface PlannedRoute {
-	readonly prefix: Prefix;
-	/** The next hops, of the prefix's family, in order. */
-	readonly via: readonly Address[];
-}
-
-/** The names a server is to resolve by way of the cluster. */
-export interface PlannedDns {
-	readonly method: DnsMethod;
-	readonly nameservers: readonly Address[];
-	/** Absent where the method is `none`. */
-	readonly domain?: string | undefined;
-	readonly reverseZones: readonly string[];
-	readonly searchDomains: readonly string[];
-}
-
-/** A name that must resolve once the change is made. */
-export interface VerifiedName {
-	readonly name: string;
-	/** Where each of its addresses must lie. */
-	readonly within: readonly Prefix[];
-}
-
-/** What a server checks before it keeps a change. */
-export interface PlannedVerification {
-	readonly mode: VerifyMode;
-	readonly names: readonly VerifiedName[];
-	/** Names of pods: each of their addresses must answer, too. */
-	readonly pods: readonly VerifiedName[];
-	/** Names that must still resolve if they did before. */
-	readonly outside: readonly string[];
-}
-
-/** All that one server is to have. Made by {@link planSite} only, so that every plan has passed the guards. */
-export interface ServerPlan {
-	readonly stack: string;
-	readonly server: string;
-	/** In order. */
-	readonly routes: readonly PlannedRoute[];
-	readonly dns: PlannedDns;
-	readonly verify: PlannedVerification;
-	/** Seconds. */
-	readonly rollbackAfter: number;
-}
 
 /** The plans of these servers, or everything that stands against them, each problem once. */
 export function planSite(site: Site, servers: readonly PlannedServer[]): Result<readonly ServerPlan[]> {

@@ -1,4 +1,4 @@
-import type { ServerPlan } from "./plan.ts";
+import type { ServerPlan } from "./serverPlan.ts";
 
 /** The version of the format, for the host script to refuse what it does not know. */
 export const FORMAT = 1;

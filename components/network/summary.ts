@@ -1,4 +1,4 @@
-import type { ServerPlan } from "./plan.ts";
+import type { ServerPlan } from "./serverPlan.ts";
 
 /** One line for people. Example: `5 routes via 10.200.0.20; cluster.local at 192.96.0.10`. */
 export function summary({ routes, dns }: ServerPlan): string {

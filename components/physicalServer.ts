@@ -4,7 +4,7 @@ import type { Config } from "./config.ts";
 import { renderDesired } from "./network/render.ts";
 import type { ServerPlan } from "./network/serverPlan.ts";
 import { summary } from "./network/summary.ts";
-import { commandConnection } from "./remote/connection.ts";
+import { commandConnection, sshTarget } from "./remote/connection.ts";
 import { hostScript } from "./remote/scripts.ts";
 
 export interface PhysicalServerArgs {
@@ -40,17 +40,27 @@ export class PhysicalServer extends pulumi.ComponentResource {
 			{ connection, source: new pulumi.asset.FileAsset(script.path), remotePath: uploaded },
 			perMachine,
 		);
+		// Made before the first transaction, so that it is there to undo it; by a tool, so that a dead server is a warning.
+		const restore = new command.local.Command(
+			`${name}-restore`,
+			{
+				stdin: pulumi.secret(pulumi.jsonStringify(sshTarget(server))),
+				delete: "exec node --import tsx tools/physical-server.ts restore",
+				addPreviousOutputInEnv: false,
+				logging: command.local.Logging.Stderr,
+			},
+			perMachine,
+		);
 		const network = new command.remote.Command(
 			`${name}-network`,
 			{
 				connection,
 				stdin: plan.apply(renderDesired),
 				create: `exec timeout -k 10 180 sh ${uploaded} apply`,
-				delete: RESTORE,
 				addPreviousOutputInEnv: false,
 				logging: command.remote.Logging.Stderr,
 			},
-			{ ...perMachine, dependsOn: upload },
+			{ ...perMachine, dependsOn: [upload, restore] },
 		);
 		this.inForce = pulumi
 			.all([plan, network.stdout])
@@ -58,9 +68,6 @@ export class PhysicalServer extends pulumi.ComponentResource {
 		this.registerOutputs({ inForce: this.inForce });
 	}
 }
-
-/** Runs what the last transaction installed; a server that never had one, or was reinstalled, has nothing to restore. */
-const RESTORE = "if [ -x /usr/local/sbin/pod-gateway-host ]; then exec /usr/local/sbin/pod-gateway-host restore; fi";
 
 /** The script's last line is JSON; it names the method that `auto` came to. */
 function dnsMethod(stdout: string): string {

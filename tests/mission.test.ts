@@ -5,8 +5,9 @@ import { cacheDir } from "../lab/cache.ts";
 import { checkServer, isCutOff } from "../lab/checks.ts";
 import { addBlock, kubectl, removeBlock } from "../lab/cluster/cluster.ts";
 import { resolveEngine } from "../lab/engine/engine.ts";
-import { exec } from "../lab/host.ts";
+import { bootHost, exec, powerOff } from "../lab/host.ts";
 import { type LabPulumi, labPulumi } from "../lab/pulumi.ts";
+import { outsideHosts } from "../lab/servers.ts";
 import { site } from "../lab/site.ts";
 import { type LabSettings, labSettings, writeStack } from "../lab/stack.ts";
 import { type Footprint, footprint, logins } from "./footprint.ts";
@@ -160,6 +161,21 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		await writeStack(settings);
 		await pulumi.run(["up", "--yes", "--skip-preview"]);
 		expect((await checkServer("ps-nm")).filter(({ ok }) => !ok)).toEqual([]);
+	});
+
+	test("a server that is gone does not hold up its removal; back again, it is restored by hand", async () => {
+		const spec = outsideHosts.find(({ name }) => name === "ps-nm");
+		if (!spec) throw new Error("the site has no ps-nm");
+		await powerOff(spec.name);
+		await writeStack({
+			...settings,
+			"pod-gateway:servers": settings["pod-gateway:servers"].filter(({ name }) => name !== spec.name),
+		});
+		const { stdout } = await pulumi.run(["up", "--yes", "--skip-preview"]);
+		expect(stdout).toContain("warning: 10.200.0.32 was not restored");
+		await bootHost(spec);
+		await exec(spec.name, ["/usr/local/sbin/pod-gateway-host", "restore"]);
+		await expect.poll(() => footprint(spec.name), { timeout: 20_000, interval: 1000 }).toEqual(before.get(spec.name));
 	});
 
 	test("destroy leaves every server as it was, no node object and a reset gateway", async () => {

@@ -1,5 +1,6 @@
 import { hostScript, quote } from "../remote/scripts.ts";
-import { type RemoteResult, runRemote, type SshTarget } from "../remote/ssh.ts";
+import { type RemoteResult, runRemote } from "../remote/ssh.ts";
+import type { SshTarget } from "../remote/sshTarget.ts";
 
 /** What a machine is to the cluster: a node of it, a node of another one, or neither. */
 export type MachineState = "joined" | "other" | "free";

@@ -1,17 +1,5 @@
 import { z } from "zod";
-import type { SshTarget } from "../remote/ssh.ts";
-
-const sshTarget: z.ZodType<SshTarget> = z.lazy(() =>
-	z.object({
-		host: z.string(),
-		port: z.number(),
-		user: z.string(),
-		hostKey: z.string(),
-		privateKey: z.string().optional(),
-		connectTimeout: z.number(),
-		bastion: sshTarget.optional(),
-	}),
-);
+import { sshTargetSchema } from "../remote/sshTarget.ts";
 
 /** What `tools/gateway-node.ts` reads on standard input: one machine, one cluster, one node. */
 export const nodeRequest = z.object({
@@ -36,7 +24,7 @@ export const nodeRequest = z.object({
 		/** Seconds. */
 		drainTimeout: z.number(),
 	}),
-	machine: sshTarget,
+	machine: sshTargetSchema,
 });
 
 export type NodeRequest = z.infer<typeof nodeRequest>;

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Credentials } from "../config.ts";
 import type { Address } from "../network/address.ts";
 import type { Ssh } from "../settings.ts";
-import type { SshTarget } from "./ssh.ts";
+import type { SshTarget } from "./sshTarget.ts";
 
 /** How often a server that does not answer is dialled before its command fails: dead machines must not hold up the others. */
 const DIAL_ATTEMPTS = 3;

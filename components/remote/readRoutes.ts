@@ -2,7 +2,8 @@ import type { Prefix } from "../network/prefix.ts";
 import { gatherRoutes, type Survey } from "../network/survey.ts";
 import { parseSurveyOutput } from "../network/surveyOutput.ts";
 import { hostScript } from "./scripts.ts";
-import { runRemote, type SshTarget } from "./ssh.ts";
+import { runRemote } from "./ssh.ts";
+import type { SshTarget } from "./sshTarget.ts";
 
 /** A survey, and a text for each row of the routing table that made no sense. */
 export interface GatewaySurvey extends Survey {

@@ -1,22 +1,6 @@
 import type { Duplex } from "node:stream";
 import ssh2, { type Client, type ClientChannel, type ConnectConfig } from "ssh2";
-
-/** One SSH server to reach, and how. Plain data: it is also what the tools read on standard input. */
-export interface SshTarget {
-	/** Name or address. */
-	host: string;
-	/** TCP port. */
-	port: number;
-	user: string;
-	/** The server's public key as in known_hosts without the host: `ssh-ed25519 AAAA…`. The only key that is accepted. */
-	hostKey: string;
-	/** Private key in OpenSSH or PEM form. Without one the agent at `SSH_AUTH_SOCK` is asked. */
-	privateKey?: string | undefined;
-	/** Seconds until a connection attempt is given up. */
-	connectTimeout: number;
-	/** Reached first; the connection to `host` is made from there. */
-	bastion?: SshTarget | undefined;
-}
+import type { SshTarget } from "./sshTarget.ts";
 
 /** What a remote command left behind. */
 export interface RemoteResult {

@@ -1,0 +1,41 @@
+/**
+ * A physical server from the operator's machine: `restore`, with an SSH target (components/remote/sshTarget.ts) as JSON on
+ * standard input. `pulumi up` and `pulumi destroy` run it; it can be run by hand.
+ */
+import { text } from "node:stream/consumers";
+import { Command } from "commander";
+import { ConnectionError, runRemote } from "../components/remote/ssh.ts";
+import { sshTargetSchema } from "../components/remote/sshTarget.ts";
+
+const INSTALLED = "/usr/local/sbin/pod-gateway-host";
+/** Seconds: the host script waits at most 60 for its lock. */
+const TIME_LIMIT = 180;
+
+const report = (line: string) => process.stderr.write(`${line}\n`);
+
+const program = new Command("physical-server").description(
+	"A physical server; how to reach it is JSON on standard input.",
+);
+program
+	.command("restore")
+	.description("take everything of pod-gateway's away; a server that cannot be reached is a warning")
+	.action(async () => {
+		const target = sshTargetSchema.parse(JSON.parse(await text(process.stdin)));
+		try {
+			// A server that never had a transaction, or was reinstalled, has nothing to restore.
+			const command = `if [ -x ${INSTALLED} ]; then exec ${INSTALLED} restore; fi`;
+			const { exitCode, stderr } = await runRemote(target, command, { timeout: TIME_LIMIT });
+			if (exitCode !== 0) throw new Error(`restoring ${target.host} failed (exit code ${exitCode}):\n${stderr.trim()}`);
+			report(stderr.trim());
+		} catch (error) {
+			if (!(error instanceof ConnectionError)) throw error;
+			report(
+				`warning: ${target.host} was not restored: ${error.message}; when it is back, run there: ${INSTALLED} restore`,
+			);
+		}
+	});
+
+program.parseAsync().catch((error: unknown) => {
+	report(error instanceof Error ? error.message : String(error));
+	process.exitCode = 1;
+});

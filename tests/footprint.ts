@@ -12,7 +12,7 @@ export interface Footprint {
 
 /** Takes the server's footprint, to compare byte for byte. */
 export async function footprint(server: string): Promise<Footprint> {
-	const places = "/etc /usr/local /var/lib/pod-gateway /run/pod-gateway.lock";
+	const places = "/etc /usr/local /var/lib/pod-gateway";
 	const lines = async (script: string) =>
 		(await exec(server, ["sh", "-c", script])).stdout.split("\n").filter((line) => line !== "");
 	const entries = await lines(`find ${places} -printf '%y %m %u:%g %p %l\\n' 2>/dev/null | sort; true`);

@@ -394,15 +394,19 @@ arm() {
 }
 disarm() { systemctl stop $ROLLBACK_UNIT.timer 2>/dev/null; }
 
+# A reapply that runs just now is ended, which systemd takes for a failure and would remember.
+stop_units() {
+	systemctl --quiet disable --now pod-gateway.timer pod-gateway.service 2>/dev/null
+	systemctl reset-failed pod-gateway.service 2>/dev/null
+}
+
 # Takes the machine back to the snapshot. Every step may be repeated.
 roll_back() {
 	while read -r path; do
 		if [ -e "$PENDING/files$path" ] || [ -L "$PENDING/files$path" ]; then
 			cmp -s "$PENDING/files$path" "$path" || { cp -a "$PENDING/files$path" "$path.pod-gateway" && mv -f "$path.pod-gateway" "$path"; }
 		else
-			case $path in
-			"$SERVICE_FILE") systemctl --quiet disable --now pod-gateway.timer pod-gateway.service 2>/dev/null ;;
-			esac
+			[ "$path" != $SERVICE_FILE ] || stop_units
 			rm -f "$path"
 		fi
 	done <"$PENDING/touched"
@@ -605,7 +609,7 @@ restore() {
 	: >"$WORK/none"
 	set_routes "$WORK/none"
 	[ ! -e "$STATE/method" ] || remove_dns "$(cat "$STATE/method")"
-	systemctl --quiet disable --now pod-gateway.timer pod-gateway.service 2>/dev/null
+	stop_units
 	rm -f $SERVICE_FILE $TIMER_FILE $PROTOCOL_FILE
 	systemctl daemon-reload
 	remove_folders "$STATE/folders"

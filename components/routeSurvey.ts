@@ -32,8 +32,13 @@ export class RouteSurvey extends pulumi.ComponentResource {
 		this.prefixes = pulumi
 			.all([sshTarget(args.gateway), args.facts.podRanges, args.node.nodeName])
 			.apply(async ([target, podRanges]) => {
-				const survey = await readRoutes(target, podRanges, args.convergeTimeout).catch((error: Error) => {
-					throw refusal(`${args.gateway.name}: ${error.message}`);
+				const survey = await readRoutes(target, podRanges, args.convergeTimeout).catch(async (error: Error) => {
+					// Said here, because the engine reports the refusal once per property that depends on the survey, and at length.
+					await pulumi.log.error(
+						`${args.gateway.name} was not surveyed; no server was touched: ${error.message}`,
+						this,
+					);
+					throw refusal(error.message);
 				});
 				for (const warning of warnings(survey)) await pulumi.log.warn(`${args.gateway.name}: ${warning}`, this);
 				return survey.prefixes;

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { execa } from "execa";
 
 /** Settings of the machine's apt that say how to reach its mirror; without them a layer's apt may not get there. */
@@ -12,21 +13,25 @@ export async function aptOptions(): Promise<string[]> {
 		.map((line) => line.replace(" ", "="));
 }
 
-/** Lines for sources.list: a suite and its security updates from the mirrors the machine itself uses, else from Debian's own. */
+/**
+ * Lines for sources.list: a suite and its security updates, from the mirrors the machine itself uses for its own.
+ * @throws Error when the machine's apt has no such source.
+ */
 export async function debianSources(suite: string): Promise<string> {
-	const { stdout } = await execa("apt-get", [
-		"indextargets",
-		"--format",
-		"$(LABEL) $(REPO_URI)",
-		"Created-By: Packages",
-	]);
-	const mirror = (label: string, fallback: string) =>
+	const format = ["--format", "$(RELEASE) $(REPO_URI)", "Created-By: Packages"];
+	const { stdout } = await execa("apt-get", ["indextargets", ...format]);
+	const mirrors = new Map(
 		stdout
 			.split("\n")
-			.find((line) => line.startsWith(`${label} `))
-			?.slice(label.length + 1) ?? fallback;
-	return [
-		`deb ${mirror("Debian", "http://deb.debian.org/debian")} ${suite} main`,
-		`deb ${mirror("Debian-Security", "http://deb.debian.org/debian-security")} ${suite}-security main`,
-	].join("\n");
+			.reverse()
+			.map((line) => line.split(" ", 2) as [string, string]),
+	);
+	const own = /^VERSION_CODENAME=(\w+)$/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1];
+	return ["", "-security"]
+		.map((part) => {
+			const mirror = mirrors.get(suite + part) ?? mirrors.get(own + part);
+			if (!mirror) throw new Error(`apt has no source for ${suite}${part}; add one to /etc/apt/sources.list.d`);
+			return `deb ${mirror} ${suite}${part} main`;
+		})
+		.join("\n");
 }

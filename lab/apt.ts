@@ -18,10 +18,14 @@ export async function aptOptions(): Promise<string[]> {
  * @throws Error when the machine's apt has no such source.
  */
 export async function debianSources(suite: string): Promise<string> {
-	const format = ["--format", "$(RELEASE) $(REPO_URI)", "Created-By: Packages"];
-	const { stdout } = await execa("apt-get", ["indextargets", ...format]);
+	let listed = await indexTargets();
+	if (listed === "") {
+		// apt tells of its sources only once it has their lists.
+		await execa("apt-get", ["update"]);
+		listed = await indexTargets();
+	}
 	const mirrors = new Map(
-		stdout
+		listed
 			.split("\n")
 			.reverse()
 			.map((line) => line.split(" ", 2) as [string, string]),
@@ -34,4 +38,10 @@ export async function debianSources(suite: string): Promise<string> {
 			return `deb ${mirror} ${suite}${part} main`;
 		})
 		.join("\n");
+}
+
+/** A line `SUITE MIRROR` for each list of packages that apt has. */
+async function indexTargets(): Promise<string> {
+	const format = ["--format", "$(RELEASE) $(REPO_URI)", "Created-By: Packages"];
+	return (await execa("apt-get", ["indextargets", ...format])).stdout;
 }

@@ -12,14 +12,25 @@ export interface RemoteResult {
 /** The server could not be reached or was not the one we know: nothing was run. */
 export class ConnectionError extends Error {
 	override name = "ConnectionError";
+	/** Whether something was there: it took the connection or refused it. */
+	readonly answered: boolean;
+
+	constructor(message: string, options: { answered?: boolean } = {}) {
+		super(message);
+		this.answered = options.answered ?? false;
+	}
 }
+
+/** Seconds without a word from the server until it is asked for a sign of life, and how many such questions it may leave open. */
+const KEEPALIVE = { interval: 15, unanswered: 4 };
 
 /**
  * Runs one command over one verified connection.
  *
  * @param command a constant; whatever varies travels in `input`.
  * @param options `input` is the command's standard input; `timeout` is in seconds and covers the command, not the connection.
- * @throws ConnectionError when there is no connection; Error when the command outlives its time or is cut off.
+ * @throws ConnectionError when there is no connection; Error when the command outlives its time, when it is cut off, or when the
+ * server stops answering while it runs, which is noticed within about a minute.
  */
 export async function runRemote(
 	target: SshTarget,
@@ -62,6 +73,8 @@ async function connect(target: SshTarget, clients: Client[]): Promise<Client> {
 		port: target.port,
 		username: target.user,
 		readyTimeout: target.connectTimeout * 1000,
+		keepaliveInterval: KEEPALIVE.interval * 1000,
+		keepaliveCountMax: KEEPALIVE.unanswered,
 		// Offering only the pinned key's algorithm makes the server show that very key (RFC 4253, section 7.1).
 		algorithms: { serverHostKey: [known.type] },
 		hostVerifier: (key: Buffer) => {
@@ -73,31 +86,42 @@ async function connect(target: SshTarget, clients: Client[]): Promise<Client> {
 			: { privateKey: target.privateKey }),
 		...(sock ? { sock } : {}),
 	};
+	// A connection may break more than once (a handshake out of time is cut after that), and a later break surfaces through the
+	// channel's close; without a listener each would end the process.
+	client.on("error", () => {});
+	let answered = false;
+	client.once("connect", () => {
+		answered = true;
+	});
 	await new Promise<void>((resolve, reject) => {
 		client.once("ready", resolve);
-		client.once("error", (error) => {
+		client.once("error", (error: Error & { code?: string }) => {
+			answered ||= error.code === "ECONNREFUSED";
 			const unknownKey = offered && !offered.equals(known.blob);
 			reject(
 				new ConnectionError(
 					unknownKey
 						? `${place(target)} shows another host key than the pinned one (${target.hostKey}); if the machine was rebuilt, update hostKey after checking it out of band`
 						: `cannot connect to ${place(target)} as ${target.user}: ${error.message}`,
+					{ answered },
 				),
 			);
 		});
 		client.connect(config);
 	});
-	// A later break surfaces through the channel's close; without a listener it would end the process.
-	client.on("error", () => {});
 	return client;
 }
 
 function execute(client: Client, command: string, options: { input?: string; timeout: number }): Promise<RemoteResult> {
 	return new Promise((resolve, reject) => {
 		const timer = setTimeout(
-			() => reject(new Error(`no end after ${options.timeout} s: ${command}`)),
+			() => reject(new Error(`no end after ${options.timeout} s: ${shown(command)}`)),
 			options.timeout * 1000,
 		);
+		let silent = false;
+		client.once("error", (error) => {
+			silent = error.level === "client-timeout";
+		});
 		client.exec(command, (error, channel) => {
 			if (error) {
 				clearTimeout(timer);
@@ -115,7 +139,8 @@ function execute(client: Client, command: string, options: { input?: string; tim
 			channel.on("close", () => {
 				clearTimeout(timer);
 				if (exitCode === undefined) {
-					reject(new Error(`the connection was cut while this ran: ${command}`));
+					const what = silent ? "the server stopped answering" : "the connection was cut";
+					reject(new Error(`${what} while this ran: ${shown(command)}`));
 				} else {
 					resolve({ stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString(), exitCode });
 				}
@@ -131,6 +156,12 @@ function knownKey(target: SshTarget): { type: "ssh-ed25519" | "ecdsa-sha2-nistp2
 		throw new ConnectionError(`the host key of ${place(target)} is not a public key: ${target.hostKey}`);
 	}
 	return { type: key.type as "ssh-ed25519", blob: key.getPublicSSH() };
+}
+
+/** A command as it fits an error text: of a whole script the end, where its name and arguments are. */
+function shown(command: string): string {
+	const line = command.slice(command.lastIndexOf("\n") + 1);
+	return line.length === command.length && line.length <= 120 ? line : `…${line.slice(-120)}`;
 }
 
 function place(target: SshTarget): string {

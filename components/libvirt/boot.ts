@@ -1,0 +1,70 @@
+import type { RemoteResult } from "../remote/ssh.ts";
+import { type Hypervisor, printable, type Run, removalByHand } from "./hypervisor.ts";
+import { type Report, withProgress } from "./progress.ts";
+import type { VmRequest } from "./request.ts";
+
+/** Seconds between two attempts to log in. */
+const RETRY = 2;
+/** Seconds for one attempt; a machine that is booting may be slow to answer. */
+const ATTEMPT = 10;
+/** What `timeout` exits with, as coreutils document it. */
+const TIMED_OUT = 124;
+
+/**
+ * Waits until the VM answers by SSH with its pinned key and cloud-init has done its work there.
+ *
+ * @throws Error with the end of the console when that takes longer than the request allows, and with cloud-init's own words when
+ * it failed.
+ */
+export async function booted(request: VmRequest, hypervisor: Hypervisor, report: Report, run: Run): Promise<void> {
+	const { definition, bootTimeout, machine } = request;
+	const { name } = definition;
+	const deadline = Date.now() + bootTimeout * 1000;
+	const target = { ...machine, connectTimeout: Math.min(machine.connectTimeout, ATTEMPT) };
+	let waitingFor = "";
+	const result = await withProgress(
+		report,
+		() => `${name}: waiting for ${waitingFor}`,
+		async () => {
+			for (;;) {
+				try {
+					waitingFor = `SSH at ${machine.host}`;
+					await run(target, "true", { timeout: ATTEMPT });
+					waitingFor = "cloud-init";
+					return await cloudInit(Math.max(Math.round((deadline - Date.now()) / 1000), ATTEMPT));
+				} catch (error) {
+					// sshd may go down and come up again while the machine boots: every error is one to try again after.
+					if (Date.now() > deadline) throw new Error(await tooLate(error));
+				}
+				await new Promise((resolve) => setTimeout(resolve, RETRY * 1000));
+			}
+		},
+	);
+	if (result.exitCode === TIMED_OUT) throw new Error(await tooLate(new Error("cloud-init has not finished")));
+	if (result.exitCode !== 0) {
+		const words = printable(`${result.stdout}\n${result.stderr}`).trim();
+		// 2 is for what cloud-init could mend by itself (23.4 and later): the machine is whole.
+		if (result.exitCode !== 2)
+			throw new Error(`cloud-init failed on ${name} (exit code ${result.exitCode}):\n${words}`);
+		report(`warning: cloud-init on ${name} is done and complains:\n${words}`);
+	}
+
+	/** An image without cloud-init has made itself known by the pinned key: there is nothing to wait for. */
+	async function cloudInit(seconds: number): Promise<RemoteResult> {
+		const status = `timeout ${seconds} cloud-init status --wait >/dev/null`;
+		const command = `command -v cloud-init >/dev/null || exit 0; ${status} && exit; code=$?; cloud-init status --long; exit $code`;
+		return await run(target, command, { timeout: seconds + 2 * ATTEMPT });
+	}
+
+	async function tooLate(error: unknown): Promise<string> {
+		const written = await hypervisor.console().then(printable, () => "");
+		return [
+			`${name} has not booted within ${bootTimeout} s: ${error instanceof Error ? error.message : String(error)}`,
+			written.trim() === ""
+				? "it wrote nothing to its console; does its kernel write to ttyS0 (console=ttyS0)?"
+				: `the end of its console:\n${written.trimEnd()}`,
+			`see libvirt.network and libvirt.bridge in the settings, and on ${request.hypervisor.host}: virsh console ${name}`,
+			`the VM is left for that; the next pulumi up makes it anew, and this removes it there: ${removalByHand(request)}`,
+		].join("\n");
+	}
+}

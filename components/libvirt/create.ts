@@ -1,0 +1,66 @@
+import { randomBytes } from "node:crypto";
+import { ConnectionError, runRemote } from "../remote/ssh.ts";
+import type { SshTarget } from "../remote/sshTarget.ts";
+import { digestOf } from "../vm/describe.ts";
+import { booted } from "./boot.ts";
+import { Hypervisor, type Run, renderInput } from "./hypervisor.ts";
+import { type Report, timed, withProgress } from "./progress.ts";
+import type { VmRequest } from "./request.ts";
+
+/** Seconds until an address at which nothing answers is believed to be free. */
+const SILENCE = 3;
+
+/**
+ * Makes the VM, or finds it as it should be: then it is only started, should it not run. One of ours that is otherwise, or that
+ * never finished booting, goes first.
+ *
+ * @returns the instance id: another one is another machine.
+ * @throws Error when the name or the address is somebody else's, when the hypervisor cannot make it, or when it does not boot.
+ */
+export async function create(request: VmRequest, report: Report, run: Run = runRemote): Promise<string> {
+	const { definition, machine } = request;
+	const { name } = definition;
+	const hypervisor = new Hypervisor(request, run);
+	const boot = () => timed(report, `${name}: booted`, () => booted(request, hypervisor, report, run));
+
+	const state = await hypervisor.state();
+	if (state.is === "foreign") {
+		throw new Error(
+			`${request.hypervisor.host} has a domain ${name} that pod-gateway did not make; rename the gateway or remove that domain`,
+		);
+	}
+	if (state.is === "ready" && state.digest === digestOf(definition)) {
+		if (await hypervisor.start()) await boot();
+		else await booted(request, hypervisor, report, run);
+		return state.instanceId;
+	}
+
+	const instanceId = `${name}-${Date.now().toString(36)}-${randomBytes(4).toString("hex")}`;
+	await timed(report, `${name}: provisioned`, async () => {
+		if (state.is === "unfinished") report(`${name}: removing a VM that never finished booting`);
+		if (state.is === "ready") report(`${name}: removing the VM that was defined otherwise`);
+		// Even where there is no domain: a run that was cut off may have left files.
+		await hypervisor.delete({ keepImage: true });
+		const inhabitant = await whoAnswers(machine, run);
+		if (inhabitant) throw new Error(`${machine.host} is taken: ${inhabitant}; give ${name} another address`);
+		await withProgress(
+			report,
+			() => `${name}: being made on ${request.hypervisor.host}`,
+			() => hypervisor.create(renderInput(request, instanceId)),
+		);
+	});
+	await boot();
+	await hypervisor.ready();
+	return instanceId;
+}
+
+/** How somebody answers at the VM's address before there is a VM, or undefined. */
+async function whoAnswers(machine: SshTarget, run: Run): Promise<string | undefined> {
+	try {
+		await run({ ...machine, connectTimeout: SILENCE }, "true", { timeout: SILENCE });
+		return "a machine with the very same host key answers there";
+	} catch (error) {
+		if (!(error instanceof ConnectionError)) return "a machine answers there";
+		return error.answered ? `a machine answers there (${error.message})` : undefined;
+	}
+}

@@ -22,9 +22,9 @@ twTPn2YG
 const CA_HASH = "sha256:906e8e893ce7a73ae5ee59ac8017cb1c22b12d4bdfa9774e3d4d53cb3914f7e0";
 
 describe("parseClusterConfiguration", () => {
-	const read = (networking: string) => {
+	const read = (networking: string, version = "v1.34.4") => {
 		const parsed = parseClusterConfiguration(
-			`apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n${networking}`,
+			`apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: ${version}\n${networking}`,
 		);
 		if (!parsed.ok) return parsed.problems;
 		const { podRanges, serviceRanges, domain } = parsed.value;
@@ -33,9 +33,7 @@ describe("parseClusterConfiguration", () => {
 
 	test("as kubeadm writes it", () => {
 		expect(
-			read(
-				"kubernetesVersion: v1.34.4\nnetworking:\n  dnsDomain: cluster.local\n  podSubnet: 192.244.0.0/16\n  serviceSubnet: 192.96.0.0/16\n",
-			),
+			read("networking:\n  dnsDomain: cluster.local\n  podSubnet: 192.244.0.0/16\n  serviceSubnet: 192.96.0.0/16\n"),
 		).toEqual({ pods: ["192.244.0.0/16"], services: ["192.96.0.0/16"], domain: "cluster.local" });
 	});
 
@@ -53,11 +51,29 @@ describe("parseClusterConfiguration", () => {
 		expect(read("networking: {}\n")).toEqual({ pods: [], services: ["10.96.0.0/12"], domain: "cluster.local" });
 	});
 
+	test("the cluster's software", () => {
+		const head = "kind: ClusterConfiguration\nkubernetesVersion: v1.34.4\n";
+		expect(
+			[head, `${head}imageRepository: registry.example.org:5000/k8s\n`].map(parseClusterConfiguration),
+		).toMatchObject([
+			{ value: { kubernetesVersion: "v1.34.4", imageRepository: "registry.k8s.io" } },
+			{ value: { kubernetesVersion: "v1.34.4", imageRepository: "registry.example.org:5000/k8s" } },
+		]);
+		expect(parseClusterConfiguration("kind: ClusterConfiguration\n")).toEqual({
+			ok: false,
+			problems: ['kubeadm-config: kubernetesVersion: "" is not a Kubernetes version such as v1.34.4 or 1.34'],
+		});
+		expect(parseClusterConfiguration(`${head}imageRepository: "a; reboot"\n`).ok).toBe(false);
+	});
+
 	test("all that is wrong is said", () => {
-		expect(read('networking:\n  podSubnet: 192.244.0.0\n  serviceSubnet: "; reboot"\n  dnsDomain: "a b"\n')).toEqual([
+		expect(
+			read('networking:\n  podSubnet: 192.244.0.0\n  serviceSubnet: "; reboot"\n  dnsDomain: "a b"\n', '"1,34"'),
+		).toEqual([
 			'kubeadm-config: podSubnet: "192.244.0.0" has no prefix length; did you mean 192.244.0.0/32?',
 			'kubeadm-config: serviceSubnet: "; reboot" is not a prefix such as 192.0.2.0/24 or fd00::/64',
 			'"a b" is not a DNS name such as cluster.local',
+			'kubeadm-config: kubernetesVersion: "1,34" is not a Kubernetes version such as v1.34.4 or 1.34',
 		]);
 	});
 

@@ -4,18 +4,28 @@ import { parseDomainName } from "./domainName.ts";
 import { type Prefix, parsePrefix } from "./prefix.ts";
 import { quote } from "./quote.ts";
 import { all, failure, type Result, success } from "./result.ts";
+import { parseKubernetesVersion } from "./versionSkew.ts";
 
-/** The addresses and names a cluster uses, as kubeadm recorded them. */
+/** The addresses and names a cluster uses, and its software, as kubeadm recorded them. */
 export interface ClusterRanges {
 	/** Empty where the cluster was made without one. */
 	readonly podRanges: readonly Prefix[];
 	readonly serviceRanges: readonly Prefix[];
 	readonly domain: string;
+	/** Example: `v1.34.4`. */
+	readonly kubernetesVersion: string;
+	/** Where the control plane's images come from. Example: `registry.k8s.io`. */
+	readonly imageRepository: string;
 }
 
-// kubeadm.k8s.io/v1beta3 and v1beta4 have the same `networking`, with these defaults for what is not set.
+// kubeadm.k8s.io/v1beta3 and v1beta4 have the same fields, with these defaults for what is not set.
 const clusterConfiguration = z.object({
 	kind: z.literal("ClusterConfiguration"),
+	kubernetesVersion: z.string().default(""),
+	imageRepository: z
+		.string()
+		.regex(/^[a-z0-9][\w.:/-]*$/i)
+		.default("registry.k8s.io"),
 	networking: z
 		.object({
 			podSubnet: z.string().default(""),
@@ -32,14 +42,23 @@ const clusterConfiguration = z.object({
 export function parseClusterConfiguration(yaml: string): Result<ClusterRanges> {
 	const parsed = clusterConfiguration.safeParse(readYaml(yaml));
 	if (!parsed.success) return failure(`kubeadm-config holds no ClusterConfiguration: ${quote(yaml)}`);
-	const { podSubnet, serviceSubnet, dnsDomain } = parsed.data.networking;
+	const { networking, kubernetesVersion, imageRepository } = parsed.data;
+	const { podSubnet, serviceSubnet, dnsDomain } = networking;
 	const pods = subnets("podSubnet", podSubnet);
 	const services = subnets("serviceSubnet", serviceSubnet);
 	const domain = parseDomainName(dnsDomain);
-	if (pods.ok && services.ok && domain.ok) {
-		return success({ podRanges: pods.value, serviceRanges: services.value, domain: domain.value });
+	const version = parseKubernetesVersion(kubernetesVersion);
+	if (pods.ok && services.ok && domain.ok && version.ok) {
+		const ranges = { podRanges: pods.value, serviceRanges: services.value, domain: domain.value };
+		return success({ ...ranges, kubernetesVersion, imageRepository });
 	}
-	return failure(...[pods, services, domain].flatMap((result) => (result.ok ? [] : result.problems)));
+	const versionProblems = version.ok
+		? []
+		: version.problems.map((problem) => `kubeadm-config: kubernetesVersion: ${problem}`);
+	return failure(
+		...[pods, services, domain].flatMap((result) => (result.ok ? [] : result.problems)),
+		...versionProblems,
+	);
 }
 
 /** Reads YAML that another machine wrote; what is no YAML is undefined. */

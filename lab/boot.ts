@@ -63,6 +63,10 @@ async function start(spec: HostSpec, lower: string): Promise<void> {
 
 async function nspawnOptions(spec: HostSpec): Promise<string[]> {
 	const options = (spec.devices ?? []).map((device) => `--bind=${device}`);
+	for (const [place, folder] of Object.entries(spec.binds ?? {})) {
+		await mkdir(folder, { recursive: true });
+		options.push(`--bind-ro=${folder}:${place}`);
+	}
 	if (!spec.kubelet) return options;
 	const containerd = hostDir(spec.name, "containerd");
 	await mkdir(containerd, { recursive: true });

@@ -3,13 +3,15 @@ import { Command } from "commander";
 import pc from "picocolors";
 import { addBlock, removeBlock } from "./cluster/cluster.ts";
 import { resolveEngine } from "./engine/engine.ts";
+import { gatewayOption } from "./gatewayOption.ts";
 import { exec, inOperator } from "./host.ts";
-import { down, up } from "./lifecycle.ts";
+import { down, type GatewayKind, up } from "./lifecycle.ts";
 import { machines } from "./machines.ts";
 import { progress } from "./progress.ts";
 import { labPulumi } from "./pulumi.ts";
 import { site } from "./site.ts";
 import { status, statusTable } from "./status.ts";
+import { domains, execVm } from "./vm/hypervisor.ts";
 
 const lab = new Command("npm run lab --")
 	.description("A whole site on this machine: a Kubernetes cluster, its gateway-to-be and three physical servers.")
@@ -19,7 +21,8 @@ const lab = new Command("npm run lab --")
 lab
 	.command("up")
 	.description("boot what does not run yet, building what is missing")
-	.action(() => up(progress()));
+	.addOption(gatewayOption())
+	.action(({ gateway }: { gateway: GatewayKind }) => up(progress(), gateway));
 
 lab
 	.command("status")
@@ -40,11 +43,12 @@ lab
 		const command = withoutDashes(words);
 		const options = { inherit: true, check: false, timeoutSeconds: 0 };
 		const terminal = { TERM: process.env["TERM"] ?? "dumb" };
-		const { exitCode } =
-			host === site.operator.name
-				? await inOperator(command, options)
-				: await exec(host, command, { ...options, env: terminal });
-		process.exitCode = exitCode;
+		const run = async () => {
+			if (host === site.operator.name) return inOperator(command, options);
+			if ((await domains()).has(host)) return execVm(host, command, options);
+			return exec(host, command, { ...options, env: terminal });
+		};
+		process.exitCode = (await run()).exitCode;
 	});
 
 lab

@@ -6,7 +6,8 @@ import { Command } from "commander";
 import pc from "picocolors";
 import { checkServer } from "./checks.ts";
 import { resolveEngine } from "./engine/engine.ts";
-import { up } from "./lifecycle.ts";
+import { gatewayOption } from "./gatewayOption.ts";
+import { type GatewayKind, up } from "./lifecycle.ts";
 import { progress } from "./progress.ts";
 import { labPulumi } from "./pulumi.ts";
 import { site } from "./site.ts";
@@ -14,19 +15,20 @@ import { labSettings, writeStack } from "./stack.ts";
 
 new Command("demo")
 	.description("Makes a real cluster's pods, Services and names reachable from three physical servers, on one machine.")
+	.addOption(gatewayOption())
+	.action(({ gateway }: { gateway: GatewayKind }) => demo(gateway))
 	.parseAsync()
-	.then(demo)
 	.catch((error: unknown) => {
 		process.stderr.write(`${pc.red("error:")} ${error instanceof Error ? error.message : String(error)}\n`);
 		process.exitCode = 1;
 	});
 
-async function demo(): Promise<void> {
+async function demo(gateway: GatewayKind): Promise<void> {
 	const report = progress();
 	const engine = await report.shown("The Pulumi engine", () => resolveEngine(report.note));
 	report.note(`engine: ${engine.describe}`);
-	await up(report);
-	await writeStack(await labSettings());
+	await up(report, gateway);
+	await writeStack(await labSettings(gateway));
 	const pulumi = await labPulumi(engine);
 	const shown = { inherit: true, env: { FORCE_COLOR: process.stdout.isTTY ? "1" : "0" } };
 	await report.shown("pulumi preview", () => pulumi.run(["preview", "--diff"], shown));

@@ -13,6 +13,8 @@ export interface HostSpec {
 	readonly kubelet?: boolean;
 	/** Devices of the machine to pass on, such as `/dev/net/tun`. Default: none. */
 	readonly devices?: readonly string[];
+	/** Folders of the machine to show read-only, by their place in the host. Default: none. */
+	readonly binds?: Readonly<Record<string, string>>;
 	/** Puts files into the root filesystem before the first boot. Not called again when the host boots another time. */
 	readonly prepare?: (root: string) => Promise<void>;
 }

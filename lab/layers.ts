@@ -26,7 +26,8 @@ const recipes = {
 	resolved: ["systemd-resolved", "libnss-resolve"],
 	networkmanager: ["network-manager", "dnsmasq-base"],
 	ifupdown: ["ifupdown"],
-	resolver: ["dnsmasq"],
+	resolver: ["dnsmasq", "nginx-light"],
+	hypervisor: ["genisoimage", "libvirt-clients", "libvirt-daemon-system", "qemu-system-x86", "qemu-utils"],
 	node: [
 		"conntrack",
 		"containerd",
@@ -46,6 +47,7 @@ const recipes = {
 
 /** Services that a layer's packages would start at every boot; on a node they start when the cluster is set up. */
 const idleUnits: { readonly [name in LayerName]?: readonly string[] } = {
+	hypervisor: ["libvirt-guests.service"],
 	node: ["containerd.service", "etcd.service"],
 };
 

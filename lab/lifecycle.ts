@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { cacheDir } from "./cache.ts";
 import { removeCgroups } from "./cgroups.ts";
-import { startCluster } from "./cluster/cluster.ts";
+import { bootGatewayMachine, startCluster } from "./cluster/cluster.ts";
+import { ensureSoftware } from "./cluster/software.ts";
 import { bootHost, powerOff } from "./host.ts";
 import { raiseInotifyLimit, restoreInotifyLimit } from "./inotify.ts";
 import { ensureKeys } from "./keys.ts";
@@ -11,15 +12,30 @@ import { endStrays, unmountStrays } from "./leftovers.ts";
 import { withLabLock } from "./lock.ts";
 import { ensureNamespaces, removeNamespaces } from "./namespaces.ts";
 import { claimMachine, releaseMachine } from "./owner.ts";
+import { ensureRepository, type Repository } from "./packages.ts";
 import { ensurePrerequisites } from "./prerequisites.ts";
 import type { Report } from "./progress.ts";
 import { outsideHosts } from "./servers.ts";
+import { site } from "./site.ts";
+import { hypervisorSpec } from "./vm/hypervisor.ts";
+import { ensureVmImages, type VmImages } from "./vm/image.ts";
+
+/** What the gateway is: a VM that the program makes on the site's hypervisor, or a machine that is there already. */
+export const gatewayKinds = ["vm", "existing"] as const;
+export type GatewayKind = (typeof gatewayKinds)[number];
+
+/** What a gateway's VM is made of. */
+export interface VmParts {
+	readonly repository: Repository;
+	readonly images: VmImages;
+}
 
 /**
- * Brings the whole site up: what is there already stays as it is, what has died is cleaned up and started again.
+ * Brings the whole site up: what is there already stays as it is, what has died is cleaned up and started again. Of the
+ * hypervisor and the gateway's machine it boots the one that is asked for.
  * Throws when the machine cannot run a lab, or another one is up.
  */
-export async function up(report: Report): Promise<void> {
+export async function up(report: Report, gateway: GatewayKind): Promise<void> {
 	await ensurePrerequisites(report);
 	await withLabLock(async () => {
 		await claimMachine();
@@ -29,8 +45,27 @@ export async function up(report: Report): Promise<void> {
 		await raiseInotifyLimit();
 		await ensureLayers(report);
 		const outside = outsideHosts.map((spec) => report.step(`Booting ${spec.name}`, () => bootHost(spec)));
-		await Promise.all([...outside, startCluster(report)]);
+		const software = await ensureSoftware(report);
+		const cluster = startCluster(report, software);
+		await Promise.all([...outside, cluster, bootGateway(report, gateway)]);
 	});
+}
+
+/** Boots the hypervisor or the gateway's machine. The site must be up otherwise, or come up. */
+export async function bootGateway(report: Report, gateway: GatewayKind): Promise<void> {
+	if (gateway === "existing") {
+		const software = await ensureSoftware(report);
+		await report.step(`Booting ${site.gateway.name}`, () => bootGatewayMachine(software));
+	} else {
+		await report.step(`Booting ${hypervisorSpec.name}`, () => bootHost(hypervisorSpec));
+		await ensureVmParts(report);
+	}
+}
+
+/** Makes what a gateway's VM is made of, or finds it in the cache. */
+export async function ensureVmParts(report: Report): Promise<VmParts> {
+	const { binaries, images } = await ensureSoftware(report);
+	return { repository: await ensureRepository(report, binaries), images: await ensureVmImages(report, images) };
 }
 
 /** Takes the site down and away: processes, mounts, namespaces, cgroups and files, also what a crash has left of it. */

@@ -5,6 +5,7 @@ export const machines: readonly Machine[] = [
 	site.resolver,
 	site.controlPlane,
 	...site.workers,
+	site.hypervisor,
 	site.gateway,
 	...site.servers,
 ];

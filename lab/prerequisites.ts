@@ -9,6 +9,8 @@ const packages = {
 	"systemd-container": "systemd-nspawn",
 	mmdebstrap: "mmdebstrap",
 	iproute2: "ip",
+	"apt-utils": "apt-ftparchive",
+	gpg: "gpg",
 	"openssh-client": "ssh-keyscan",
 	shellcheck: "shellcheck",
 } as const;

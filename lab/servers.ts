@@ -2,7 +2,9 @@ import { rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { HostSpec } from "./hostSpec.ts";
 import { enableUnit, fill, networkValues, put, useNetworkd, usePlainResolvConf } from "./network.ts";
+import { packagesFolder } from "./packages.ts";
 import { type PhysicalServerMachine, site } from "./site.ts";
+import { vmFolder } from "./vm/image.ts";
 
 /** The servers outside the cluster, each with its network and names in other hands, and the site's resolver. */
 export const outsideHosts: readonly HostSpec[] = [resolver(), ...site.servers.map(server)];
@@ -48,11 +50,22 @@ function resolver(): HostSpec {
 	return {
 		name: machine.name,
 		layers: ["resolver"],
+		binds: { "/srv/www/kubernetes": packagesFolder(), "/srv/www/images": vmFolder() },
 		async prepare(root) {
 			await useNetworkd(root, machine);
 			const { name, address: nameAddress } = site.outsideName;
-			const zone = { domain: site.outsideDomain, name, nameAddress, address: machine.address };
+			const { name: packages, address: packagesAddress } = site.packages;
+			const zone = {
+				domain: site.outsideDomain,
+				name,
+				nameAddress,
+				packages,
+				packagesAddress,
+				address: machine.address,
+			};
 			await put(root, "etc/dnsmasq.d/site.conf", await fill("dnsmasq.conf", zone));
+			await rm(join(root, "etc/nginx/sites-enabled/default"), { force: true });
+			await put(root, "etc/nginx/conf.d/packages.conf", await fill("packages.conf", { packages }));
 		},
 	};
 }

@@ -47,9 +47,16 @@ export const site = {
 	resolver: { name: "ns-1", address: "10.200.0.3" } satisfies Machine,
 	outsideDomain: "site.example",
 	outsideName: { name: "www.site.example", address: "10.200.0.3" },
+	/** The site's package repository and images, served by HTTP; on the resolver's machine. */
+	packages: { name: "packages.site.example", address: "10.200.0.3" },
 	controlPlane: { name: "cp-1", address: "10.200.0.10" } satisfies Machine,
 	workers: workers.slice(0, workerCount),
+	/** Runs the gateway's VM. */
+	hypervisor: { name: "hv-1", address: "10.200.0.5" } satisfies Machine,
+	/** A VM on the hypervisor, or a machine that is there already. */
 	gateway: { name: "gw-1", address: "10.200.0.20" } satisfies Machine,
+	/** Where the gateway's next VM comes up beside the present one. */
+	spareAddress: "10.200.0.21",
 	servers: [
 		{ name: "ps-resolved", address: "10.200.0.31", kind: "resolved" },
 		{ name: "ps-nm", address: "10.200.0.32", kind: "networkmanager" },

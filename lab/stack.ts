@@ -3,24 +3,25 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
 import { kubeconfigFile } from "./cluster/cluster.ts";
+import { IPVS_LABEL } from "./cluster/ipvs.ts";
 import { hostPublicKey, operatorKeyFile } from "./keys.ts";
-import { site } from "./site.ts";
+import { ensureVmParts, type GatewayKind, type VmParts } from "./lifecycle.ts";
+import { routerAddress } from "./namespaces.ts";
+import { progress } from "./progress.ts";
+import { type Machine, site } from "./site.ts";
+import { hasKvm, imagesOnHypervisor } from "./vm/hypervisor.ts";
+
+/** A gateway of the stack's settings; what keys it has depends on its driver. */
+export type GatewaySettings = { readonly name: string; readonly address: string } & Readonly<Record<string, unknown>>;
 
 /** The settings of the stack `lab`: the site as it is, with this lab's keys. Data as in `stacks/Pulumi.<env>.yaml`. */
-export async function labSettings() {
-	const hostKeys = new Map<string, string>();
-	for (const { name } of [site.gateway, ...site.servers]) {
-		hostKeys.set(name, await hostPublicKey(name));
-	}
-	const machine = ({ name, address }: { name: string; address: string }) => ({
-		name,
-		address,
-		hostKey: hostKeys.get(name) ?? "",
-	});
+export async function labSettings(gateway: GatewayKind) {
 	return {
 		"pod-gateway:cluster": { kubeconfigFile: kubeconfigFile() },
 		"pod-gateway:ssh": { user: "root", privateKeyFile: operatorKeyFile() },
-		"pod-gateway:gateways": [machine(site.gateway)],
+		"pod-gateway:gateways": [gateway === "vm" ? vmGateway(await ensureVmParts(progress())) : existingGateway()] as [
+			GatewaySettings,
+		],
 		"pod-gateway:verify": {
 			names: [`web-http.default.svc.${site.clusterDomain}`],
 			pods: [`web.default.svc.${site.clusterDomain}`],
@@ -31,6 +32,44 @@ export async function labSettings() {
 }
 
 export type LabSettings = Awaited<ReturnType<typeof labSettings>>;
+
+function machine({ name, address }: Machine) {
+	return { name, address, hostKey: hostPublicKey(name) };
+}
+
+function existingGateway(): GatewaySettings {
+	return { ...machine(site.gateway), kubernetes: { source: "preinstalled" } };
+}
+
+function vmGateway({ repository, images }: VmParts): GatewaySettings {
+	const folder = `${imagesOnHypervisor}/${images.folder}`;
+	const { address, hostKey } = machine(site.hypervisor);
+	return {
+		...site.gateway,
+		driver: "libvirt",
+		labels: { "pod-gateway": "true", [IPVS_LABEL]: "true" },
+		kubernetes: { repository: repository.url, repositoryKey: repository.key },
+		libvirt: {
+			hypervisor: { address, hostKey },
+			image: { source: `${folder}/v1.qcow2`, sha256: images.sha256.v1 },
+			boot: {
+				kernel: `${folder}/vmlinuz`,
+				initrd: `${folder}/initrd`,
+				commandLine: "root=LABEL=root rw console=ttyS0",
+			},
+			cpus: 2,
+			memory: 2048,
+			disk: 8,
+			bridge: "br0",
+			emulation: !hasKvm(),
+			network: {
+				prefixLength: site.prefixLength,
+				router: routerAddress,
+				nameservers: [site.resolver.address],
+			},
+		},
+	};
+}
 
 /** Where the stack's settings lie in the checkout; made by {@link writeStack}, not committed, since its keys are this lab's. */
 export const labStackFile = join(import.meta.dirname, "..", "stacks", "Pulumi.lab.yaml");

@@ -3,6 +3,7 @@ import { initOf, isUp } from "./hostProcess.ts";
 import { machines } from "./machines.ts";
 import { identify, startedAt } from "./process.ts";
 import { type Machine, site } from "./site.ts";
+import { domains, vmAddress } from "./vm/hypervisor.ts";
 
 /** One host as `npm run lab -- status` shows it. */
 export interface HostStatus {
@@ -16,10 +17,15 @@ export interface HostStatus {
 	readonly since: Date | undefined;
 }
 
-/** Every host of the site and how it is. */
+/** Every host of the site and how it is; of the hypervisor and the gateway's machine those that are up. */
 export async function status(): Promise<HostStatus[]> {
-	return Promise.all(
-		machines.map(async (machine) => {
+	const vms = [...(await domains())].map(([name, state]) => {
+		return { name, address: vmAddress(name), kind: `gateway (VM on ${site.hypervisor.name})`, state, since: undefined };
+	});
+	const alternatives: readonly string[] = [site.hypervisor.name, site.gateway.name];
+	const listed = machines.filter(({ name }) => !alternatives.includes(name) || isUp(name));
+	const hosts = await Promise.all(
+		listed.map(async (machine) => {
 			const init = identify(initOf(machine.name) ?? 0);
 			return {
 				name: machine.name,
@@ -30,6 +36,7 @@ export async function status(): Promise<HostStatus[]> {
 			};
 		}),
 	);
+	return [...hosts, ...vms];
 }
 
 /** The site's status as a table for people. */
@@ -48,6 +55,7 @@ function kindOf(machine: Machine): string {
 	if (server) return `server (${server.kind})`;
 	if (machine.name === site.resolver.name) return "resolver";
 	if (machine.name === site.controlPlane.name) return "control plane";
+	if (machine.name === site.hypervisor.name) return "hypervisor";
 	return machine.name === site.gateway.name ? "gateway" : "worker";
 }
 

@@ -22,7 +22,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 	let pulumi: LabPulumi;
 
 	beforeAll(async () => {
-		settings = await labSettings();
+		settings = await labSettings("existing");
 		await writeStack(settings);
 		pulumi = await labPulumi(await resolveEngine(() => {}));
 		for (const server of servers) {

@@ -30,8 +30,8 @@ export default async function setup(project: TestProject): Promise<(() => Promis
 	const report = progress();
 	const engine = await resolveEngine(report.note);
 	report.note(`engine: ${engine.describe}`);
-	await up(report);
-	await writeStack(await labSettings());
+	await up(report, "existing");
+	await writeStack(await labSettings("existing"));
 	const pulumi = await labPulumi(engine);
 	await report.step("pulumi destroy of what an earlier run left", () => pulumi.run(["destroy", "--yes"]));
 	return wasUp ? undefined : () => down(report);

@@ -3,26 +3,25 @@ import type { Report } from "../progress.ts";
 import { site } from "../site.ts";
 import { blockAffinity, ipPool } from "./blocks.ts";
 import { controlPlaneHostSpec, initControlPlane, markControlPlane } from "./controlPlane.ts";
+import { addIpvsProxy } from "./ipvs.ts";
 import { hasJoined, join, joinTicket } from "./join.ts";
 import { apply, awaitApi } from "./kubectl.ts";
 import { manifest } from "./manifests.ts";
 import { nodeHostSpec } from "./node.ts";
 import { awaitReady, missing } from "./readiness.ts";
-import { ensureSoftware, type Software } from "./software.ts";
+import type { Software } from "./software.ts";
 
 export { addBlock, removeBlock } from "./blocks.ts";
 export { kubeconfigFile, kubectl } from "./kubectl.ts";
 
-const machines = [site.controlPlane, ...site.workers, site.gateway];
+const machines = [site.controlPlane, ...site.workers];
 
 /**
  * Brings the cluster up and waits until it serves: control plane and workers joined and ready, CoreDNS and the `web` pods
- * too; the gateway's machine booted with all that kubeadm needs, but not joined. What is there already is kept, and a second
- * call only looks. The site's network, keys and layers must be there.
+ * too. What is there already is kept, and a second call only looks. The site's network, keys and layers must be there.
  */
-export async function startCluster(report: Report): Promise<void> {
+export async function startCluster(report: Report, software: Software): Promise<void> {
 	if (machines.every(({ name }) => isUp(name)) && (await serves())) return;
-	const software = await ensureSoftware(report);
 	const control = report.step("Control plane", () => startControlPlane(software));
 	const workers = site.workers.map((worker) =>
 		report.step(`Worker ${worker.name}`, async () => {
@@ -31,11 +30,13 @@ export async function startCluster(report: Report): Promise<void> {
 			if (!(await hasJoined(worker))) await join(worker, await joinTicket());
 		}),
 	);
-	const gateway = report.step(`Gateway's machine ${site.gateway.name}`, () =>
-		bootHost(nodeHostSpec(site.gateway.name, software)),
-	);
-	await Promise.all([control, ...workers, gateway]);
+	await Promise.all([control, ...workers]);
 	await report.step("Cluster ready", () => awaitReady(180));
+}
+
+/** Boots a machine with all that kubeadm needs, for a gateway that is no VM; it joins nothing. */
+export async function bootGatewayMachine(software: Software): Promise<void> {
+	await bootHost(nodeHostSpec(site.gateway.name, software));
 }
 
 async function startControlPlane(software: Software): Promise<void> {
@@ -47,6 +48,7 @@ async function startControlPlane(software: Software): Promise<void> {
 	await apply([ipPool(), ...affinities]);
 	await apply(await manifest("web.yaml", { web: software.images.web, workers: site.workers.length }));
 	await markControlPlane();
+	await addIpvsProxy();
 }
 
 /** Whether everything is up already; an API that does not answer means no. */

@@ -1,0 +1,65 @@
+#!/bin/sh
+# Makes an apt repository as the Kubernetes project publishes one: flat, signed, one folder for a minor version, the key in it.
+# usage: build-repository.sh DIRECTORY VERSION KUBEADM KUBELET UNITS CNI
+#   VERSION   of the packages, such as 1.34.4
+#   UNITS     folder with kubelet.service and 10-kubeadm.conf
+#   CNI       folder with the CNI plugins
+set -eu
+directory=$1 version=$2 kubeadm=$3 kubelet=$4 units=$5 cni=$6
+work=$directory.work
+minor=${version%.*}
+repository=$directory/v$minor/deb
+rm -rf "$work"
+mkdir -p "$work" "$repository"
+export GNUPGHOME=$work/gnupg
+mkdir -m 700 "$GNUPGHOME"
+
+# package NAME VERSION DEPENDS: makes NAME's .deb of the folder $work/NAME. Not compressed: whoever installs it may be a VM whose
+# processor is emulated.
+package() {
+	mkdir -p "$work/$1/DEBIAN"
+	cat >"$work/$1/DEBIAN/control" <<-END
+		Package: $1
+		Version: $2
+		Architecture: $(dpkg --print-architecture)
+		Maintainer: pod-gateway's lab <root@localhost>
+		Depends: $3
+		Description: $1, as built for the lab
+	END
+	dpkg-deb --root-owner-group -Znone --build "$work/$1" "$repository" >/dev/null
+}
+
+mkdir -p "$work/kubernetes-cni/opt/cni/bin"
+cp "$cni"/* "$work/kubernetes-cni/opt/cni/bin"
+package kubernetes-cni 1.7.1-1.1 libc6
+
+mkdir -p "$work/kubelet/usr/bin" "$work/kubelet/usr/lib/systemd/system/kubelet.service.d" "$work/kubelet/etc/kubernetes/manifests"
+cp "$kubelet" "$work/kubelet/usr/bin/kubelet"
+cp "$units/kubelet.service" "$work/kubelet/usr/lib/systemd/system"
+cp "$units/10-kubeadm.conf" "$work/kubelet/usr/lib/systemd/system/kubelet.service.d"
+mkdir "$work/kubelet/DEBIAN"
+cat >"$work/kubelet/DEBIAN/postinst" <<'END'
+#!/bin/sh
+set -e
+if [ -d /run/systemd/system ]; then
+	systemctl daemon-reload
+	systemctl --quiet enable --now kubelet.service
+fi
+END
+chmod 755 "$work/kubelet/DEBIAN/postinst"
+package kubelet "$version-1.1" 'iptables, kubernetes-cni, mount, util-linux, ethtool, ebtables | nftables, conntrack'
+
+mkdir -p "$work/kubeadm/usr/bin"
+cp "$kubeadm" "$work/kubeadm/usr/bin/kubeadm"
+package kubeadm "$version-1.1" "kubelet (>= $minor), kubernetes-cni"
+
+cd "$repository"
+apt-ftparchive packages . >Packages
+apt-ftparchive release . >"$work/Release"
+mv "$work/Release" Release
+gpg --batch --quiet --passphrase '' --quick-generate-key "pod-gateway's lab" ed25519 sign never
+gpg --batch --quiet --armor --export >Release.key
+gpg --batch --quiet --clearsign --output InRelease Release
+gpgconf --kill all
+rm -rf "$work"
+chmod -R a+rX "$directory"

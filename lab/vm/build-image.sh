@@ -1,0 +1,66 @@
+#!/bin/sh
+# Makes the disk images of the gateway's VM: a Debian with cloud-init and containerd, the cluster's images in its store, without
+# a boot loader: kernel and initial RAM disk lie beside them. Two images that differ in /etc/gateway-image alone, so that one
+# can be replaced by the other. Runs in a private mount and PID namespace of the caller, with which every mount made here ends.
+# usage: build-image.sh DIRECTORY SUITE PACKAGE,… SOURCES STORE QEMU-LOWERDIRS [APT-OPTION…]
+#   STORE            content for /var/lib/containerd
+#   QEMU-LOWERDIRS   layers of a root filesystem that has qemu-img
+set -eu
+directory=$1 suite=$2 packages=$3 sources=$4 store=$5 lower=$6
+shift 6
+root=$directory/root
+
+count=$#
+while [ "$count" -gt 0 ]; do
+	option=$1
+	shift
+	set -- "$@" "--aptopt=${option%%=*} \"${option#*=}\""
+	count=$((count - 1))
+done
+
+# The initial RAM disk carries what a virtual machine's disk needs and no more: it is unpacked by an emulated processor.
+# shellcheck disable=SC2016 # the $1 of a hook is given by mmdebstrap: the root filesystem
+printf '%s\n' "$sources" | mmdebstrap --mode=root --variant=minbase --include="$packages" "$@" \
+	--dpkgopt=force-unsafe-io \
+	--dpkgopt='path-exclude=/usr/share/doc/*' \
+	--dpkgopt='path-exclude=/usr/share/man/*' \
+	--dpkgopt='path-exclude=/usr/share/locale/*' \
+	--essential-hook='mkdir -p "$1/etc/initramfs-tools/conf.d"' \
+	--essential-hook='printf "MODULES=list\nCOMPRESS=lz4\n" >"$1/etc/initramfs-tools/conf.d/virtual-machine"' \
+	--essential-hook='printf "virtio_pci\nvirtio_blk\next4\n" >"$1/etc/initramfs-tools/modules"' \
+	--customize-hook='rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1"/etc/ssh/ssh_host_* "$1/etc/hostname"' \
+	--customize-hook='rm -f "$1/etc/resolv.conf"; : >"$1/etc/machine-id"; : >"$1/etc/apt/sources.list"' \
+	--customize-hook='chroot "$1" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
+		e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-journal-flush.service getty@tty1.service' \
+	--customize-hook='chroot "$1" systemctl --quiet enable systemd-networkd.service' \
+	--customize-hook='printf "datasource_list: [NoCloud, None]\n" >"$1/etc/cloud/cloud.cfg.d/90-lab.cfg"' \
+	"$suite" "$root" -
+
+rm -rf "$root/var/lib/containerd"
+cp --archive "$store" "$root/var/lib/containerd"
+cp "$root"/boot/vmlinuz-* "$directory/vmlinuz"
+cp "$root"/boot/initrd.img-* "$directory/initrd"
+rm -f "$root"/boot/vmlinuz-* "$root"/boot/initrd.img-*
+echo v1 >"$root/etc/gateway-image"
+
+size=$(($(du -s --block-size=1M "$root" | cut -f 1) * 5 / 4 + 256))
+truncate -s "${size}M" "$directory/v1.raw"
+mke2fs -q -t ext4 -L root -d "$root" "$directory/v1.raw"
+rm -rf "$root"
+cp --sparse=always "$directory/v1.raw" "$directory/v2.raw"
+echo v2 >"$directory/marker"
+printf 'rm /etc/gateway-image\nwrite %s/marker /etc/gateway-image\n' "$directory" | debugfs -w -f - "$directory/v2.raw" >/dev/null 2>&1
+rm "$directory/marker"
+
+mkdir "$directory/qemu"
+mount -t overlay overlay -o "lowerdir=$lower" "$directory/qemu"
+mount --bind "$directory" "$directory/qemu/mnt"
+for image in v1 v2; do
+	chroot "$directory/qemu" qemu-img convert -f raw -O qcow2 "/mnt/$image.raw" "/mnt/$image.qcow2"
+	rm "$directory/$image.raw"
+done
+umount "$directory/qemu/mnt" "$directory/qemu"
+rmdir "$directory/qemu"
+cd "$directory"
+sha256sum v1.qcow2 v2.qcow2 >SHA256SUMS
+chmod -R a+rX .

@@ -1,0 +1,66 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { quote } from "../../components/remote/scripts.ts";
+import { type ExecOptions, type ExecResult, exec, type HostSpec, inOperator, isUp } from "../host.ts";
+import { operatorKeyFile } from "../keys.ts";
+import { enableUnit, fill, networkValues, put, usePlainResolvConf } from "../network.ts";
+import { site } from "../site.ts";
+import { vmFolder } from "./image.ts";
+
+const machine = site.hypervisor;
+
+/** Where the hypervisor sees what `ensureVmImages` made. */
+export const imagesOnHypervisor = "/srv/images";
+
+/** A machine with libvirt and QEMU, its bridge `br0` on the site's network. */
+export const hypervisorSpec: HostSpec = {
+	name: machine.name,
+	layers: ["hypervisor"],
+	devices: ["/dev/net/tun", ...(hasKvm() ? ["/dev/kvm"] : [])],
+	binds: { [imagesOnHypervisor]: vmFolder() },
+	async prepare(root) {
+		const values = networkValues(machine);
+		for (const [file, template] of [
+			["10-br0.netdev", "br0.netdev"],
+			["20-eth0.network", "br0-port.network"],
+			["30-br0.network", "br0.network"],
+		] as const) {
+			await put(root, `etc/systemd/network/${file}`, await fill(template, values));
+		}
+		await enableUnit(root, "multi-user.target", "systemd-networkd.service");
+		await usePlainResolvConf(root, machine);
+		const qemu = await readFile(new URL("../hosts/qemu.conf", import.meta.url), "utf8");
+		await put(root, "etc/libvirt/qemu.conf", qemu);
+	},
+};
+
+/** Whether the machine's processor runs VMs by itself, so that QEMU need not emulate one. */
+export function hasKvm(): boolean {
+	return existsSync("/dev/kvm");
+}
+
+/** Runs virsh on the hypervisor and returns what it wrote. */
+export async function virsh(argv: readonly string[], options: ExecOptions = {}): Promise<string> {
+	return (await exec(machine.name, ["virsh", "--quiet", ...argv], options)).stdout;
+}
+
+/** The VMs that the hypervisor knows, by name, with their state as virsh words it; none when the hypervisor is down. */
+export async function domains(): Promise<ReadonlyMap<string, string>> {
+	if (!isUp(machine.name)) return new Map();
+	const lines = (await virsh(["list", "--all"], { check: false, timeoutSeconds: 10 })).split("\n");
+	const rows = lines.map((line) => line.trim().split(/\s{2,}/)).filter((row) => row.length === 3);
+	return new Map(rows.map(([, name = "", state = ""]) => [name, state]));
+}
+
+/** The address of a VM of the gateway's by its name: the second one comes up at the spare address. */
+export function vmAddress(name: string): string {
+	return name === site.gateway.name ? site.gateway.address : site.spareAddress;
+}
+
+/** Runs a command on a VM of the gateway's as root, by SSH from the operator's workstation. Result and errors as of `exec`. */
+export async function execVm(name: string, argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+	// Which key the VM shows is what the tests ask elsewhere; on the lab's own wire there is nobody else.
+	const trusting = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"];
+	const ssh = ["ssh", ...trusting, "-o", "ConnectTimeout=10", "-i", operatorKeyFile(), `root@${vmAddress(name)}`];
+	return inOperator([...ssh, "--", argv.map(quote).join(" ")], options);
+}

@@ -1,16 +1,24 @@
 import * as pulumi from "@pulumi/pulumi";
+import { readCalicoBlocks } from "./calicoBlocks.ts";
 import type { ClusterFacts } from "./clusterFacts.ts";
 import type { Config } from "./config.ts";
 import type { GatewayNode } from "./gatewayNode.ts";
+import type { GatewayVm } from "./gatewayVm.ts";
+import { type Block, type ExpectedBlocks, expectedBlocks } from "./network/blocks.ts";
+import type { Prefix } from "./network/prefix.ts";
 import type { GatheredPrefix } from "./network/survey.ts";
 import { refusal } from "./refusal.ts";
-import { sshTarget } from "./remote/connection.ts";
 import { type GatewaySurvey, readRoutes } from "./remote/readRoutes.ts";
 
 export interface RouteSurveyArgs {
-	gateway: Config["gateways"][number];
+	/** Its name in the settings is for messages. */
+	gateway: Pick<Config["gateways"][number], "name">;
+	/** The machine to read. */
+	vm: GatewayVm;
 	/** The survey waits for it: before the join there is nothing to survey. */
 	node: GatewayNode;
+	/** Credentials for the cluster, which knows the blocks to wait for. */
+	cluster: Config["cluster"];
 	facts: ClusterFacts;
 	/** Seconds the routes may take to appear and come to rest. */
 	convergeTimeout: number;
@@ -29,10 +37,12 @@ export class RouteSurvey extends pulumi.ComponentResource {
 
 	constructor(name: string, args: RouteSurveyArgs, opts?: pulumi.ComponentResourceOptions) {
 		super("pod-gateway:index:RouteSurvey", name, {}, opts);
+		const { cluster, convergeTimeout } = args;
 		this.prefixes = pulumi
-			.all([sshTarget(args.gateway), args.facts.podRanges, args.node.nodeName])
-			.apply(async ([target, podRanges]) => {
-				const survey = await readRoutes(target, podRanges, args.convergeTimeout).catch(async (error: Error) => {
+			.all([args.vm.target, args.facts.podRanges, args.node.nodeName, cluster.kubeconfig])
+			.apply(async ([target, podRanges, nodeName, kubeconfig]) => {
+				const expected = () => blocksToAwait(kubeconfig, cluster.context, podRanges, nodeName);
+				const survey = await readRoutes(target, podRanges, convergeTimeout, expected).catch(async (error: Error) => {
 					// Said here, because the engine reports the refusal once per property that depends on the survey, and at length.
 					await pulumi.log.error(
 						`${args.gateway.name} was not surveyed; no server was touched: ${error.message}`,
@@ -40,10 +50,11 @@ export class RouteSurvey extends pulumi.ComponentResource {
 					);
 					throw refusal(error.message);
 				});
-				for (const warning of warnings(survey)) await pulumi.log.warn(`${args.gateway.name}: ${warning}`, this);
+				for (const warning of warnings(survey, convergeTimeout))
+					await pulumi.log.warn(`${args.gateway.name}: ${warning}`, this);
 				return survey.prefixes;
 			});
-		// What was read holds no secret, though the key that opened the connection is one.
+		// What was read holds no secret, though the key and the kubeconfig that opened the way are.
 		this.prefixes = pulumi.unsecret(this.prefixes);
 		this.routes = this.prefixes.apply((prefixes) =>
 			prefixes.map(({ prefix, via }) => [prefix.text, ...via.map(({ text }) => text)].join(" via ")),
@@ -52,11 +63,29 @@ export class RouteSurvey extends pulumi.ComponentResource {
 	}
 }
 
-function warnings({ rejected, unreadable }: GatewaySurvey): readonly string[] {
+async function blocksToAwait(
+	kubeconfig: string,
+	context: string | undefined,
+	podRanges: readonly Prefix[],
+	gateway: string,
+): Promise<ExpectedBlocks> {
+	const { records, notes } = await readCalicoBlocks(kubeconfig, context);
+	return records ? expectedBlocks(records, podRanges, gateway) : { blocks: [], notes };
+}
+
+function warnings({ rejected, unreadable, missing, notes }: GatewaySurvey, seconds: number): readonly string[] {
 	return [
+		...notes,
 		...unreadable.map((problem) => `left out what is no route: ${problem}`),
 		...rejected
 			.filter(({ suspicious }) => suspicious)
 			.map(({ route, reason }) => `left out the route to ${route.destination.text}: ${reason}`),
+		...(missing.length > 0 ? [`no route to ${named(missing)} after ${seconds} s`] : []),
 	];
+}
+
+/** The first few blocks by name, the others by their number. */
+function named(blocks: readonly Block[]): string {
+	const shown = blocks.slice(0, 8).map(({ prefix, node }) => `${prefix.text} of ${node}`);
+	return [...shown, ...(blocks.length > 8 ? [`${blocks.length - 8} more blocks`] : [])].join(", ");
 }

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Block, type ExpectedBlocks, missingBlocks } from "../network/blocks.ts";
 import type { Prefix } from "../network/prefix.ts";
 import { gatherRoutes, type Survey } from "../network/survey.ts";
 import { parseSurveyOutput } from "../network/surveyOutput.ts";
@@ -5,39 +7,53 @@ import { hostScript } from "./scripts.ts";
 import { runRemote } from "./ssh.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
-/** A survey, and a text for each row of the routing table that made no sense. */
+/** A survey, and what is wrong with it. */
 export interface GatewaySurvey extends Survey {
+	/** A text for each row of the routing table that made no sense. */
 	readonly unreadable: readonly string[];
+	/** The blocks to which there was no route when the time was over. */
+	readonly missing: readonly Block[];
+	/** What there is to say of the expectation. */
+	readonly notes: readonly string[];
 }
 
 /**
- * Reads a gateway's routes once they have come to rest and there is one to the pods, and changes nothing.
+ * Reads a gateway's routes once they have come to rest and lead to every block that is expected, and changes nothing. A gateway
+ * that has just joined can rest with the routes of some peers only. Where no block is expected, one route to the pods will do.
  *
- * @param seconds how long that may take. @throws Error when it takes longer or the gateway cannot be read.
+ * @param seconds how long that may take; what is there by then is the answer.
+ * @param expected asked beside each reading, for blocks come and go while the gateway is waited for.
+ * @throws Error when the routes do not come to rest in that time or the gateway cannot be read.
  */
 export async function readRoutes(
 	gateway: SshTarget,
 	podRanges: readonly Prefix[],
 	seconds: number,
+	expected: () => Promise<ExpectedBlocks>,
 ): Promise<GatewaySurvey> {
-	const script = hostScript("read-routes.sh");
 	const deadline = Date.now() + seconds * 1000;
 	for (;;) {
-		const { stdout, stderr, exitCode } = await runRemote(gateway, `sh -s ${seconds}`, {
-			input: script.text,
-			timeout: seconds + 30,
-		});
-		if (exitCode !== 0) {
-			throw new Error(`cannot read the routes of ${gateway.host}: ${stderr.trim()}`);
+		const [table, { blocks, notes }] = await Promise.all([readTable(gateway, seconds), expected()]);
+		const survey = gatherRoutes(table.routes, podRanges);
+		const missing = missingBlocks(blocks, survey.prefixes);
+		if ((survey.prefixes.length > 0 && missing.length === 0) || Date.now() > deadline) {
+			return { ...survey, unreadable: table.unreadable, missing, notes };
 		}
-		const table = parseSurveyOutput(stdout);
-		if (!table.ok) {
-			throw new Error(`cannot read the routes of ${gateway.host}: ${table.problems.join("; ")}`);
-		}
-		const survey = gatherRoutes(table.value.routes, podRanges);
-		if (survey.prefixes.length > 0 || Date.now() > deadline) {
-			return { ...survey, unreadable: table.value.unreadable };
-		}
-		await new Promise((resolve) => setTimeout(resolve, 1000));
+		await sleep(1000);
 	}
+}
+
+async function readTable(gateway: SshTarget, seconds: number) {
+	const { stdout, stderr, exitCode } = await runRemote(gateway, `sh -s ${seconds}`, {
+		input: hostScript("read-routes.sh").text,
+		timeout: seconds + 30,
+	});
+	if (exitCode !== 0) {
+		throw new Error(`cannot read the routes of ${gateway.host}: ${stderr.trim()}`);
+	}
+	const table = parseSurveyOutput(stdout);
+	if (!table.ok) {
+		throw new Error(`cannot read the routes of ${gateway.host}: ${table.problems.join("; ")}`);
+	}
+	return table.value;
 }

@@ -1,0 +1,99 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, expect, test, vi } from "vitest";
+import { readCalicoBlocks } from "./calicoBlocks.ts";
+
+const BLOCKS = "/apis/crd.projectcalico.org/v1/blockaffinities";
+const NODES = "/api/v1/nodes";
+
+let server: Server | undefined;
+
+afterEach(() => {
+	server?.closeAllConnections();
+	server?.close();
+	vi.restoreAllMocks();
+});
+
+/** A kubeconfig for an API server that answers so. */
+async function apiServer(answer: RequestListener): Promise<string> {
+	const listening = createServer(answer);
+	server = listening;
+	await new Promise<void>((resolve) => listening.listen(0, "127.0.0.1", resolve));
+	const { port } = listening.address() as AddressInfo;
+	return JSON.stringify({
+		clusters: [{ name: "c", cluster: { server: `http://127.0.0.1:${port}`, "insecure-skip-tls-verify": true } }],
+		users: [{ name: "u", user: { token: "x" } }],
+		contexts: [{ name: "one", context: { cluster: "c", user: "u" } }],
+		"current-context": "none",
+	});
+}
+
+/** Answers by path: an object with 200, a number as the status of a failure, nothing at all. */
+function answers(byPath: Record<string, object | number | undefined>): RequestListener {
+	return (request, response) => {
+		const answer = byPath[request.url ?? ""];
+		if (answer === undefined) return;
+		response.writeHead(typeof answer === "number" ? answer : 200, { "Content-Type": "application/json" });
+		response.end(JSON.stringify(typeof answer === "number" ? { kind: "Status", code: answer } : answer));
+	};
+}
+
+const blocks = { items: [{ spec: { cidr: "192.244.32.0/26" } }] };
+const nodes = { items: [{ metadata: { name: "ku13-1" } }] };
+
+test("both lists are read in the named context, whatever their items hold", async () => {
+	const kubeconfig = await apiServer(answers({ [BLOCKS]: blocks, [NODES]: nodes }));
+	const { records, notes } = await readCalicoBlocks(kubeconfig, "one");
+	expect(records?.affinities).toEqual(blocks.items);
+	expect(records?.nodes).toMatchObject(nodes.items);
+	expect(notes).toEqual([]);
+});
+
+const unknown = "not known which blocks the gateway is to have routes to: ";
+
+test.each<[string, Record<string, object | number>, string[]]>([
+	["a cluster without such records", { [BLOCKS]: 404, [NODES]: nodes }, []],
+	[
+		"a user who may not",
+		{ [BLOCKS]: 403, [NODES]: nodes },
+		[`${unknown}the kubeconfig's user may not list blockaffinities.crd.projectcalico.org`],
+	],
+	[
+		"a user who may not see nodes",
+		{ [BLOCKS]: blocks, [NODES]: 403 },
+		[`${unknown}the kubeconfig's user may not list nodes`],
+	],
+	[
+		"an API server in trouble",
+		{ [BLOCKS]: 500, [NODES]: nodes },
+		[`${unknown}the API server answers 500 to «list blockaffinities.crd.projectcalico.org»`],
+	],
+	[
+		"an answer that is no list",
+		{ [BLOCKS]: {}, [NODES]: nodes },
+		[`${unknown}the answer to «list blockaffinities.crd.projectcalico.org» is no list`],
+	],
+])("%s is no error: nothing is known", async (_, byPath, notes) => {
+	expect(await readCalicoBlocks(await apiServer(answers(byPath)), "one")).toEqual({ notes });
+});
+
+test("an API server that does not answer is given up", async () => {
+	const real = AbortSignal.timeout;
+	const limit = vi.spyOn(AbortSignal, "timeout").mockImplementation(() => real.call(AbortSignal, 50));
+	const read = await readCalicoBlocks(await apiServer(answers({ [NODES]: nodes })), "one");
+	expect(read).toEqual({
+		notes: [`${unknown}cannot list blockaffinities.crd.projectcalico.org: no answer within 10 s`],
+	});
+	expect(limit).toHaveBeenCalledWith(10_000);
+});
+
+test("an API server that is not there is a note too", async () => {
+	const kubeconfig = (await apiServer(() => {})).replace(/127\.0\.0\.1:\d+/, "127.0.0.1:1");
+	const { records, notes } = await readCalicoBlocks(kubeconfig, "one");
+	expect(records).toBeUndefined();
+	expect(notes.join()).toMatch(/cannot list nodes: .*ECONNREFUSED/);
+});
+
+test("a kubeconfig that is none is an error that does not quote it", async () => {
+	await expect(readCalicoBlocks("token: [secret")).rejects.toThrow(/^the kubeconfig cannot be read$/);
+});

@@ -1,0 +1,86 @@
+import { z } from "zod";
+import { comparePrefixes, contains, type Prefix, parsePrefix } from "./prefix.ts";
+import { quote } from "./quote.ts";
+import type { GatheredPrefix } from "./survey.ts";
+
+/** A block of pod addresses and the node that has it. */
+export interface Block {
+	readonly prefix: Prefix;
+	/** The node's name. */
+	readonly node: string;
+}
+
+/** The blocks that a gateway is to have routes to. */
+export interface ExpectedBlocks {
+	/** In order, each prefix once. */
+	readonly blocks: readonly Block[];
+	/** A text for each record that made no sense, and for what could not be read. */
+	readonly notes: readonly string[];
+}
+
+/** What the cluster keeps of its blocks: objects as its API gave them. */
+export interface BlockRecords {
+	/** Calico's, of kind BlockAffinity in crd.projectcalico.org/v1. */
+	readonly affinities: readonly unknown[];
+	/** The cluster's, of kind Node in v1. */
+	readonly nodes: readonly unknown[];
+}
+
+// https://github.com/projectcalico/api/blob/master/pkg/apis/projectcalico/v3/blockaffinity.go; `deleted` is a text there.
+const affinity = z.object({
+	spec: z.object({
+		cidr: z.string(),
+		node: z.string(),
+		state: z.string().default(""),
+		deleted: z.union([z.string(), z.boolean()]).default("false"),
+	}),
+});
+
+const node = z.object({
+	metadata: z.object({ name: z.string().regex(/^[a-z0-9.-]+$/) }),
+	status: z.object({ conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]) }).optional(),
+});
+
+/**
+ * The blocks that have been given to other nodes for good and whose nodes are up. Blocks outside the pod ranges, or as wide as
+ * one, are none: no such route is ever kept.
+ *
+ * @param gateway the gateway's own node: it needs no route to its own blocks.
+ */
+export function expectedBlocks(records: BlockRecords, podRanges: readonly Prefix[], gateway: string): ExpectedBlocks {
+	const ready = new Set(records.nodes.flatMap(readyNode));
+	const blocks = new Map<string, Block>();
+	const notes: string[] = [];
+	for (const record of records.affinities) {
+		const parsed = affinity.safeParse(record);
+		if (!parsed.success) {
+			notes.push(`left out what is no block affinity: ${quote(record)}`);
+			continue;
+		}
+		const { cidr, node, state, deleted } = parsed.data.spec;
+		if (state !== "confirmed" || `${deleted}` === "true" || node === gateway || !ready.has(node)) continue;
+		const prefix = parsePrefix(cidr);
+		if (!prefix.ok) notes.push(...prefix.problems.map((problem) => `left out a block of ${quote(node)}: ${problem}`));
+		else if (isPartOf(podRanges, prefix.value)) blocks.set(prefix.value.text, { prefix: prefix.value, node });
+	}
+	return { blocks: [...blocks.values()].sort((a, b) => comparePrefixes(a.prefix, b.prefix)), notes };
+}
+
+/** The expected blocks to which no gathered prefix leads. */
+export function missingBlocks(
+	expected: readonly Block[],
+	gathered: readonly Pick<GatheredPrefix, "prefix">[],
+): readonly Block[] {
+	return expected.filter((block) => !gathered.some(({ prefix }) => contains(prefix, block.prefix)));
+}
+
+function readyNode(record: unknown): readonly string[] {
+	const parsed = node.safeParse(record);
+	if (!parsed.success) return [];
+	const { metadata, status } = parsed.data;
+	return status?.conditions.some(({ type, status }) => type === "Ready" && status === "True") ? [metadata.name] : [];
+}
+
+function isPartOf(podRanges: readonly Prefix[], prefix: Prefix): boolean {
+	return podRanges.some((range) => contains(range, prefix)) && !podRanges.some((range) => contains(prefix, range));
+}

@@ -1,0 +1,88 @@
+import { beforeEach, expect, test, vi } from "vitest";
+import { must } from "../network/arbitraries.ts";
+import type { Block, ExpectedBlocks } from "../network/blocks.ts";
+import { parsePrefix } from "../network/prefix.ts";
+import { readRoutes } from "./readRoutes.ts";
+import { runRemote } from "./ssh.ts";
+
+vi.mock("./ssh.ts");
+
+const gateway = { host: "10.200.0.20", port: 22, user: "root", hostKey: "", connectTimeout: 1 };
+const pods = [must(parsePrefix("192.244.0.0/16"))];
+const first = "192.244.32.0/26";
+const second = "192.244.190.128/26";
+
+function blocks(...texts: string[]): ExpectedBlocks {
+	const of = (text: string): Block => ({ prefix: must(parsePrefix(text)), node: "ku13-1" });
+	return { blocks: texts.map(of), notes: ["a note"] };
+}
+
+/** The gateway has these routes at the first reading, the second and so on; the last one stays. */
+function readings(...tables: string[][]): void {
+	vi.mocked(runRemote).mockImplementation(async () => {
+		const table = tables.length > 1 ? tables.shift() : tables[0];
+		const routes = (table ?? []).map((dst) => ({ dst, gateway: "10.200.0.11", dev: "eth0", flags: [] }));
+		return { stdout: `== ip -j -4 route\n${JSON.stringify(routes)}\n`, stderr: "", exitCode: 0 };
+	});
+}
+
+const texts = (all: readonly { prefix: { text: string } }[]) => all.map(({ prefix }) => prefix.text);
+
+beforeEach(() => void vi.mocked(runRemote).mockReset());
+
+test("one reading is enough where every block is there", async () => {
+	readings([first, second]);
+	const survey = await readRoutes(gateway, pods, 60, async () => blocks(first, second));
+	expect(texts(survey.prefixes)).toEqual([first, second]);
+	expect(survey).toMatchObject({ missing: [], notes: ["a note"] });
+	expect(runRemote).toHaveBeenCalledTimes(1);
+});
+
+test("one route is enough where no block is known", async () => {
+	readings([], [first]);
+	const survey = await readRoutes(gateway, pods, 60, async () => blocks());
+	expect(texts(survey.prefixes)).toEqual([first]);
+	expect(runRemote).toHaveBeenCalledTimes(2);
+});
+
+test("a gateway that has some blocks only is read until it has all", async () => {
+	readings([first], [first, second]);
+	const survey = await readRoutes(gateway, pods, 60, async () => blocks(first, second));
+	expect(texts(survey.prefixes)).toEqual([first, second]);
+	expect(survey.missing).toEqual([]);
+});
+
+test("a block that is taken away meanwhile is not waited for", async () => {
+	readings([first]);
+	const expectations = [blocks(first, second), blocks(first)];
+	const survey = await readRoutes(gateway, pods, 60, async () => expectations.shift() ?? blocks(first));
+	expect(survey.missing).toEqual([]);
+	expect(runRemote).toHaveBeenCalledTimes(2);
+});
+
+test("when the time is over, what is missing is told", async () => {
+	readings([first]);
+	const survey = await readRoutes(gateway, pods, 0.5, async () => blocks(first, second));
+	expect(texts(survey.prefixes)).toEqual([first]);
+	expect(texts(survey.missing)).toEqual([second]);
+});
+
+test("the cluster is asked while the gateway is read", async () => {
+	readings([first]);
+	let asked = false;
+	vi.mocked(runRemote).mockImplementationOnce(async () => {
+		await vi.waitFor(() => expect(asked).toBe(true));
+		return { stdout: "== ip -j -4 route\n[]\n", stderr: "", exitCode: 0 };
+	});
+	await readRoutes(gateway, pods, 0, async () => {
+		asked = true;
+		return blocks(first);
+	});
+});
+
+test("a gateway that cannot be read is an error", async () => {
+	vi.mocked(runRemote).mockResolvedValue({ stdout: "", stderr: "no\n", exitCode: 1 });
+	await expect(readRoutes(gateway, pods, 1, async () => blocks())).rejects.toThrow(
+		"cannot read the routes of 10.200.0.20: no",
+	);
+});

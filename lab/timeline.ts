@@ -1,0 +1,176 @@
+import pc from "picocolors";
+import { z } from "zod";
+
+/** The phases of an `up`, in the order in which one follows the other; `leave` comes first or last. */
+const names = ["provision", "boot", "prepare", "join", "drain", "converge", "push", "leave"] as const;
+
+export type PhaseName = (typeof names)[number];
+
+/** One phase of an `up`. */
+export interface Phase {
+	readonly name: PhaseName;
+	/** The gateway that it was about; the phases between gateways and servers have none. */
+	readonly gateway?: string;
+	/** Seconds from the first event of the log to its beginning. */
+	readonly start: number;
+	/** How long it took. A whole number where only the log tells: its timestamps are whole seconds. */
+	readonly seconds: number;
+}
+
+/** A change of colour, as the engine writes it for its displays: `<{%reset%}>`. */
+const COLOUR = /<\{%.*?%\}>/g;
+
+/** The tools' own words for the end of a phase. */
+const ended: Readonly<Record<string, PhaseName>> = {
+	provisioned: "provision",
+	booted: "boot",
+	prepared: "prepare",
+	joined: "join",
+	drained: "drain",
+};
+
+// As in @pulumi/pulumi/automation/events.d.ts, as far as it is read here.
+const step = z.object({ metadata: z.object({ op: z.string(), urn: z.string() }) });
+const engineEvent = z.object({
+	timestamp: z.number(),
+	resourcePreEvent: step.optional(),
+	resOutputsEvent: step.optional(),
+	diagnosticEvent: z.object({ urn: z.string().default(""), message: z.string(), severity: z.string() }).optional(),
+});
+type EngineEvent = z.infer<typeof engineEvent>;
+
+/** A step of one resource. */
+interface Step {
+	readonly at: number;
+	/** The resource's name. */
+	readonly resource: string;
+	readonly op: string;
+	readonly begins: boolean;
+}
+
+/**
+ * Reads the phases of an `up` out of Pulumi's event log (`pulumi up --event-log FILE`, which the CLI takes where
+ * `PULUMI_DEBUG_COMMANDS=true` is set): one JSON engine event a line. Phases that did not happen are left out, and so are
+ * lines that are no event, such as a last one cut short.
+ *
+ * The log holds the SDK's debug messages, and with them every secret of the stack in plain text: keep it to its owner and
+ * remove it.
+ */
+export function phasesOf(log: string): readonly Phase[] {
+	const events = log.split("\n").flatMap(readEvent);
+	const origin = events[0]?.timestamp ?? 0;
+	const steps = events.flatMap(stepOf).map((one) => ({ ...one, at: one.at - origin }));
+	const others = [...toldPhases(events, origin), ...pushPhases(steps)];
+	// One address: the old gateway leaves first. Two: last.
+	const first = steps.find((one) => isLeaving(one) || isPush(one));
+	return first && isLeaving(first) ? [...leaving(steps), ...others] : [...others, ...leaving(steps)];
+}
+
+/**
+ * A bar chart for people: a line per phase with its seconds and a bar at its place in the whole, and the whole at the end.
+ *
+ * @param options `colours` makes the bars coloured; default: plain text. `width` is the longest bar's, in cells; default: 40.
+ */
+export function timelineTable(
+	phases: readonly Phase[],
+	{ colours = false, width = 40 }: { readonly colours?: boolean; readonly width?: number } = {},
+): string {
+	const { cyan, bold } = pc.createColors(colours);
+	const begin = Math.min(...phases.map(({ start }) => start));
+	const total = Math.max(...phases.map(({ start, seconds }) => start + seconds)) - begin;
+	if (phases.length === 0) return "";
+	const several = new Set(phases.flatMap(({ gateway }) => gateway ?? [])).size > 1;
+	const rows = phases.map(({ name, gateway, start, seconds }) => {
+		const cell = (time: number) => Math.round(((time - begin) / (total || 1)) * width);
+		const from = Math.min(cell(start), width - 1);
+		const bar = "█".repeat(Math.max(1, cell(start + seconds) - from));
+		const label = several && gateway !== undefined ? `${name} ${gateway}` : name;
+		return { label, time: inSeconds(seconds), bar: `${" ".repeat(from)}${cyan(bar)}` };
+	});
+	const whole = { label: "in all", time: inSeconds(total), bar: "" };
+	const labels = Math.max(...[...rows, whole].map(({ label }) => label.length));
+	const times = Math.max(...[...rows, whole].map(({ time }) => time.length));
+	const line = ({ label, time, bar }: typeof whole) =>
+		`${label.padEnd(labels)}  ${time.padStart(times)}  ${bar}`.trimEnd();
+	return [...rows.map(line), bold(line(whole))].join("\n");
+}
+
+/** The phases that the tools tell of. Lines of a step may come in any order, and those of a machine on its way out are none. */
+function toldPhases(events: readonly EngineEvent[], origin: number): readonly Phase[] {
+	const operations = new Map<string, string>();
+	const phases: Phase[] = [];
+	for (const event of events) {
+		const begun = event.resourcePreEvent?.metadata;
+		if (begun) operations.set(begun.urn, begun.op);
+		const { urn = "", message = "", severity } = event.diagnosticEvent ?? {};
+		// The SDK's debug messages quote what commands printed.
+		if (severity !== "info" || isDeletion(operations.get(urn) ?? "")) continue;
+		for (const line of message.replace(COLOUR, "").split("\n")) {
+			const [, gateway = "", word = "", time = ""] = /^(\S+): (\w+) in (\d+(?:\.\d+)?) s$/.exec(line) ?? [];
+			const name = ended[word];
+			if (name === undefined) continue;
+			const seconds = Number(time);
+			phases.push({ name, gateway, start: Math.max(0, event.timestamp - origin - seconds), seconds });
+		}
+	}
+	const rank = ({ name }: Phase) => names.indexOf(name);
+	const gateways = [...new Set(phases.map(({ gateway }) => gateway))].sort();
+	return gateways.flatMap((gateway) =>
+		phases.filter((one) => one.gateway === gateway).sort((a, b) => rank(a) - rank(b)),
+	);
+}
+
+/** From the last node that is there to the first server, and from there to the last server that was written to. */
+function pushPhases(steps: readonly Step[]): readonly Phase[] {
+	const network = steps.filter(isPush);
+	const begin = network.find(({ begins }) => begins)?.at;
+	if (begin === undefined) return [];
+	const joined = steps.findLast(
+		({ resource, op, begins, at }) => resource.endsWith("-node") && !begins && !isDeletion(op) && at <= begin,
+	);
+	const end = network.findLast(({ begins, op }) => !begins && op !== "same")?.at;
+	return [...phase("converge", joined?.at, begin), ...phase("push", begin, end)];
+}
+
+/** From the first step that takes an old node or its machine away to the last. */
+function leaving(steps: readonly Step[]): readonly Phase[] {
+	const going = steps.filter(isLeaving);
+	return phase("leave", going.find(({ begins }) => begins)?.at, going.findLast(({ begins }) => !begins)?.at);
+}
+
+function phase(name: PhaseName, start: number | undefined, end: number | undefined): readonly Phase[] {
+	return start === undefined || end === undefined ? [] : [{ name, start, seconds: end - start }];
+}
+
+function isLeaving({ resource, op }: Step): boolean {
+	return /-(node|vm)$/.test(resource) && isDeletion(op);
+}
+
+function isPush({ resource, op }: Step): boolean {
+	return resource.endsWith("-network") && !isDeletion(op);
+}
+
+/** `delete`, `delete-replaced`: the old one goes. */
+function isDeletion(op: string): boolean {
+	return op.startsWith("delete");
+}
+
+function readEvent(line: string): readonly EngineEvent[] {
+	try {
+		const { success, data } = engineEvent.safeParse(JSON.parse(line));
+		return success ? [data] : [];
+	} catch {
+		return [];
+	}
+}
+
+function stepOf({ timestamp, resourcePreEvent, resOutputsEvent }: EngineEvent): readonly Step[] {
+	const metadata = (resourcePreEvent ?? resOutputsEvent)?.metadata;
+	if (!metadata) return [];
+	const { op, urn } = metadata;
+	return [{ at: timestamp, resource: urn.split("::").at(-1) ?? "", op, begins: resourcePreEvent !== undefined }];
+}
+
+function inSeconds(seconds: number): string {
+	return `${Number.isInteger(seconds) ? seconds : seconds.toFixed(1)} s`;
+}

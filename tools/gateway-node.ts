@@ -4,52 +4,66 @@
  */
 import { text } from "node:stream/consumers";
 import { Command } from "commander";
-import { Cluster } from "../components/node/cluster.ts";
-import { drain } from "../components/node/drain.ts";
+import { Cluster, problemOf } from "../components/node/cluster.ts";
+import { drainNode } from "../components/node/drainNode.ts";
 import { join } from "../components/node/join.ts";
+import { JOIN_ANNOTATION, newJoinId } from "../components/node/joinId.ts";
 import { leave } from "../components/node/leave.ts";
 import { type NodeRequest, nodeRequest } from "../components/node/request.ts";
 
 const report = (line: string) => process.stderr.write(`${line}\n`);
 
-const actions: Record<string, { description: string; run: (request: NodeRequest) => Promise<string> }> = {
-	join: {
-		description: "join the machine with kubeadm unless it is a node already, then cordon and drain it",
-		run: async (request) => `${await join(request, report)}; ${await drained(request)}`,
-	},
-	drain: {
-		description: "cordon the node and evict every pod that is not a DaemonSet's",
-		run: drained,
-	},
-	leave: {
-		description: "drain, reset and remove the node; what cannot be done is a warning",
-		run: async (request) => {
-			await leave(request, (line) => report(`warning: ${line}`));
-			return `${request.node.name} left the cluster`;
-		},
-	},
-};
+/** @throws Error naming what is wrong with the request, and no value of it: keys and credentials are in there. */
+async function request(): Promise<NodeRequest> {
+	const parsed = nodeRequest.safeParse(json(await text(process.stdin)));
+	if (parsed.success) return parsed.data;
+	const problems = parsed.error.issues.map(({ path, message }) => `  ${path.join(".")}: ${message}`);
+	throw new Error(`the request on standard input is not valid:\n${problems.join("\n")}`);
+}
 
-async function drained({ cluster, node }: NodeRequest): Promise<string> {
-	report(`draining ${node.name}`);
-	const left = await drain(new Cluster(cluster.kubeconfig, cluster.context), node.name, node.drainTimeout);
-	return `${node.name} is drained${left.length > 0 ? ` of ${left.join(", ")}` : ": no pod had to leave"}`;
+function json(text: string): unknown {
+	try {
+		return JSON.parse(text);
+	} catch {
+		// The parser's own words quote the text.
+		throw new Error("the request on standard input is not JSON");
+	}
+}
+
+function clusterOf({ cluster }: NodeRequest): Cluster {
+	return new Cluster(cluster.kubeconfig, cluster.context);
 }
 
 const program = new Command("gateway-node").description(
 	"The gateway as a node of the cluster; the request is JSON on standard input.",
 );
-for (const [name, { description, run }] of Object.entries(actions)) {
-	program
-		.command(name)
-		.description(description)
-		.action(async () => {
-			const request = nodeRequest.parse(JSON.parse(await text(process.stdin)));
-			process.stdout.write(`${await run(request)}\n`);
-		});
-}
+program
+	.command("join")
+	.description("prepare the machine, join it with kubeadm unless it is a node already, drain it, and print a join id")
+	.action(async () => {
+		const wanted = await request();
+		await join(wanted, report);
+		await drainNode(clusterOf(wanted), wanted.node, report);
+		const id = newJoinId();
+		await clusterOf(wanted).annotate(wanted.node.name, JOIN_ANNOTATION, id);
+		process.stdout.write(`${id}\n`);
+	});
+program
+	.command("drain")
+	.description("cordon the node and evict every pod that is not a DaemonSet's")
+	.action(async () => {
+		const wanted = await request();
+		await drainNode(clusterOf(wanted), wanted.node, report);
+	});
+program
+	.command("leave")
+	.description("drain, reset and remove the node, unless it was joined again since; what cannot be done is a warning")
+	.action(async () => {
+		// Pulumi's command provider gives the output of `join` in this variable.
+		await leave(await request(), process.env["PULUMI_COMMAND_STDOUT"] ?? "", report);
+	});
 
 program.parseAsync().catch((error: unknown) => {
-	report(error instanceof Error ? error.message : String(error));
+	report(problemOf(error));
 	process.exitCode = 1;
 });

@@ -1,85 +1,117 @@
 #!/bin/sh
 # pod-gateway: makes this machine the gateway node, by kubeadm. A kubeadm JoinConfiguration comes on standard input, so that its
-# token is never in a file, an argument or an environment.
+# token is never in a file, an argument or an environment. prepare-node.sh comes first.
 #
-#   join-node.sh state CA_HASH…  prints "joined", "other" (a node of another cluster) or "free"; changes nothing
-#   join-node.sh join            joins
+#   join-node.sh state NAME CA_HASH…  prints what this machine is, see below; changes nothing
+#   join-node.sh join                 joins
 #
-# CA_HASH is "sha256:" and the hash of the cluster CA's public key, as in kubeadm's --discovery-token-ca-cert-hash.
-# Needs a container runtime, kubeadm, kubelet and openssl. Exit codes: 0 done, 1 failed.
+# NAME is the node's, CA_HASH is "sha256:" and the hash of the cluster CA's public key, as in kubeadm's
+# --discovery-token-ca-cert-hash. `state` prints lines of a key and a value: "machine-id" and the machine's; "state" and one of
+#   free           no node of any cluster
+#   joined         this cluster's node NAME
+#   partial        the remains of a join that did not come to its end; "detail" says what was found
+#   other          a node of another cluster; "detail" is its API server
+#   control-plane  part of a cluster's control plane; "detail" is a file of that
+# A join that is still at work is waited for. Needs kubeadm, kubelet, a container runtime and openssl. Exit codes: 0 done, 1 failed.
 set -u
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C
-SYSCTL_FILE=/etc/sysctl.d/90-pod-gateway.conf
-MODULES_FILE=/etc/modules-load.d/pod-gateway.conf
-# The values before, for reset-node.sh: forwarding may have been on for somebody else's sake.
-SYSCTLS_BEFORE=/var/lib/pod-gateway-sysctls.before
+LOCK=/run/pod-gateway-node.lock
+KUBELET_CONF=/etc/kubernetes/kubelet.conf
+CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
 
+fail() {
+	printf '%s\n' "$*" >&2
+	exit 1
+}
+
+found() {
+	printf 'state %s\n' "$1"
+	if [ -n "${2:-}" ]; then printf 'detail %s\n' "$2"; fi
+}
+
+# value KEY: a value of kubelet.conf.
+value() { sed -n "s/^ *$1: *//p" $KUBELET_CONF | head -n 1; }
+
+# The CA that kubelet.conf trusts, as kubeadm would hash it; nothing where there is none.
 ca_hash() {
-	sed -n 's/^ *certificate-authority-data: //p' /etc/kubernetes/kubelet.conf | base64 -d |
-		openssl x509 -pubkey -noout | openssl pkey -pubin -outform DER | sha256sum | sed 's/ .*//; s/^/sha256:/'
+	data=$(value certificate-authority-data)
+	if [ -n "$data" ]; then
+		key=$(printf %s "$data" | base64 -d 2>/dev/null | openssl x509 -pubkey -noout 2>/dev/null)
+	else
+		key=$(openssl x509 -pubkey -noout -in "$(value certificate-authority)" 2>/dev/null)
+	fi
+	if [ -n "$key" ]; then
+		printf '%s\n' "$key" | openssl pkey -pubin -outform DER | sha256sum | sed 's/ .*//; s/^/sha256:/'
+	fi
 }
 
 state() {
-	if [ ! -e /etc/kubernetes/kubelet.conf ]; then
-		echo free
-	else
-		case " $* " in
-		*" $(ca_hash) "*) echo joined ;;
-		*) echo other ;;
-		esac
-	fi
-}
-
-# Forwarding for the servers' packets. Their replies go from the node straight to the server, so this machine sees one direction
-# only: strict reverse-path filtering would drop such packets, and so would kube-proxy's rule for packets that conntrack calls
-# invalid, which it leaves out where conntrack is liberal (pkg/proxy/iptables, kubernetes#74839; calico#7901 is the same drop elsewhere). And no ICMP
-# redirects: they would teach servers a next hop past the gateway, gone stale when the block moves.
-sysctls() {
-	cat <<-'EOF'
-		# Written by pod-gateway: this machine forwards between physical servers and pods.
-		net.ipv4.ip_forward = 1
-		net.ipv6.conf.all.forwarding = 1
-		net.ipv4.conf.all.rp_filter = 2
-		net.ipv4.conf.default.rp_filter = 2
-		net.ipv4.conf.all.send_redirects = 0
-		net.ipv4.conf.default.send_redirects = 0
-		net.netfilter.nf_conntrack_tcp_be_liberal = 1
-	EOF
-	for interface in /sys/class/net/*; do
-		interface=${interface##*/}
-		case $interface in lo | cali* | veth* | tunl* | docker* | *.*) continue ;; esac
-		printf 'net.ipv4.conf.%s.rp_filter = 2\nnet.ipv4.conf.%s.send_redirects = 0\n' "$interface" "$interface"
+	name=$1
+	shift
+	if [ -r /etc/machine-id ]; then printf 'machine-id %s\n' "$(cat /etc/machine-id)"; fi
+	for manifest in kube-apiserver etcd; do
+		manifest=/etc/kubernetes/manifests/$manifest.yaml
+		if [ -e $manifest ]; then
+			found control-plane $manifest
+			return
+		fi
 	done
+	if [ ! -e $KUBELET_CONF ]; then
+		for leftover in /etc/kubernetes/bootstrap-kubelet.conf /etc/kubernetes/pki/ca.crt /var/lib/kubelet/config.yaml \
+			/var/lib/kubelet/kubeadm-flags.env; do
+			if [ -e $leftover ]; then
+				found partial "$leftover, but no $KUBELET_CONF"
+				return
+			fi
+		done
+		found free
+		return
+	fi
+	command -v openssl >/dev/null || fail "there is no openssl to read $KUBELET_CONF with; install it"
+	hash=$(ca_hash)
+	case " $* " in
+	*" ${hash:-none} "*) ;;
+	*)
+		if [ -n "$hash" ]; then found other "$(value server)"; else found partial "$KUBELET_CONF without a CA's certificate"; fi
+		return
+		;;
+	esac
+	subject=$(openssl x509 -noout -subject -nameopt RFC2253 -in $CERTIFICATE 2>/dev/null)
+	case "$subject," in
+	*[=,]"CN=system:node:$name,"*) found joined ;;
+	,) found partial "$KUBELET_CONF, but no certificate in $CERTIFICATE" ;;
+	*) found partial "$CERTIFICATE is another node's: ${subject#subject=}" ;;
+	esac
 }
 
 join() {
-	for tool in kubeadm kubelet sysctl; do
-		command -v $tool >/dev/null || {
-			echo "there is no $tool on this machine; install a container runtime, kubeadm and kubelet of the cluster's version" >&2
-			return 1
-		}
+	for tool in kubeadm kubelet; do
+		command -v $tool >/dev/null || fail "there is no $tool on this machine; prepare-node.sh comes first"
 	done
-	# The conntrack setting is there only once the module is; at boot, modules come before sysctls.
-	echo nf_conntrack >$MODULES_FILE || return 1
-	modprobe -q nf_conntrack 2>/dev/null
-	if [ ! -e $SYSCTLS_BEFORE ]; then
-		sysctls | sed -n 's/ = .*//p' | xargs sysctl -e >"$SYSCTLS_BEFORE.new" && mv "$SYSCTLS_BEFORE.new" $SYSCTLS_BEFORE || return 1
-	fi
-	sysctls >"$SYSCTL_FILE.new" && mv "$SYSCTL_FILE.new" "$SYSCTL_FILE" && sysctl -q -e -p "$SYSCTL_FILE" >&2 || return 1
 	systemctl --quiet enable kubelet 2>/dev/null
 	# Through a pipe: where standard input is a socket, /dev/stdin cannot be opened.
-	cat | timeout 240 kubeadm join --config /dev/stdin >&2
+	cat | timeout -k 10 240 kubeadm join --config /dev/stdin >&2
 }
 
-case ${1:-} in
-state)
+lock() {
+	exec 9>"$LOCK"
+	flock -w 270 9 || fail "another command of pod-gateway's is still at work on this machine"
+}
+
+case ${1:-}:$# in
+state:0 | state:1 | state:2) ;;
+state:*)
+	lock
 	shift
 	state "$@"
+	exit
 	;;
-join) join ;;
-*)
-	sed -n '2,/^set -u/{/^set -u/d;s/^# \{0,1\}//;p;}' "$0" >&2
-	exit 1
+join:1)
+	lock
+	join
+	exit
 	;;
 esac
+sed -n '2,/^set -u/{/^set -u/d;s/^# \{0,1\}//;p;}' "$0" >&2
+exit 1

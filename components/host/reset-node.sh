@@ -1,31 +1,97 @@
 #!/bin/sh
 # pod-gateway: takes the gateway node apart: kubeadm reset, then what that leaves behind (kubeadm#689): CNI configuration,
-# kube-proxy's firewall rules, BIRD's routes, our sysctls. Repeating it is harmless. Exit codes: 0 done, 1 kubeadm reset failed.
+# kube-proxy's firewall rules, BIRD's routes, our sysctls and our masquerading. Where kubeadm is missing, fails or hangs, its part
+# is done here, as far as it can be. Packages and the container runtime's configuration stay. Repeating it is harmless.
+# Exit codes: 0 this machine is no node any more (warnings are on standard error), 1 it still is.
 set -u
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C
+LOCK=/run/pod-gateway-node.lock
 SYSCTL_FILE=/etc/sysctl.d/90-pod-gateway.conf
 MODULES_FILE=/etc/modules-load.d/pod-gateway.conf
 SYSCTLS_BEFORE=/var/lib/pod-gateway-sysctls.before
+RULES=/etc/pod-gateway/masquerade.nft
+RULES_UNIT=/etc/systemd/system/pod-gateway-masquerade.service
 
-failed=0
-if [ -e /etc/kubernetes/kubelet.conf ] || [ -e /etc/kubernetes/bootstrap-kubelet.conf ] || [ -e /var/lib/kubelet/config.yaml ]; then
-	timeout 180 kubeadm reset --force >&2 || failed=1
+say() { printf '%s\n' "$*" >&2; }
+
+has() { command -v "$1" >/dev/null; }
+
+# What makes a machine a node, or half of one.
+traces() {
+	for file in /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf /etc/kubernetes/pki/ca.crt \
+		/var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env; do
+		if [ -e "$file" ]; then echo "$file"; fi
+	done
+}
+
+# What kubeadm reset does on a worker: https://kubernetes.io/docs/reference/setup-tools/kubeadm/kubeadm-reset/
+without_kubeadm() {
+	timeout 60 systemctl --quiet disable --now kubelet 2>/dev/null
+	if has crictl; then
+		timeout 60 crictl rmp --all --force >/dev/null 2>&1 || say "pods may still run here: crictl rmp --all --force failed"
+	elif has ctr && [ -S /run/containerd/containerd.sock ]; then
+		for container in $(timeout 10 ctr --namespace k8s.io containers list --quiet 2>/dev/null); do
+			timeout 10 ctr --namespace k8s.io tasks delete --force "$container" >/dev/null 2>&1
+			timeout 10 ctr --namespace k8s.io containers delete "$container" >/dev/null 2>&1
+		done
+	fi
+	# The innermost mounts come last, and go first.
+	sed -n 's|^[^ ]* \(/var/lib/kubelet/[^ ]*\) .*|\1|p' /proc/mounts | sort -r | while read -r mountpoint; do
+		umount -l "$(printf %b "$mountpoint")" 2>/dev/null
+	done
+	rm -rf /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf /etc/kubernetes/pki
+	if grep -q ' /var/lib/kubelet/' /proc/mounts; then
+		say "something is still mounted in /var/lib/kubelet, which stays; restart this machine"
+		rm -rf /var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env /var/lib/kubelet/pki
+	else
+		rm -rf /var/lib/kubelet/*
+	fi
+}
+
+exec 9>"$LOCK"
+flock -w 270 9 || {
+	say "another command of pod-gateway's is still at work on this machine"
+	exit 1
+}
+
+if [ -n "$(traces)" ]; then
+	if ! has kubeadm; then
+		say "there is no kubeadm on this machine: what it would have reset is removed without it"
+		without_kubeadm
+	else
+		output=$(timeout -k 10 150 kubeadm reset --force 2>&1)
+		status=$?
+		if [ $status -ne 0 ]; then
+			say "kubeadm reset failed (exit code $status; 124: it hung), its part is done without it: $(printf '%s\n' "$output" | tail -n 3)"
+		fi
+		if [ $status -ne 0 ] || [ -n "$(traces)" ]; then without_kubeadm; fi
+	fi
 fi
 rm -rf /etc/cni/net.d/* /var/lib/cni/networks /var/lib/cni/results
 
 # kube-proxy's and Calico's chains alone: rules of others on this machine stay.
 for tables in iptables ip6tables; do
-	command -v "$tables-save" >/dev/null || continue
+	has "$tables-save" || continue
 	"$tables-save" 2>/dev/null | grep -vE '(KUBE-|cali[-:])' | "$tables-restore" 2>/dev/null
 done
-if command -v ipvsadm >/dev/null; then ipvsadm --clear; fi
-if command -v nft >/dev/null; then
-	for table in 'ip kube-proxy' 'ip6 kube-proxy'; do
+if has ipvsadm; then
+	ipvsadm --clear
+elif [ -r /proc/net/ip_vs ] && [ "$(wc -l </proc/net/ip_vs)" -gt 3 ]; then
+	say "the kernel keeps kube-proxy's IPVS services until this machine is restarted: there is no ipvsadm to remove them"
+fi
+if has nft; then
+	for table in 'ip kube-proxy' 'ip6 kube-proxy' 'ip pod_gateway_masquerade' 'ip6 pod_gateway_masquerade'; do
 		# shellcheck disable=SC2086 # family and name are two words
 		nft delete table $table 2>/dev/null
 	done
 fi
+if [ -e $RULES_UNIT ]; then
+	systemctl --quiet disable --now "${RULES_UNIT##*/}" 2>/dev/null
+	rm -f $RULES_UNIT
+	systemctl daemon-reload 2>/dev/null
+fi
+rm -f $RULES
 for family in 4 6; do ip "-$family" route flush proto bird 2>/dev/null; done
 for link in kube-ipvs0 tunl0 vxlan.calico cni0; do ip link delete "$link" 2>/dev/null; done
 rm -f $SYSCTL_FILE $MODULES_FILE
@@ -33,4 +99,8 @@ if [ -e $SYSCTLS_BEFORE ]; then
 	sysctl -q -e -p $SYSCTLS_BEFORE >&2
 	rm -f $SYSCTLS_BEFORE
 fi
-exit $failed
+left=$(traces)
+if [ -n "$left" ]; then
+	say "this machine still has $left"
+	exit 1
+fi

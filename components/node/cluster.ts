@@ -1,16 +1,36 @@
 import {
 	ApiException,
 	CoreV1Api,
+	createConfiguration,
 	KubeConfig,
 	PatchStrategy,
+	ServerConfiguration,
 	setHeaderOptions,
 	type V1Node,
 	type V1Pod,
+	VersionApi,
+	wrapHttpLibrary,
 } from "@kubernetes/client-node";
+import { quote } from "../network/quote.ts";
 
-/** The cluster's API as this project uses it: nodes, evictions, bootstrap tokens. */
+const MERGE = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
+
+/** Seconds one call may take: where the API server's host is powered off nothing ever answers. */
+const CALL_SECONDS = 10;
+
+/** The API server could not be reached: nobody knows what it would have said. */
+export class ClusterUnreachable extends Error {
+	override name = "ClusterUnreachable";
+}
+
+/**
+ * The cluster's API as this project uses it: nodes, evictions, bootstrap tokens, and what the cluster says of its software.
+ *
+ * Every call ends within about 10 s, with ClusterUnreachable where there was no answer.
+ */
 export class Cluster {
 	private readonly core: CoreV1Api;
+	private readonly versions: VersionApi;
 
 	/** @param kubeconfig contents of a kubeconfig file. @param context its context; default: its current one. */
 	constructor(kubeconfig: string, context?: string) {
@@ -19,7 +39,28 @@ export class Cluster {
 		if (context !== undefined) {
 			config.setCurrentContext(context);
 		}
-		this.core = config.makeApiClient(CoreV1Api);
+		const server = config.getCurrentCluster()?.server;
+		if (server === undefined) {
+			throw new Error(`the kubeconfig has no cluster for its context ${JSON.stringify(config.getCurrentContext())}`);
+		}
+		const configuration = createConfiguration({
+			baseServer: new ServerConfiguration(server, {}),
+			authMethods: { default: config },
+			httpApi: bounded(server),
+		});
+		this.core = new CoreV1Api(configuration);
+		this.versions = new VersionApi(configuration);
+	}
+
+	/** The API server's own version. Example: `v1.34.4`. */
+	async version(): Promise<string> {
+		return (await this.versions.getCode()).gitVersion;
+	}
+
+	/** One entry of a ConfigMap; "" where there is none. */
+	async configMapEntry(namespace: string, name: string, key: string): Promise<string> {
+		const map = await ifFound(this.core.readNamespacedConfigMap({ namespace, name }));
+		return map?.data?.[key] ?? "";
 	}
 
 	/** The node of that name, or undefined. */
@@ -29,8 +70,12 @@ export class Cluster {
 
 	/** Marks the node unschedulable. */
 	async cordon(name: string): Promise<void> {
-		const merge = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
-		await this.core.patchNode({ name, body: { spec: { unschedulable: true } } }, merge);
+		await this.core.patchNode({ name, body: { spec: { unschedulable: true } } }, MERGE);
+	}
+
+	/** Sets one annotation of the node. */
+	async annotate(name: string, key: string, value: string): Promise<void> {
+		await this.core.patchNode({ name, body: { metadata: { annotations: { [key]: value } } } }, MERGE);
 	}
 
 	/** Removes the Node object; no error when there is none. */
@@ -131,6 +176,46 @@ export function nameOf(pod: V1Pod): string {
 
 export function namespaceOf(pod: V1Pod): string {
 	return pod.metadata?.namespace ?? "default";
+}
+
+/** What went wrong, in words for people: of an answer of the API server its status and message. */
+export function problemOf(error: unknown): string {
+	if (error instanceof ApiException) {
+		return `the API server answered ${error.code}: ${statusMessage(error.body)}`;
+	}
+	return error instanceof Error ? error.message : String(error);
+}
+
+/** The message of a Status object, which comes as text or as an object. */
+function statusMessage(body: unknown): string {
+	const status = typeof body === "string" ? parsed(body) : body;
+	const message = typeof status === "object" && status !== null && "message" in status ? status.message : body;
+	return quote(message);
+}
+
+function parsed(json: string): unknown {
+	try {
+		return JSON.parse(json);
+	} catch {
+		return undefined;
+	}
+}
+
+/** The usual way to send requests, with a limit to the time of each one. */
+function bounded(server: string) {
+	const { httpApi } = createConfiguration();
+	return wrapHttpLibrary({
+		async send(request) {
+			const limit = AbortSignal.timeout(CALL_SECONDS * 1000);
+			request.setSignal(limit);
+			try {
+				return await httpApi.send(request).toPromise();
+			} catch (error) {
+				const reason = limit.aborted ? `no answer within ${CALL_SECONDS} s` : problemOf(error);
+				throw new ClusterUnreachable(`the API server ${server} cannot be reached: ${reason}`);
+			}
+		},
+	});
 }
 
 async function ifFound<T>(call: Promise<T>): Promise<T | undefined> {

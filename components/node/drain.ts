@@ -12,6 +12,9 @@ export function mustLeave(pod: V1Pod): boolean {
 	return owner?.kind !== "DaemonSet" && !mirror && !ended;
 }
 
+/** The part of the cluster's API that a drain needs. */
+export type DrainedCluster = Pick<Cluster, "node" | "cordon" | "podsOn" | "pod" | "evict">;
+
 /**
  * Cordons the node, evicts every pod that must leave it and waits until all are gone.
  *
@@ -19,7 +22,7 @@ export function mustLeave(pod: V1Pod): boolean {
  * @returns the names of the pods that left, as NAMESPACE/NAME.
  * @throws Error naming the pods still there when the time is over, and those whose disruption budget held them.
  */
-export async function drain(cluster: Cluster, node: string, timeout: number): Promise<string[]> {
+export async function drain(cluster: DrainedCluster, node: string, timeout: number): Promise<string[]> {
 	const deadline = Date.now() + timeout * 1000;
 	await cluster.cordon(node);
 	const left: string[] = [];

@@ -1,8 +1,12 @@
 import { randomInt } from "node:crypto";
-import type { V1Node } from "@kubernetes/client-node";
 import { renderJoinConfiguration } from "../network/joinConfiguration.ts";
-import { Cluster } from "./cluster.ts";
+import { checkSkew } from "../network/versionSkew.ts";
+import { Cluster, ClusterUnreachable } from "./cluster.ts";
+import { clusterSoftware } from "./clusterSoftware.ts";
+import { isReady, joinSteps, registeredNode } from "./joinSteps.ts";
 import { joinMachine, machineState, resetMachine } from "./machine.ts";
+import { phase, type Report } from "./phase.ts";
+import { prepareMachine } from "./prepare.ts";
 import type { NodeRequest } from "./request.ts";
 
 /** How long a bootstrap token lives should nobody be left to remove it. */
@@ -10,58 +14,81 @@ const TOKEN_LIFE_MINUTES = 10;
 const READY_WITHIN_SECONDS = 240;
 
 /**
- * Makes the machine a node of the cluster; does nothing when it is one already.
+ * Makes the machine a node of the cluster that is ready, and prepares it for that; what is done already is left alone. What an
+ * earlier life left on the machine or in the cluster is removed first, or is the reason to refuse.
  *
  * A bootstrap token is made for this one join and removed right after it, so it is never in Pulumi's state; it travels inside
  * the JoinConfiguration on standard input.
  *
- * @returns what was done, for people.
- * @throws Error when the machine belongs to another cluster, when another machine bears the node's name, or when kubeadm fails.
+ * @throws Error when the machine belongs to another cluster, when another machine bears the node's name, when the kubelet's
+ * version does not fit, or when kubeadm fails.
  */
-export async function join(request: NodeRequest, report: (line: string) => void): Promise<string> {
-	const { node } = request;
+export async function join(request: NodeRequest, report: Report): Promise<void> {
+	const { machine } = request;
+	const { name } = request.node;
 	const cluster = new Cluster(request.cluster.kubeconfig, request.cluster.context);
-	const state = await machineState(request.machine, request.cluster.caCertHashes);
-	const registered = await cluster.node(node.name);
-	if (state === "joined" && registered) {
-		return `${node.name} is a node of this cluster already`;
-	}
-	if (state === "other") {
-		throw new Error(
-			`${request.machine.host} is a node of another cluster (its /etc/kubernetes/kubelet.conf has another CA); take it out of that one first: kubeadm reset`,
-		);
-	}
-	if (state === "joined") {
-		report(`${node.name} has joined before, but the cluster does not know it any more: joining again`);
-		await resetMachine(request.machine);
-	} else if (registered && isReady(registered)) {
-		throw new Error(
-			`another machine is the node ${node.name} and it is ready; give the gateway another nodeName or remove that node`,
-		);
-	} else if (registered) {
-		report(`removing the stale node ${node.name}`);
-		await cluster.deleteNode(node.name);
+	const [software, node, state] = await Promise.all([
+		clusterSoftware(cluster),
+		cluster.node(name),
+		machineState(machine, name, request.cluster.caCertHashes),
+	]);
+	const steps = joinSteps({
+		name,
+		host: machine.host,
+		machine: state,
+		node: node && registeredNode(node),
+		mayTakeOver: request.takeOver || request.disposable,
+	});
+	if ("refused" in steps) throw new Error(steps.refused);
+	const say = (lines: readonly string[]) => lines.forEach((line) => void report(`${name}: ${line}`));
+	say(steps.because);
+
+	const preparing = { doing: "preparing", done: "prepared", unchanged: "is prepared" };
+	const { kubelet } = await phase(report, name, preparing, async () => {
+		if (steps.reset) say(await resetMachine(machine));
+		const prepared = await prepareMachine(request, { software, askKubelet: steps.join });
+		say(prepared.notes);
+		return { ...prepared, changed: prepared.changed || steps.reset };
+	});
+	const skew = checkSkew(kubelet ?? node?.status?.nodeInfo?.kubeletVersion ?? "", software.apiServer);
+	if (!skew.ok) {
+		if (steps.join) throw new Error(`${name} does not join: ${skew.problems.join("; ")}`);
+		say(skew.problems.map((problem) => `warning: ${problem}`));
 	}
 
-	report(`joining ${node.name}`);
+	if (!steps.join) {
+		report(`${name}: is a node already`);
+		if (node && isReady(node)) return;
+		await phase(report, name, { doing: "waiting until it is ready", done: "ready" }, () => ready(cluster, name));
+		return;
+	}
+	await phase(report, name, { doing: "joining", done: "joined" }, async () => {
+		if (steps.removeNode) await cluster.deleteNode(name);
+		await joinCluster(cluster, request);
+		return await ready(cluster, name);
+	});
+}
+
+async function joinCluster(cluster: Cluster, { node, machine, cluster: { endpoint, caCertHashes } }: NodeRequest) {
 	await cluster.withBootstrapToken(bootstrapToken(node.name), async (token) => {
 		const configuration = renderJoinConfiguration(
 			{ name: node.name, taints: [node.taint], labels: node.labels, addresses: node.addresses },
-			{ apiServerEndpoint: request.cluster.endpoint, token, caCertHashes: request.cluster.caCertHashes },
+			{ apiServerEndpoint: endpoint, token, caCertHashes },
 		);
-		await joinMachine(request.machine, configuration, token);
+		await joinMachine(machine, configuration, token);
 	});
-	report(`waiting until ${node.name} is ready`);
-	await ready(cluster, node.name);
-	return `${node.name} joined`;
 }
 
-async function ready(cluster: Cluster, name: string): Promise<void> {
+/** Waits; an API server that cannot be reached for a while is waited for, too. */
+async function ready(cluster: Cluster, name: string): Promise<{ readonly changed: true }> {
 	const deadline = Date.now() + READY_WITHIN_SECONDS * 1000;
 	for (;;) {
-		const node = await cluster.node(name);
+		const node = await cluster.node(name).catch((error: unknown) => {
+			if (error instanceof ClusterUnreachable && Date.now() < deadline) return undefined;
+			throw error;
+		});
 		if (node && isReady(node)) {
-			return;
+			return { changed: true };
 		}
 		if (Date.now() > deadline) {
 			const reason = node?.status?.conditions?.find((condition) => condition.type === "Ready")?.message;
@@ -69,12 +96,6 @@ async function ready(cluster: Cluster, name: string): Promise<void> {
 		}
 		await new Promise((resolve) => setTimeout(resolve, 500));
 	}
-}
-
-function isReady(node: V1Node): boolean {
-	return (
-		node.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ?? false
-	);
 }
 
 function bootstrapToken(nodeName: string) {

@@ -1,47 +1,64 @@
 import { hostScript, quote } from "../remote/scripts.ts";
 import { type RemoteResult, runRemote } from "../remote/ssh.ts";
 import type { SshTarget } from "../remote/sshTarget.ts";
+import { type MachineState, parseMachineState } from "./machineState.ts";
 
-/** What a machine is to the cluster: a node of it, a node of another one, or neither. */
-export type MachineState = "joined" | "other" | "free";
+/** Seconds a script waits for another one that is at work on the machine, as they all do; less than any limit here. */
+const LOCK_SECONDS = 300;
 
-/** Asks the machine; changes nothing. @param caCertHashes the cluster's, as kubeadm writes them. */
-export async function machineState(machine: SshTarget, caCertHashes: readonly string[]): Promise<MachineState> {
-	const result = succeeded(
-		"looking for a kubelet",
-		machine,
-		await joinScript(machine, `state ${caCertHashes.map(quote).join(" ")}`),
-	);
-	const state = result.stdout.trim();
-	if (state !== "joined" && state !== "other" && state !== "free") {
-		throw new Error(`${machine.host} gave no state of its kubelet but: ${JSON.stringify(state)}`);
-	}
-	return state;
+/** What a script said to people, a line each. */
+export type Notes = readonly string[];
+
+/** Asks the machine what it is; changes nothing. @param caCertHashes the cluster's, as kubeadm writes them. */
+export async function machineState(
+	machine: SshTarget,
+	node: string,
+	caCertHashes: readonly string[],
+): Promise<MachineState> {
+	const args = ["state", node, ...caCertHashes];
+	const { stdout } = await runScript(machine, "looking for a kubelet", "join-node.sh", { args, timeout: 30 });
+	const state = parseMachineState(stdout);
+	if (!state.ok) throw new Error(`${machine.host} gave ${state.problems.join("; ")}`);
+	return state.value;
 }
 
-/**
- * Runs `kubeadm join`. @param configuration the JoinConfiguration, YAML. @param token is kept out of error texts.
- */
+/** Runs `kubeadm join`. @param configuration the JoinConfiguration, YAML. @param token is kept out of error texts. */
 export async function joinMachine(machine: SshTarget, configuration: string, token: string): Promise<void> {
-	const result = await joinScript(machine, "join", configuration);
-	succeeded("kubeadm join", machine, { ...result, stderr: result.stderr.replaceAll(token, "[token]") });
+	const options = { args: ["join"], input: configuration, timeout: 270, secret: token };
+	await runScript(machine, "kubeadm join", "join-node.sh", options);
 }
 
 /** Runs `kubeadm reset` and removes what that leaves behind. */
-export async function resetMachine(machine: SshTarget): Promise<void> {
-	const result = await runRemote(machine, "sh -s", { input: hostScript("reset-node.sh").text, timeout: 240 });
-	succeeded("kubeadm reset", machine, result);
+export async function resetMachine(machine: SshTarget): Promise<Notes> {
+	return notes(await runScript(machine, "the reset", "reset-node.sh", { timeout: 500 }));
 }
 
-/** The script's text is the command, so that standard input is free for the JoinConfiguration and its token. */
-function joinScript(machine: SshTarget, args: string, input?: string): Promise<RemoteResult> {
-	const command = `sh -c ${quote(hostScript("join-node.sh").text)} join-node.sh ${args}`;
-	return runRemote(machine, command, { timeout: 300, ...(input === undefined ? {} : { input }) });
-}
-
-function succeeded(what: string, machine: SshTarget, result: RemoteResult): RemoteResult {
+/**
+ * Runs a script of `components/host`. Its text is the command, so that standard input is free.
+ *
+ * @param what names it in errors. @param options `timeout` is what it may take by itself, in seconds; `secret` is kept out of
+ * errors.
+ * @throws Error with all that it said when its exit code is not 0.
+ */
+export async function runScript(
+	machine: SshTarget,
+	what: string,
+	script: string,
+	{ args = [], input, timeout, secret }: { args?: readonly string[]; input?: string; timeout: number; secret?: string },
+): Promise<RemoteResult> {
+	const command = ["sh -c", quote(hostScript(script).text), script, ...args.map(quote)].join(" ");
+	const result = await runRemote(machine, command, {
+		timeout: LOCK_SECONDS + timeout,
+		...(input === undefined ? {} : { input }),
+	});
 	if (result.exitCode !== 0) {
-		throw new Error(`${what} failed on ${machine.host} (exit code ${result.exitCode}):\n${result.stderr.trim()}`);
+		const said = secret === undefined ? result.stderr : result.stderr.replaceAll(secret, "[token]");
+		throw new Error(`${what} failed on ${machine.host} (exit code ${result.exitCode}):\n${said.trim()}`);
 	}
 	return result;
+}
+
+/** The lines a script wrote for people. */
+export function notes({ stderr }: RemoteResult): Notes {
+	return stderr.split("\n").filter((line) => line.trim() !== "");
 }

@@ -1,0 +1,348 @@
+#!/bin/sh
+# pod-gateway: makes this machine ready to become a node by kubeadm and a router for physical servers. It is run again before
+# every join: what is as it should be is left alone. Lines of a key and a value come on standard input:
+#
+#   source packages|preinstalled   install what is missing, or only see that it is there
+#   version 1.34                   minor version of kubelet and kubeadm to install
+#   repository URL                 flat apt repository that has them
+#   repository-key BASE64          its key, armored, or the URL of that
+#   cgroup-driver systemd          or cgroupfs, as the cluster's kubelets have it
+#   image-repository HOST/PATH     where the cluster's images come from
+#   kubernetes-version v1.34.4     of the cluster's control plane
+#   masquerade BASE64              nftables rules for the table pod_gateway_masquerade; without this line there is none
+#   print-kubelet yes              print its version
+#
+# What is not given does not matter or has to be there. Prints "changed" or "unchanged", and "kubelet VERSION"; what people should
+# know is on standard error. Exit codes: 0 ready, 1 not.
+set -u
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+umask 022
+LOCK=/run/pod-gateway-node.lock
+STATE=/var/lib/pod-gateway
+SYSCTL_FILE=/etc/sysctl.d/90-pod-gateway.conf
+MODULES_FILE=/etc/modules-load.d/pod-gateway.conf
+# The values before, for reset-node.sh: forwarding may have been on for somebody else's sake.
+SYSCTLS_BEFORE=/var/lib/pod-gateway-sysctls.before
+APT_KEY=/etc/apt/keyrings/pod-gateway-kubernetes.asc
+APT_SOURCE=/etc/apt/sources.list.d/pod-gateway-kubernetes.sources
+CONTAINERD_CONFIG=/etc/containerd/config.toml
+CONTAINERD_MARK='# Written by pod-gateway for'
+RULES=/etc/pod-gateway/masquerade.nft
+RULES_UNIT=/etc/systemd/system/pod-gateway-masquerade.service
+
+result=unchanged
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+	say "$@"
+	exit 1
+}
+
+has() { command -v "$1" >/dev/null; }
+
+# put FILE TEXT: makes this the file's text; 1 when it is that already.
+put() {
+	if [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; then return 1; fi
+	{ mkdir -p "${1%/*}" && printf '%s\n' "$2" >"$1.new" && mv "$1.new" "$1"; } || fail "$1 cannot be written"
+	result=changed
+}
+
+source='' version='' repository='' repository_key='' cgroup_driver=systemd image_repository='' kubernetes_version=''
+masquerade='' print_kubelet=''
+while read -r key value; do
+	case $key in
+	source) source=$value ;;
+	version) version=$value ;;
+	repository) repository=$value ;;
+	repository-key) repository_key=$(printf %s "$value" | base64 -d) || fail "repository-key is not base64" ;;
+	cgroup-driver) cgroup_driver=$value ;;
+	image-repository) image_repository=$value ;;
+	kubernetes-version) kubernetes_version=$value ;;
+	masquerade) masquerade=$(printf %s "$value" | base64 -d) || fail "masquerade is not base64" ;;
+	print-kubelet) print_kubelet=$value ;;
+	'') ;;
+	*) fail "unknown setting on standard input: $key" ;;
+	esac
+done
+case $source in
+packages | preinstalled) ;;
+*)
+	sed -n '2,/^set -u/{/^set -u/d;s/^# \{0,1\}//;p;}' "$0" >&2
+	exit 1
+	;;
+esac
+case $version$repository$image_repository$kubernetes_version$cgroup_driver in
+*[!a-zA-Z0-9._:/@%+~=,-]*) fail "a setting on standard input has a character that no version, URL or registry has" ;;
+esac
+
+exec 9>"$LOCK"
+flock -w 300 9 || fail "another command of pod-gateway's is still at work on this machine"
+
+# A run that was cut may have left the commands there without their packages being configured.
+kubernetes_there() { has kubeadm && has kubelet && ! grep -qs '^kubelet=' $STATE/installing; }
+
+runtime_there() {
+	has containerd || [ -S /run/containerd/containerd.sock ] || [ -S /run/crio/crio.sock ] || [ -S /run/cri-dockerd.sock ]
+}
+
+# The Debian packages that are missing, each as NAME or NAME=VERSION.
+missing_packages() {
+	kubernetes_there || printf '%s\n' "kubelet=$version.*" "kubeadm=$version.*"
+	runtime_there || echo containerd
+	has modprobe || echo kmod
+	has sysctl || echo procps
+	has openssl || echo openssl
+	if [ -n "$masquerade" ] && ! has nft; then echo nftables; fi
+}
+
+# What is missing, in words.
+missing_software() {
+	for tool in kubeadm kubelet sysctl openssl; do has $tool || printf ' %s,' $tool; done
+	runtime_there || printf ' a container runtime (containerd or CRI-O),'
+	if [ -n "$masquerade" ] && ! has nft; then printf ' nft (nftables),'; fi
+}
+
+add_repository() {
+	if [ -z "$version" ] || [ -z "$repository" ] || [ -z "$repository_key" ]; then
+		fail "kubeadm and kubelet are not installed, and no version, repository and repository-key are given"
+	fi
+	case $repository_key in
+	http://* | https://* | file:/*)
+		timeout 60 /usr/lib/apt/apt-helper -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o Acquire::Retries=2 \
+			download-file "$repository_key" "$work/key" >"$work/log" 2>&1 ||
+			fail "the apt repository's key cannot be fetched from $repository_key: $(sed -n 's/^E: //p' "$work/log")"
+		key_text=$(cat "$work/key")
+		;;
+	*) key_text=$repository_key ;;
+	esac
+	case $key_text in
+	*'-----BEGIN PGP PUBLIC KEY BLOCK-----'*) ;;
+	*) fail "the apt repository's key is not an armored PGP key (-----BEGIN PGP PUBLIC KEY BLOCK-----): $repository_key" ;;
+	esac
+	put $APT_KEY "$key_text"
+	put $APT_SOURCE "# Written by pod-gateway: kubeadm and kubelet.
+Types: deb
+URIs: $repository
+Suites: /
+Signed-By: $APT_KEY"
+}
+
+# Another program at apt, such as the first boot's, is waited for. A source that has nothing to do with ours may be out of order.
+update_lists() {
+	attempt=0
+	while
+		timeout 300 apt-get -q -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o APT::Update::Error-Mode=any \
+			update >"$work/log" 2>&1
+		status=$?
+		[ $status -ne 0 ] && [ $attempt -lt 40 ] && grep -q 'Could not get lock' "$work/log"
+	do
+		attempt=$((attempt + 1))
+		sleep 3
+	done
+	if [ $status -eq 0 ]; then return 0; fi
+	problems=$(grep -E '^(E|W|Err)[: ]' "$work/log" | grep -v 'Some index files failed to download' | sort -u)
+	if [ -n "$repository" ] && printf %s "$problems" | grep -qF "${repository%/}"; then
+		fail "apt cannot use the repository $repository (exit code $status):
+$problems"
+	fi
+	say "apt-get update failed (exit code $status), going on with the package lists there are:
+$problems"
+}
+
+# install PACKAGE…
+install() {
+	{ mkdir -p $STATE && printf '%s\n' "$@" >$STATE/installing; } || fail "$STATE/installing cannot be written"
+	result=changed
+	case "$*" in *kubelet=*) add_repository ;; esac
+	update_lists
+	timeout 300 dpkg --configure -a >"$work/log" 2>&1 || fail "dpkg --configure -a failed: $(tail -n 5 "$work/log")"
+	timeout 900 apt-get -y -q --no-install-recommends -o DPkg::Lock::Timeout=120 \
+		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold install "$@" >"$work/log" 2>&1 ||
+		fail "apt-get install $* failed (exit code $?):
+$(grep -E '^(E|W|dpkg):' "$work/log" || tail -n 10 "$work/log")"
+	case "$*" in *kubelet=*) apt-mark hold kubelet kubeadm >"$work/log" 2>&1 || say "kubelet and kubeadm cannot be held" ;; esac
+	rm -f $STATE/installing
+}
+
+software() {
+	if [ "$source" = packages ] && has apt-get && has dpkg-query; then
+		set -f # a package's version has a star
+		# shellcheck disable=SC2046 # a package a line, none with blanks
+		set -- $(missing_packages)
+		[ $# -eq 0 ] || install "$@"
+		set +f
+		return
+	fi
+	missing=$(missing_software)
+	if [ -z "$missing" ]; then return; fi
+	if [ "$source" = packages ]; then
+		fail "this machine has no apt-get, so nothing can be installed on it; install${missing%,}, and set kubernetes.source: preinstalled"
+	fi
+	fail "kubernetes.source is preinstalled, but there is no${missing%,} on this machine; install that, or set kubernetes.source: packages"
+}
+
+# Whether containerd's configuration is its package's own (Debian's containerd, Docker's containerd.io).
+packaged_config() {
+	has dpkg-query || return 1
+	conffile=$(dpkg-query -W -f '${Conffiles}\n' containerd containerd.io 2>/dev/null | sed -n "s|^ $CONTAINERD_CONFIG ||p")
+	[ -n "$conffile" ] && [ "$(md5sum <$CONTAINERD_CONFIG)" = "${conffile%% *}  -" ]
+}
+
+# containerd's own defaults with the cluster's cgroup driver and pause image. Its 1.x say sandbox_image and bin_dir, 2.x sandbox
+# and bin_dirs.
+containerd_config() {
+	mark="$CONTAINERD_MARK: $cgroup_driver cgroups, images of $image_repository $kubernetes_version. Change this line to keep the file."
+	if [ -e $CONTAINERD_CONFIG ]; then
+		first=''
+		IFS= read -r first <$CONTAINERD_CONFIG
+		case $first in
+		"$mark") return ;;
+		"$CONTAINERD_MARK: "*) ;;
+		*)
+			if ! packaged_config; then
+				say "$CONTAINERD_CONFIG is somebody's own and stays; the cluster's cgroup driver is $cgroup_driver"
+				return
+			fi
+			;;
+		esac
+	fi
+	pause=''
+	if [ -n "$image_repository" ] && [ -n "$kubernetes_version" ]; then
+		pause=$(timeout 60 kubeadm config images list --image-repository "$image_repository" \
+			--kubernetes-version "$kubernetes_version" 2>/dev/null | grep '/pause:')
+	fi
+	case $pause in *[!a-zA-Z0-9._:/@-]*) pause='' ;; esac
+	[ -n "$pause" ] || say "kubeadm does not name the pause image of Kubernetes $kubernetes_version: containerd's own stays"
+	case $cgroup_driver in systemd) systemd=true ;; *) systemd=false ;; esac
+	timeout 60 containerd config default >"$work/default" || fail "containerd config default failed"
+	text=$(sed -e "s|^\( *SystemdCgroup\) = .*|\1 = $systemd|" \
+		-e 's|^\( *bin_dir\) = .*|\1 = "/opt/cni/bin"|' -e 's|^\( *bin_dirs\) = .*|\1 = ["/opt/cni/bin"]|' \
+		${pause:+-e "s|^\( *sandbox_image\) = .*|\1 = \"$pause\"|" -e "s|^\( *sandbox\) = .*|\1 = \"$pause\"|"} "$work/default")
+	{ mkdir -p $STATE && : >$STATE/restart-containerd; } || fail "$STATE/restart-containerd cannot be written"
+	put $CONTAINERD_CONFIG "$mark
+$text"
+}
+
+runtime() {
+	if [ "$source" = preinstalled ] || ! has containerd; then return; fi
+	containerd_config
+	if [ -e $STATE/restart-containerd ] && [ -d /run/systemd/system ]; then
+		systemctl --quiet enable containerd 2>/dev/null
+		timeout 90 systemctl restart containerd || fail "containerd does not start; see: journalctl -u containerd, and $CONTAINERD_CONFIG"
+		result=changed
+	fi
+	rm -f $STATE/restart-containerd
+}
+
+# For containers, and for kube-proxy in its modes. What the kernel lacks or has built in needs no loading at boot.
+modules() {
+	set -- overlay nf_conntrack ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh
+	for module; do
+		if [ ! -d "/sys/module/$module" ]; then
+			modprobe -q -a "$@" 2>/dev/null
+			break
+		fi
+	done
+	names='# Written by pod-gateway: for containers and kube-proxy.'
+	for module; do
+		if [ -d "/sys/module/$module" ]; then
+			names="$names
+$module"
+		fi
+	done
+	put $MODULES_FILE "$names"
+}
+
+# Forwarding for the servers' packets. Their replies go from the node straight to the server, so this machine sees one direction
+# only: strict reverse-path filtering would drop such packets, and so would kube-proxy's rule for packets that conntrack calls
+# invalid, which it leaves out where conntrack is liberal (pkg/proxy/iptables, kubernetes#74839; calico#7901 is the same drop elsewhere). And no ICMP
+# redirects: they would teach servers a next hop past the gateway, gone stale when the block moves.
+sysctls() {
+	cat <<-'END'
+		# Written by pod-gateway: this machine forwards between physical servers and pods.
+		net.ipv4.ip_forward = 1
+		net.ipv6.conf.all.forwarding = 1
+		net.ipv4.conf.all.rp_filter = 2
+		net.ipv4.conf.default.rp_filter = 2
+		net.ipv4.conf.all.send_redirects = 0
+		net.ipv4.conf.default.send_redirects = 0
+		net.netfilter.nf_conntrack_tcp_be_liberal = 1
+	END
+	for interface in /sys/class/net/*; do
+		interface=${interface##*/}
+		case $interface in lo | cali* | veth* | tunl* | docker* | kube-* | nodelocaldns | *.*) continue ;; esac
+		printf 'net.ipv4.conf.%s.rp_filter = 2\nnet.ipv4.conf.%s.send_redirects = 0\n' "$interface" "$interface"
+	done
+}
+
+router() {
+	wanted=$(sysctls)
+	if [ ! -e $SYSCTLS_BEFORE ]; then
+		printf '%s\n' "$wanted" | sed -n 's/ = .*//p' | xargs sysctl -e >"$SYSCTLS_BEFORE.new" 2>/dev/null
+		mv "$SYSCTLS_BEFORE.new" $SYSCTLS_BEFORE || fail "$SYSCTLS_BEFORE cannot be written"
+	fi
+	put $SYSCTL_FILE "$wanted"
+	sysctl -q -e -p $SYSCTL_FILE >&2 || fail "sysctl -p $SYSCTL_FILE failed"
+}
+
+masquerading() {
+	if [ -z "$masquerade" ]; then
+		if [ -e $RULES ] || [ -e $RULES_UNIT ]; then
+			systemctl --quiet disable --now "${RULES_UNIT##*/}" 2>/dev/null
+			for family in ip ip6; do nft delete table $family pod_gateway_masquerade 2>/dev/null; done
+			rm -f $RULES $RULES_UNIT
+			systemctl daemon-reload 2>/dev/null
+			result=changed
+		fi
+		return
+	fi
+	has nft || fail "masquerading needs nft, which is not on this machine; install nftables, or set masquerade: false"
+	nft=$(command -v nft)
+	put $RULES_UNIT "# Written by pod-gateway.
+[Unit]
+Description=Servers reach pods under this machine's address (pod-gateway)
+Wants=network-pre.target
+Before=network-pre.target
+After=nftables.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=$nft -f $RULES
+ExecReload=$nft -f $RULES
+ExecStop=-$nft delete table ip pod_gateway_masquerade
+ExecStop=-$nft delete table ip6 pod_gateway_masquerade
+
+[Install]
+WantedBy=multi-user.target" && systemctl daemon-reload 2>/dev/null
+	printf '%s\n' "$masquerade" >"$work/rules"
+	if [ ! -f $RULES ] || [ "$(cat $RULES)" != "$masquerade" ] || ! masquerades; then
+		nft -f "$work/rules" >&2 || fail "nft does not take the rules for masquerading"
+		put $RULES "$masquerade"
+		result=changed
+		if [ -d /run/systemd/system ]; then
+			systemctl --quiet enable --now "${RULES_UNIT##*/}" || fail "${RULES_UNIT##*/} does not start"
+		fi
+	fi
+}
+
+# Whether one of the tables is loaded; nobody but us removes one of two.
+masquerades() {
+	nft list table ip pod_gateway_masquerade >/dev/null 2>&1 || nft list table ip6 pod_gateway_masquerade >/dev/null 2>&1
+}
+
+software
+runtime
+modules
+router
+masquerading
+echo $result
+if [ "$print_kubelet" = yes ]; then
+	kubelet_version=$(timeout 60 kubelet --version 2>/dev/null) || fail "kubelet --version failed"
+	echo "kubelet ${kubelet_version##* }"
+fi

@@ -1,0 +1,51 @@
+import { z } from "zod";
+import { parseClusterConfiguration, readYaml } from "../network/clusterRanges.ts";
+import { quote } from "../network/quote.ts";
+import { failure, type Result, success } from "../network/result.ts";
+import type { Cluster } from "./cluster.ts";
+
+/** The software a node has to fit. */
+export interface ClusterSoftware {
+	/** The API server's own version. Example: `v1.34.4`. */
+	readonly apiServer: string;
+	/** The version kubeadm made the control plane of. Example: `v1.34.4`. */
+	readonly kubernetesVersion: string;
+	/** Example: `registry.k8s.io`. */
+	readonly imageRepository: string;
+	readonly cgroupDriver: CgroupDriver;
+}
+
+/** Who makes the cgroups on a node: kubelet and container runtime have to agree. */
+export type CgroupDriver = "systemd" | "cgroupfs";
+
+/** Asks the cluster. @throws Error naming what cannot be read. */
+export async function clusterSoftware(cluster: Cluster): Promise<ClusterSoftware> {
+	const [apiServer, clusterConfiguration, kubeletConfiguration] = await Promise.all([
+		cluster.version(),
+		cluster.configMapEntry("kube-system", "kubeadm-config", "ClusterConfiguration"),
+		cluster.configMapEntry("kube-system", "kubelet-config", "kubelet"),
+	]);
+	const configuration = parseClusterConfiguration(clusterConfiguration);
+	const cgroupDriver = parseCgroupDriver(kubeletConfiguration);
+	if (!configuration.ok || !cgroupDriver.ok) {
+		const problems = [configuration, cgroupDriver].flatMap((result) => (result.ok ? [] : result.problems));
+		throw new Error(`what the cluster says of its software cannot be read: ${problems.join("; ")}`);
+	}
+	const { kubernetesVersion, imageRepository } = configuration.value;
+	return { apiServer, kubernetesVersion, imageRepository, cgroupDriver: cgroupDriver.value };
+}
+
+// kubeadm writes the driver down; where it is not set, kubeadm's default counts.
+// https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/configure-cgroup-driver/
+const kubeletConfiguration = z.object({
+	kind: z.literal("KubeletConfiguration"),
+	cgroupDriver: z.literal(["systemd", "cgroupfs"]).default("systemd"),
+});
+
+/** Reads the key `kubelet` of the ConfigMap `kube-system/kubelet-config`. Default: systemd. */
+export function parseCgroupDriver(yaml: string): Result<CgroupDriver> {
+	const parsed = kubeletConfiguration.safeParse(readYaml(yaml));
+	return parsed.success
+		? success(parsed.data.cgroupDriver)
+		: failure(`kubelet-config holds no KubeletConfiguration with a known cgroupDriver: ${quote(yaml)}`);
+}

@@ -1,0 +1,22 @@
+import { type DrainedCluster, drain } from "./drain.ts";
+import { phase, type Report } from "./phase.ts";
+import type { NodeRequest } from "./request.ts";
+
+/** Cordons and drains the node, and reports it as one phase. Errors as of `drain`. */
+export async function drainNode(
+	cluster: DrainedCluster,
+	{ name, drainTimeout }: Pick<NodeRequest["node"], "name" | "drainTimeout">,
+	report: Report,
+): Promise<void> {
+	const { left } = await phase(
+		report,
+		name,
+		{ doing: "draining", done: "drained", unchanged: "is drained" },
+		async () => {
+			const cordoned = (await cluster.node(name))?.spec?.unschedulable === true;
+			const left = await drain(cluster, name, drainTimeout);
+			return { changed: !cordoned || left.length > 0, left };
+		},
+	);
+	if (left.length > 0) report(`${name}: these pods left: ${left.join(", ")}`);
+}

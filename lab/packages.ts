@@ -13,7 +13,7 @@ import { site } from "./site.ts";
 const script = fileURLToPath(new URL("packages/build-repository.sh", import.meta.url));
 const units = fileURLToPath(new URL("cluster/units", import.meta.url));
 
-/** An apt repository of kubeadm and kubelet, as the site's machines see it. */
+/** An apt repository of kubeadm, kubelet and kubectl, as the site's machines see it. */
 export interface Repository {
 	/** URL in which `{minor}` stands for the version. */
 	readonly url: string;
@@ -28,10 +28,10 @@ export function packagesFolder(): string {
 
 /** Makes the repository, or finds it in the cache. The layer `node` must be there: it has the CNI plugins. */
 export async function ensureRepository(report: Report, binaries: Binaries): Promise<Repository> {
-	const [kubeadm, kubelet] = [binaries.kubernetes("kubeadm"), binaries.kubernetes("kubelet")];
+	const commands = dirname(binaries.kubernetes("kubeadm"));
 	const cni = join(layerDir("node"), "usr/lib/cni");
 	const unitTexts = ["kubelet.service", "10-kubeadm.conf"].map((name) => readFileSync(join(units, name), "utf8"));
-	const sources = [basename(dirname(kubelet)), basename(layerDir("node")), unitTexts, readFileSync(script, "utf8")];
+	const sources = [basename(commands), basename(layerDir("node")), unitTexts, readFileSync(script, "utf8")];
 	const key = createHash("sha256").update(JSON.stringify(sources)).digest("hex").slice(0, 12);
 	const folder = join(packagesFolder(), key);
 	const version = binaries.kubernetesVersion.replace(/^v/, "");
@@ -39,7 +39,7 @@ export async function ensureRepository(report: Report, binaries: Binaries): Prom
 		await report.step("Package repository", async () => {
 			const partial = `${folder}.partial`;
 			await rm(partial, { recursive: true, force: true });
-			await execa("sh", [script, partial, version, kubeadm, kubelet, units, cni], { stdin: "ignore" });
+			await execa("sh", [script, partial, version, commands, units, cni], { stdin: "ignore" });
 			await rename(partial, folder);
 		});
 	}

@@ -11,6 +11,7 @@ const packages = {
 	iproute2: "ip",
 	"apt-utils": "apt-ftparchive",
 	gpg: "gpg",
+	"gpg-agent": "gpg-agent",
 	"openssh-client": "ssh-keyscan",
 	shellcheck: "shellcheck",
 } as const;

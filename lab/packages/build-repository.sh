@@ -1,21 +1,22 @@
 #!/bin/sh
 # Makes an apt repository as the Kubernetes project publishes one: flat, signed, one folder for a minor version, the key in it.
-# usage: build-repository.sh DIRECTORY VERSION KUBEADM KUBELET UNITS CNI
-#   VERSION   of the packages, such as 1.34.4
-#   UNITS     folder with kubelet.service and 10-kubeadm.conf
-#   CNI       folder with the CNI plugins
+# usage: build-repository.sh DIRECTORY VERSION COMMANDS UNITS CNI
+#   VERSION    of the packages, such as 1.34.4
+#   COMMANDS   folder with kubeadm, kubelet and kubectl
+#   UNITS      folder with kubelet.service and 10-kubeadm.conf
+#   CNI        folder with the CNI plugins
 set -eu
-directory=$1 version=$2 kubeadm=$3 kubelet=$4 units=$5 cni=$6
+directory=$1 version=$2 commands=$3 units=$4 cni=$5
 work=$directory.work
 minor=${version%.*}
 repository=$directory/v$minor/deb
 rm -rf "$work"
 mkdir -p "$work" "$repository"
-export GNUPGHOME=$work/gnupg
+export GNUPGHOME="$work/gnupg"
 mkdir -m 700 "$GNUPGHOME"
 
-# package NAME VERSION DEPENDS: makes NAME's .deb of the folder $work/NAME. Not compressed: whoever installs it may be a VM whose
-# processor is emulated.
+# package NAME VERSION [DEPENDS]: makes NAME's .deb of the folder $work/NAME. Not compressed: whoever installs it may be a VM
+# whose processor is emulated.
 package() {
 	mkdir -p "$work/$1/DEBIAN"
 	cat >"$work/$1/DEBIAN/control" <<-END
@@ -23,8 +24,8 @@ package() {
 		Version: $2
 		Architecture: $(dpkg --print-architecture)
 		Maintainer: pod-gateway's lab <root@localhost>
-		Depends: $3
-		Description: $1, as built for the lab
+		${3:+Depends: $3
+		}Description: $1, as built for the lab
 	END
 	dpkg-deb --root-owner-group -Znone --build "$work/$1" "$repository" >/dev/null
 }
@@ -34,7 +35,7 @@ cp "$cni"/* "$work/kubernetes-cni/opt/cni/bin"
 package kubernetes-cni 1.7.1-1.1 libc6
 
 mkdir -p "$work/kubelet/usr/bin" "$work/kubelet/usr/lib/systemd/system/kubelet.service.d" "$work/kubelet/etc/kubernetes/manifests"
-cp "$kubelet" "$work/kubelet/usr/bin/kubelet"
+cp "$commands/kubelet" "$work/kubelet/usr/bin"
 cp "$units/kubelet.service" "$work/kubelet/usr/lib/systemd/system"
 cp "$units/10-kubeadm.conf" "$work/kubelet/usr/lib/systemd/system/kubelet.service.d"
 mkdir "$work/kubelet/DEBIAN"
@@ -49,9 +50,12 @@ END
 chmod 755 "$work/kubelet/DEBIAN/postinst"
 package kubelet "$version-1.1" 'iptables, kubernetes-cni, mount, util-linux, ethtool, ebtables | nftables, conntrack'
 
-mkdir -p "$work/kubeadm/usr/bin"
-cp "$kubeadm" "$work/kubeadm/usr/bin/kubeadm"
-package kubeadm "$version-1.1" "kubelet (>= $minor), kubernetes-cni"
+# From 1.30 on, kubeadm asks for cri-tools alone, which nothing here needs.
+for command in kubeadm kubectl; do
+	mkdir -p "$work/$command/usr/bin"
+	cp "$commands/$command" "$work/$command/usr/bin"
+	package "$command" "$version-1.1"
+done
 
 cd "$repository"
 apt-ftparchive packages . >Packages

@@ -7,6 +7,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { ClusterFacts } from "./components/clusterFacts.ts";
 import { readConfig } from "./components/config.ts";
 import { GatewayNode } from "./components/gatewayNode.ts";
+import { GatewayVm } from "./components/gatewayVm.ts";
 import { addressesOf } from "./components/network/machine.ts";
 import { PhysicalServer } from "./components/physicalServer.ts";
 import { RouteSurvey } from "./components/routeSurvey.ts";
@@ -17,19 +18,32 @@ const { cluster } = config;
 const provider = new kubernetes.Provider("cluster", { kubeconfig: cluster.kubeconfig, context: cluster.context });
 const facts = new ClusterFacts("facts", { cluster, provider });
 
-const surveys = config.gateways.map((gateway) => {
-	const node = new GatewayNode(gateway.name, { gateway, cluster, facts });
-	return new RouteSurvey(gateway.name, { gateway, node, facts, convergeTimeout: config.routes.convergeTimeout });
+const gatewayParts = config.gateways.map((gateway) => {
+	const { name } = gateway;
+	const vm = new GatewayVm(name, { gateway, reach: config.reach, facts });
+	const node = new GatewayNode(name, { gateway, vm, cluster, facts });
+	const survey = new RouteSurvey(name, {
+		gateway,
+		vm,
+		node,
+		cluster,
+		facts,
+		convergeTimeout: config.routes.convergeTimeout,
+	});
+	return { name, vm, survey };
 });
 
-const planOf = planServers({ config, facts, surveys });
+const planOf = planServers({ config, facts, gateways: gatewayParts });
 const physicalServers = config.servers.map(
 	(server) => new PhysicalServer(server.name, { server, plan: planOf(server.name) }),
 );
 
-/** The machines that are the servers' next hops. */
+/** The machines that are the servers' next hops, and the nodes they are. */
 export const gateways = Object.fromEntries(
-	config.gateways.map((gateway) => [gateway.name, addressesOf(gateway).map(({ text }) => text)]),
+	gatewayParts.map(({ name, vm }) => [
+		name,
+		{ node: vm.nodeName, addresses: vm.machine.apply((machine) => addressesOf(machine).map(({ text }) => text)) },
+	]),
 );
 /** The cluster's own addresses and names. */
 export const ranges = {
@@ -39,7 +53,7 @@ export const ranges = {
 	domain: facts.domain,
 };
 /** What the gateways reach by way of other hosts. */
-export const podRoutes = surveys.map(({ routes }) => routes);
+export const podRoutes = gatewayParts.map(({ survey }) => survey.routes);
 /** What is in force on each server, in one line. */
 export const servers = pulumi
 	.all(physicalServers.map(({ name, inForce }) => inForce.apply((text) => [name, text] as const)))

@@ -28,6 +28,8 @@ export class ClusterFacts extends pulumi.ComponentResource {
 	readonly serviceRanges: pulumi.Output<readonly Prefix[]>;
 	/** The cluster's DNS domain, such as `cluster.local`. */
 	readonly domain: pulumi.Output<string>;
+	/** The cluster's version, such as `v1.34.4`. */
+	readonly kubernetesVersion: pulumi.Output<string>;
 	/** The nameserver's addresses, one per family. */
 	readonly dnsAddresses: pulumi.Output<readonly Address[]>;
 	/** host:port of the API server, for nodes that join. */
@@ -46,6 +48,7 @@ export class ClusterFacts extends pulumi.ComponentResource {
 		);
 		this.podRanges = configuration.apply((own) => cluster.podRanges ?? own.podRanges);
 		this.serviceRanges = configuration.apply((own) => cluster.serviceRanges ?? own.serviceRanges);
+		this.kubernetesVersion = configuration.kubernetesVersion;
 		this.domain = configuration.apply((own) => cluster.domain ?? own.domain);
 
 		const service = kubernetes.core.v1.Service.get(`${name}-kube-dns`, "kube-system/kube-dns", from);

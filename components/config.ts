@@ -1,8 +1,16 @@
 import * as pulumi from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime/index.js";
 import { listed, refusal } from "./refusal.ts";
+import type { ReachableMachine } from "./remote/connection.ts";
 import { SecretFiles } from "./settings/secretFiles.ts";
-import { type Authentication, parseSettings, type Settings, type Ssh } from "./settings.ts";
+import {
+	type Authentication,
+	completeSsh,
+	parseSettings,
+	type ReachedThrough,
+	type Settings,
+	type Ssh,
+} from "./settings.ts";
 
 /** How the program logs in: with a key, always secret, or with the agent's where there is none. */
 export interface Credentials {
@@ -10,7 +18,10 @@ export interface Credentials {
 }
 
 /** The settings as the program uses them: files read, secrets secret. */
-export type Config = Settings<Credentials, pulumi.Output<string>>;
+export interface Config extends Settings<Credentials, pulumi.Output<string>> {
+	/** How to reach a machine that only a driver knows of, with what it inherits from `pod-gateway:ssh`. */
+	reach(machine: ReachedThrough): ReachableMachine;
+}
 
 /** The part of a stack file that is this program's: the keys that begin so. */
 const NAMESPACE = "pod-gateway:";
@@ -60,6 +71,11 @@ function withSecrets(settings: Settings, files: SecretFiles): Config {
 	const { cluster, gateways, servers } = settings;
 	return {
 		...settings,
+		reach(machine) {
+			const reached = { ...machine, ssh: ssh(completeSsh(settings.ssh, machine.ssh)) };
+			if (files.problems.length > 0) throw refused(files.problems);
+			return reached;
+		},
 		cluster: { ...cluster, kubeconfig: pulumi.secret(files.read("kubeconfigFile", cluster.kubeconfig)) },
 		gateways: gateways.map((gateway) => ({ ...gateway, ssh: ssh(gateway.ssh) })),
 		servers: servers.map((server) => ({ ...server, ssh: ssh(server.ssh) })),

@@ -2,12 +2,14 @@ import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterFacts } from "./clusterFacts.ts";
 import type { Config } from "./config.ts";
+import type { GatewayVm } from "./gatewayVm.ts";
 import { addressesOf } from "./network/machine.ts";
-import { sshTarget } from "./remote/connection.ts";
 
 export interface GatewayNodeArgs {
-	/** The machine and the node it becomes. */
+	/** The node's settings. */
 	gateway: Config["gateways"][number];
+	/** The machine that becomes the node. */
+	vm: GatewayVm;
 	/** Credentials for the cluster. */
 	cluster: Config["cluster"];
 	/** What the cluster says about itself. */
@@ -15,9 +17,9 @@ export interface GatewayNodeArgs {
 }
 
 /**
- * A machine as the cluster's gateway: joined with kubeadm, cordoned and drained. Only DaemonSets run on it: `calico-node` gives it
- * a route to every pod block, `kube-proxy` turns Service addresses into pod addresses. Deleting it drains, resets and removes
- * the node, and goes on with a warning when the machine or the cluster is gone.
+ * A machine as the cluster's gateway: prepared, joined with kubeadm, cordoned and drained. Only DaemonSets run on it:
+ * `calico-node` gives it a route to every pod block, `kube-proxy` turns Service addresses into pod addresses. Deleting it drains,
+ * resets and removes the node, and goes on with a warning when the machine or the cluster is gone.
  */
 export class GatewayNode extends pulumi.ComponentResource {
 	/** The node's name, known once it has joined and was drained. */
@@ -25,37 +27,44 @@ export class GatewayNode extends pulumi.ComponentResource {
 
 	constructor(name: string, args: GatewayNodeArgs, opts?: pulumi.ComponentResourceOptions) {
 		super("pod-gateway:index:GatewayNode", name, {}, opts);
-		const { gateway, cluster, facts } = args;
-		const request = pulumi.secret(
-			pulumi.jsonStringify({
-				cluster: {
-					kubeconfig: cluster.kubeconfig,
-					context: cluster.context,
-					endpoint: facts.endpoint,
-					caCertHashes: facts.caCertHashes,
-				},
-				node: {
-					name: gateway.nodeName,
-					addresses: addressesOf(gateway),
-					taint: gateway.taint,
-					labels: gateway.labels,
-					drainTimeout: gateway.drainTimeout,
-				},
-				machine: sshTarget(gateway),
-			}),
-		);
+		const { gateway, vm, cluster, facts } = args;
+		const request = pulumi.jsonStringify({
+			cluster: {
+				kubeconfig: cluster.kubeconfig,
+				context: cluster.context,
+				endpoint: facts.endpoint,
+				caCertHashes: facts.caCertHashes,
+			},
+			node: {
+				name: vm.nodeName,
+				addresses: vm.machine.apply((machine) => addressesOf(machine)),
+				taint: gateway.taint,
+				labels: gateway.labels,
+				drainTimeout: gateway.drainTimeout,
+			},
+			software: vm.kubeletVersion.apply((version) => ({
+				source: gateway.kubernetes.source,
+				version,
+				repository: gateway.kubernetes.repository.replaceAll("{minor}", version),
+				repositoryKey: gateway.kubernetes.repositoryKey.replaceAll("{minor}", version),
+			})),
+			masquerade: gateway.masquerade ? facts.podRanges.apply((ranges) => ranges.map(({ text }) => text)) : [],
+			machine: vm.target,
+			disposable: vm.disposable,
+			takeOver: gateway.takeOver,
+		});
 		const joined = new command.local.Command(
 			`${name}-node`,
 			{
-				stdin: request,
+				stdin: pulumi.secret(request),
 				create: action("join"),
 				delete: action("leave"),
-				addPreviousOutputInEnv: false,
+				triggers: [vm.identity, vm.nodeName],
 				logging: command.local.Logging.Stderr,
 			},
-			{ parent: this, replacementTrigger: `${gateway.nodeName} ${gateway.address.text}`, deleteBeforeReplace: true },
+			{ parent: this, deleteBeforeReplace: !vm.sideBySide },
 		);
-		this.nodeName = joined.stdout.apply(() => gateway.nodeName);
+		this.nodeName = pulumi.all([vm.nodeName, joined.stdout]).apply(([nodeName]) => nodeName);
 		this.registerOutputs({ nodeName: this.nodeName });
 	}
 }

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterFacts } from "./clusterFacts.ts";
 import type { Config } from "./config.ts";
+import type { GatewayVm } from "./gatewayVm.ts";
 import { parseAddress } from "./network/address.ts";
 import { planSite } from "./network/plan.ts";
 import type { ServerPlan } from "./network/serverPlan.ts";
@@ -11,8 +12,8 @@ import type { RouteSurvey } from "./routeSurvey.ts";
 export interface ServerPlansArgs {
 	config: Config;
 	facts: ClusterFacts;
-	/** One per gateway. */
-	surveys: readonly RouteSurvey[];
+	/** Each gateway's machine and what was read from it. */
+	gateways: readonly { readonly vm: GatewayVm; readonly survey: RouteSurvey }[];
 }
 
 /**
@@ -24,7 +25,7 @@ export interface ServerPlansArgs {
 export function planServers({
 	config,
 	facts,
-	surveys,
+	gateways,
 }: ServerPlansArgs): (server: string) => pulumi.Output<ServerPlan> {
 	const plans = pulumi
 		.all([
@@ -33,14 +34,15 @@ export function planServers({
 			facts.domain,
 			facts.dnsAddresses,
 			facts.endpoint,
-			pulumi.all(surveys.map(({ prefixes }) => prefixes)),
+			pulumi.all(gateways.map(({ vm }) => vm.machine)),
+			pulumi.all(gateways.map(({ survey }) => survey.prefixes)),
 		])
-		.apply(([pods, services, domain, addresses, endpoint, gathered]) => {
+		.apply(([pods, services, domain, addresses, endpoint, machines, gathered]) => {
 			const apiServer = parseAddress(new URL(`https://${endpoint}`).hostname.replace(/^\[|\]$/g, ""));
 			const plans = planSite(
 				{
 					stack: pulumi.getStack(),
-					gateways: config.gateways,
+					gateways: machines,
 					ranges: { pods, services },
 					mode: config.routes.mode,
 					gathered: onEveryGateway(gathered),

@@ -38,16 +38,25 @@ describe("defaults", () => {
 			  },
 			  "gateways": [
 			    {
-			      "address": {
-			        "bits": "0ac80014",
-			        "family": 4,
-			        "text": "10.200.0.20",
-			      },
 			      "drainTimeout": 120,
-			      "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM3QhyXEK6CJPsQXWBsp5XRCxrARdtMnqGnWlOgk001D",
+			      "driver": "existing",
+			      "kubernetes": {
+			        "repository": "https://pkgs.k8s.io/core:/stable:/v{minor}/deb/",
+			        "repositoryKey": "https://pkgs.k8s.io/core:/stable:/v{minor}/deb/Release.key",
+			        "source": "packages",
+			      },
 			      "labels": {
 			        "pod-gateway": "true",
 			      },
+			      "machine": {
+			        "address": {
+			          "bits": "0ac80014",
+			          "family": 4,
+			          "text": "10.200.0.20",
+			        },
+			        "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM3QhyXEK6CJPsQXWBsp5XRCxrARdtMnqGnWlOgk001D",
+			      },
+			      "masquerade": false,
 			      "name": "gw-1",
 			      "nodeName": "gw-1",
 			      "ssh": {
@@ -66,6 +75,7 @@ describe("defaults", () => {
 			        "key": "pod-gateway",
 			        "value": "true",
 			      },
+			      "takeOver": false,
 			    },
 			  ],
 			  "routes": {
@@ -100,6 +110,9 @@ describe("defaults", () => {
 			      },
 			    },
 			  ],
+			  "ssh": {
+			    "privateKeyFile": "~/.ssh/id_ed25519",
+			  },
 			  "verify": {
 			    "names": [],
 			    "outside": [],
@@ -172,7 +185,30 @@ describe("defaults", () => {
 	});
 });
 
+const vm = {
+	name: "gw-1",
+	driver: "libvirt",
+	address: "10.200.0.20",
+	libvirt: {
+		hypervisor: { address: "10.200.0.5", hostKey: HOST_KEY },
+		image: { source: "/srv/images/debian.qcow2", sha256: "ab".repeat(32) },
+		bridge: "br0",
+		network: { prefixLength: 24, router: "10.200.0.1" },
+	},
+};
+
+test("a gateway's driver reads the keys that are its own", () => {
+	const [read] = must(parseSettings({ ...least, gateways: [vm] })).gateways;
+	expect(read).toMatchObject({ name: "gw-1", driver: "libvirt", nodeName: "gw-1", kubernetes: { source: "packages" } });
+	expect(read?.machine).toMatchObject({
+		address: { text: "10.200.0.20" },
+		libvirt: { cpus: 2, memory: 2048, disk: 20, emulation: false, network: { prefixLength: 24, nameservers: [] } },
+	});
+	expect(read?.machine).not.toHaveProperty("name");
+});
+
 describe("one problem, with its place and what to do", () => {
+	const vmWith = (change: object) => ({ ...least, gateways: [{ ...vm, libvirt: { ...vm.libvirt, ...change } }] });
 	const gatewayWith = (change: object) => ({ ...least, gateways: [{ ...gateway, ...change }] });
 	const serverWith = (change: object) => ({
 		...least,
@@ -293,6 +329,46 @@ describe("one problem, with its place and what to do", () => {
 			'pod-gateway:cluster.apiServer: "10.200.0.10:6443" is not https://HOST:PORT; example: https://10.200.0.10:6443',
 		],
 		[
+			"a driver there is not",
+			gatewayWith({ driver: "libvrit" }),
+			"pod-gateway:gateways[0].driver: is none of existing, libvirt; did you mean libvirt?",
+		],
+		[
+			"another driver's key",
+			gatewayWith({ libvirt: vm.libvirt }),
+			"pod-gateway:gateways[0].libvirt: is a key of driver libvirt; set driver: libvirt, or leave the key out",
+		],
+		[
+			"an unknown key of a driver",
+			vmWith({ memmory: 4096 }),
+			"pod-gateway:gateways[0].libvirt.memmory: is not a known key; did you mean memory?",
+		],
+		[
+			"a checksum cut short",
+			vmWith({ image: { source: "/a", sha256: "ab" } }),
+			"pod-gateway:gateways[0].libvirt.image.sha256: is not a SHA-256 checksum of 64 hex digits; get it with sha256sum",
+		],
+		[
+			"an image that is nowhere",
+			vmWith({ image: { ...vm.libvirt.image, source: "debian.qcow2" } }),
+			"pod-gateway:gateways[0].libvirt.image.source: is neither an absolute path nor a URL",
+		],
+		[
+			"a spare address that a server has",
+			{ ...least, gateways: [{ ...vm, spareAddress: server.address }] },
+			"pod-gateway:servers[0].address: the address 10.200.0.31 is already that of pod-gateway:gateways[0].spareAddress; each machine needs its own",
+		],
+		[
+			"a version that YAML made a number",
+			gatewayWith({ kubernetes: { version: 1.3 } }),
+			'pod-gateway:gateways[0].kubernetes.version: is not a minor version in quotes; example: "1.34"',
+		],
+		[
+			"a repository that is no URL",
+			gatewayWith({ kubernetes: { repository: "packages.example.org" } }),
+			"pod-gateway:gateways[0].kubernetes.repository: is not the URL of an apt repository; example: https://packages.example.org/kubernetes/v{minor}/deb/",
+		],
+		[
 			"a taint that is none",
 			gatewayWith({ taint: "gateway" }),
 			/^pod-gateway:gateways\[0\]\.taint: "gateway" is not key=value:Effect/,
@@ -409,7 +485,7 @@ test("the example in stacks/ is right but for the host keys, which nobody can kn
 	const parsed = parseSettings(raw);
 	const places = parsed.ok ? [] : parsed.problems.map((problem) => problem.split(": ")[0]);
 	expect(places).toEqual([
-		"pod-gateway:gateways[0].hostKey",
+		"pod-gateway:gateways[0].libvirt.hypervisor.hostKey",
 		"pod-gateway:servers[0].hostKey",
 		"pod-gateway:servers[1].hostKey",
 	]);

@@ -1,12 +1,13 @@
+import { DEFAULT_DRIVER } from "./drivers.ts";
 import type { Address } from "./network/address.ts";
-import type { Machine } from "./network/machine.ts";
 import type { Prefix } from "./network/prefix.ts";
 import { failure, type Result, success } from "./network/result.ts";
 import type { PlannedServer, RouteMode } from "./network/site.ts";
 import type { Taint } from "./network/taint.ts";
 import { conflicts } from "./settings/conflicts.ts";
 import { describeIssues, wording } from "./settings/problems.ts";
-import { type SshBlock, type StackFile, schema } from "./settings/schema.ts";
+import { type StackFile, schema } from "./settings/schema.ts";
+import type { SshBlock } from "./settings/sshSchema.ts";
 
 /** Where a secret is: in a file, or in the settings themselves. */
 export type SecretSource = { readonly file: string } | { readonly contents: string };
@@ -44,9 +45,24 @@ export interface Reached<Auth = Authentication> {
 	readonly ssh: Ssh<Auth>;
 }
 
-/** A machine to become a gateway. */
-export interface Gateway<Auth = Authentication> extends Machine, Reached<Auth> {
+/** A machine of the settings that is no server: how it is reached, where that differs from `pod-gateway:ssh`. */
+export interface ReachedThrough {
+	readonly address: Address;
+	readonly hostKey: string;
+	readonly ssh?: SshBlock | undefined;
+}
+
+/** A machine to become a gateway; what it is and where, its driver knows. */
+export interface Gateway<Auth = Authentication> {
+	readonly name: string;
+	readonly driver: string;
+	/** The driver's own keys. */
+	readonly machine: Readonly<Record<string, unknown>>;
+	readonly ssh: Ssh<Auth>;
 	readonly nodeName: string;
+	readonly kubernetes: StackFile["gateways"][number]["kubernetes"];
+	readonly masquerade: boolean;
+	readonly takeOver: boolean;
 	readonly taint: Taint;
 	readonly labels: Readonly<Record<string, string>>;
 	/** Seconds. */
@@ -71,6 +87,8 @@ export interface Cluster<Kubeconfig = SecretSource> {
 /** A stack's settings, checked, with every default filled in and everything a machine inherits written at the machine. */
 export interface Settings<Auth = Authentication, Kubeconfig = SecretSource> {
 	readonly cluster: Cluster<Kubeconfig>;
+	/** What every machine inherits, for those that only a driver knows. */
+	readonly ssh: SshBlock;
 	readonly gateways: readonly Gateway<Auth>[];
 	/** `convergeTimeout` is in seconds. */
 	readonly routes: { readonly mode: RouteMode; readonly convergeTimeout: number };
@@ -86,7 +104,7 @@ export interface Settings<Auth = Authentication, Kubeconfig = SecretSource> {
  */
 export function parseSettings(raw: Readonly<Record<string, unknown>>): Result<Settings> {
 	const parsed = schema.safeParse(raw, { error: wording });
-	const problems = [...describeIssues(schema, parsed.error?.issues ?? []), ...conflicts(raw)];
+	const problems = [...describeIssues(schema, parsed.error?.issues ?? [], raw), ...conflicts(raw)];
 	return parsed.success && problems.length === 0 ? success(complete(parsed.data)) : failure(...problems);
 }
 
@@ -97,11 +115,17 @@ function complete(file: StackFile): Settings {
 			...cluster,
 			kubeconfig: kubeconfigFile === undefined ? { contents: kubeconfig } : { file: kubeconfigFile },
 		},
-		gateways: file.gateways.map((gateway) => ({
-			...gateway,
-			nodeName: gateway.nodeName ?? gateway.name,
-			ssh: completeSsh(file.ssh, gateway.ssh),
-		})),
+		ssh: file.ssh,
+		gateways: file.gateways.map((gateway) => {
+			const { name, driver, ssh, nodeName, taint, labels, drainTimeout, kubernetes, masquerade, takeOver, ...machine } =
+				gateway;
+			return {
+				...{ name, taint, labels, drainTimeout, kubernetes, masquerade, takeOver, machine },
+				driver: driver ?? DEFAULT_DRIVER,
+				nodeName: nodeName ?? name,
+				ssh: completeSsh(file.ssh, ssh),
+			};
+		}),
 		routes: file.routes,
 		dns: { searchDomains: file.dns.searchDomains, reverseZones: file.dns.reverseZones },
 		verify: {
@@ -120,7 +144,7 @@ function complete(file: StackFile): Settings {
 }
 
 /** A machine's own `ssh` block comes before the one for all. */
-function completeSsh(everywhere: SshBlock, here: SshBlock = {}): Ssh {
+export function completeSsh(everywhere: SshBlock, here: SshBlock = {}): Ssh {
 	const bastion = here.bastion ?? everywhere.bastion;
 	return {
 		user: here.user ?? everywhere.user ?? "root",

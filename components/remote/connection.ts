@@ -15,6 +15,13 @@ export interface ReachableMachine {
 	readonly ssh: Ssh<Credentials>;
 }
 
+/** A machine that may have to be made first. */
+export interface AwaitedMachine {
+	readonly address: pulumi.Input<Address>;
+	readonly hostKey: pulumi.Input<string>;
+	readonly ssh: Ssh<Credentials>;
+}
+
 /**
  * The connection as @pulumi/command wants it, with the host key of the machine and of every bastion pinned. Field by field: an
  * unknown key here would make the engine print the private key (pulumi#19465).
@@ -44,10 +51,11 @@ export function commandConnection(machine: ReachableMachine): types.input.remote
 }
 
 /** The same connection for `runRemote`; secret, because the private key is in it. */
-export function sshTarget({ address, hostKey, ssh }: ReachableMachine): pulumi.Output<SshTarget> {
+export function sshTarget({ address, hostKey, ssh }: AwaitedMachine): pulumi.Output<SshTarget> {
 	const { bastion, port, user, connectTimeout } = ssh;
-	return pulumi.all([ssh.auth.privateKey, bastion?.auth.privateKey]).apply(([privateKey, bastionKey]) => ({
-		...{ host: address.text, port, user, hostKey, connectTimeout, privateKey },
+	const awaited = pulumi.all([address, hostKey, ssh.auth.privateKey, bastion?.auth.privateKey]);
+	return awaited.apply(([{ text }, hostKey, privateKey, bastionKey]) => ({
+		...{ host: text, port, user, hostKey, connectTimeout, privateKey },
 		...(bastion && {
 			bastion: {
 				host: bastion.address,

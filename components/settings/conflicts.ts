@@ -12,11 +12,14 @@ function lenient<Schema extends z.ZodType>(schema: Schema) {
 const present = lenient(z.unknown());
 const credentials = z.object({ privateKeyFile: present, privateKey: present, agent: present });
 const ssh = lenient(credentials.extend({ bastion: lenient(credentials) }));
+const ADDRESSES = ["address", "address6", "spareAddress", "spareAddress6"] as const;
+const text = lenient(z.string());
 const machines = lenient(
 	z.array(
 		z
-			.object({ name: lenient(label), address: lenient(z.string()), address6: lenient(z.string()), ssh })
-			.catch({ name: undefined, address: undefined, address6: undefined, ssh: undefined }),
+			.object({ name: lenient(label), address: text, address6: text, spareAddress: text, spareAddress6: text, ssh })
+			.partial()
+			.catch({}),
 	),
 );
 const prefixes = lenient(z.array(lenient(z.string())));
@@ -126,7 +129,7 @@ function isIn(text: string, range: Parameters<typeof covers>[0]): boolean {
 /** Every address that can be read, in its canonical form. */
 function addresses(settings: Readable): readonly Placed<string>[] {
 	return everyMachine(settings).flatMap(({ value, path }) =>
-		(["address", "address6"] as const).flatMap((key) => {
+		ADDRESSES.flatMap((key) => {
 			const address = parseAddress(value[key] ?? "");
 			return address.ok ? placed(address.value.text, [...path, key]) : [];
 		}),

@@ -68,6 +68,19 @@ export const apiServer = read((text) => {
 		: failure(`${quote(text)} is not https://HOST:PORT; example: https://10.200.0.10:6443`);
 });
 
+/** A Kubernetes minor version, as text: in YAML a bare 1.30 is the number 1.3. */
+export const kubernetesMinor = z
+	.string('is not a minor version in quotes; example: "1.34"')
+	.regex(/^1\.\d{1,3}$/, 'is not a minor version; example: "1.34"');
+
+/** URL of an apt repository, in which `{minor}` stands for a version. */
+export const repository = z
+	.string()
+	.refine(
+		(url) => /^https?:\/\/[!-~]+$/.test(url) && URL.canParse(url.replaceAll("{minor}", "1.34")),
+		"is not the URL of an apt repository; example: https://packages.example.org/kubernetes/v{minor}/deb/",
+	);
+
 /** A user's name on another machine. */
 export const user = z.string().regex(/^[a-z_][a-z0-9_.-]*\$?$/i, "is not a user name; example: root");
 

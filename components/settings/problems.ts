@@ -10,11 +10,18 @@ export function place(path: readonly PropertyKey[]): string {
 	}, "pod-gateway:");
 }
 
-/** One text per thing that is wrong, with its place and what to do. No text repeats a secret: only keys and choices are shown. */
-export function describeIssues(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): readonly string[] {
+/**
+ * One text per thing that is wrong with `raw`, with its place and what to do. No text repeats a secret: only keys and choices
+ * are shown.
+ */
+export function describeIssues(
+	schema: z.ZodType,
+	issues: readonly z.core.$ZodIssue[],
+	raw: unknown,
+): readonly string[] {
 	return issues.flatMap((issue) => {
 		if (issue.code !== "unrecognized_keys") return [`${place(issue.path)}: ${issue.message}`];
-		return issue.keys.map((key) => `${place([...issue.path, key])}: ${unknownKey(key, keysAt(schema, issue.path))}`);
+		return issue.keys.map((key) => `${place([...issue.path, key])}: ${unknownKeyAt(schema, issue.path, raw, key)}`);
 	});
 }
 
@@ -23,15 +30,27 @@ export const wording: z.core.$ZodErrorMap = (issue) => {
 	switch (issue.code) {
 		case "invalid_type":
 			return issue.input === undefined ? "is required; set it" : `is not ${TYPES[issue.expected] ?? issue.expected}`;
-		case "invalid_value": {
-			const choices = issue.values.map(String);
-			const meant = typeof issue.input === "string" ? nearest(issue.input, choices) : undefined;
-			return `is none of ${choices.join(", ")}${meant ? `; did you mean ${meant}?` : "; choose one"}`;
+		case "invalid_value":
+			return noneOf(issue.values, issue.input);
+		case "invalid_union": {
+			const options: unknown = issue["options"];
+			if (!Array.isArray(options)) return undefined;
+			const said = new Map(Object.entries(issue.input ?? {})).get(issue.discriminator ?? "");
+			return noneOf(
+				options.filter((option) => option !== undefined),
+				said,
+			);
 		}
 		default:
 			return undefined;
 	}
 };
+
+function noneOf(values: readonly unknown[], said: unknown): string {
+	const choices = values.map(String);
+	const meant = typeof said === "string" ? nearest(said, choices) : undefined;
+	return `is none of ${choices.join(", ")}${meant ? `; did you mean ${meant}?` : "; choose one"}`;
+}
 
 /** What a person calls zod's types. */
 const TYPES: Readonly<Record<string, string>> = {
@@ -48,17 +67,32 @@ function unknownKey(key: string, known: readonly string[]): string {
 	return `is not a known key; ${meant ? `did you mean ${meant}?` : `known here: ${known.join(", ")}`}`;
 }
 
-/** The keys a mapping can have at this place of the schema. */
-function keysAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): readonly string[] {
-	const [key, ...rest] = path;
+/** What is wrong with a key that the mapping at this place cannot have; `value` is what the settings say below `schema`. */
+function unknownKeyAt(schema: z.core.$ZodType, path: readonly PropertyKey[], value: unknown, unknown: string): string {
 	if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) {
-		return keysAt(schema.unwrap(), path);
+		return unknownKeyAt(schema.unwrap(), path, value, unknown);
 	}
-	if (schema instanceof z.ZodArray) return keysAt(schema.element, rest);
-	if (!(schema instanceof z.ZodObject)) return [];
-	if (key === undefined) return Object.keys(schema.shape);
-	const child: z.core.$ZodType | undefined = schema.shape[String(key)];
-	return child ? keysAt(child, rest) : [];
+	if (schema instanceof z.ZodDiscriminatedUnion) {
+		const { discriminator } = schema.def;
+		const said = (value as Record<string, unknown> | undefined)?.[discriminator];
+		const names = (option: z.core.$ZodType) => shapeOf(option)[discriminator]?._zod.values ?? new Set();
+		const other = schema.options.find((option) => path.length === 0 && unknown in shapeOf(option));
+		if (other) {
+			const [name] = names(other);
+			return `is a key of ${discriminator} ${String(name)}; set ${discriminator}: ${String(name)}, or leave the key out`;
+		}
+		const chosen = schema.options.find((option) => names(option).has(said as string | undefined));
+		return chosen ? unknownKeyAt(chosen, path, value, unknown) : unknownKey(unknown, []);
+	}
+	const [key, ...rest] = path;
+	const below = key === undefined ? undefined : (value as Record<PropertyKey, unknown> | undefined)?.[key];
+	if (schema instanceof z.ZodArray) return unknownKeyAt(schema.element, rest, below, unknown);
+	const child = key === undefined ? undefined : shapeOf(schema)[String(key)];
+	return child ? unknownKeyAt(child, rest, below, unknown) : unknownKey(unknown, Object.keys(shapeOf(schema)));
+}
+
+function shapeOf(schema: z.core.$ZodType): z.core.$ZodLooseShape {
+	return schema instanceof z.ZodObject ? schema.shape : {};
 }
 
 /** The candidate that takes the fewest edits to reach, if they are fewer than half its letters. */

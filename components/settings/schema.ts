@@ -1,22 +1,26 @@
 import { z } from "zod";
+import { DEFAULT_DRIVER, drivers } from "../drivers.ts";
 import { DNS_METHODS, ROUTE_MODES, VERIFY_MODES } from "../network/site.ts";
 import {
 	address,
 	apiServer,
 	domainName,
-	host,
 	hostAddress,
 	hostAddress6,
 	hostKey,
+	kubernetesMinor,
 	label,
 	labels,
-	port,
 	prefix,
+	repository,
 	seconds,
 	taint,
 	text,
-	user,
 } from "./fields.ts";
+import { ssh } from "./sshSchema.ts";
+
+/** Where a gateway's kubeadm and kubelet come from. */
+export const SOFTWARE_SOURCES = ["packages", "preinstalled"] as const;
 
 /*
  * What a stack file says under `pod-gateway:`. The descriptions are the reference documentation: the JSON Schema for editors is
@@ -54,57 +58,77 @@ const cluster = z
 	})
 	.describe("The cluster, and how it is reached from here.");
 
-const authentication = {
-	privateKeyFile: text
-		.optional()
-		.describe("Path of an OpenSSH private key; ~ is your home. Example: ~/.ssh/id_ed25519"),
-	privateKey: text.optional().describe("An OpenSSH private key, as a secret: pulumi config set --secret --path."),
-	agent: z.boolean().optional().describe("Whether the SSH agent at SSH_AUTH_SOCK holds the key. Default: false."),
-};
-
-const bastion = z
-	.strictObject({
-		address: host.describe("Address or name of the bastion."),
-		port: port.default(22).describe("TCP port. Default: 22."),
-		user: user.default("root").describe("User to log in as. Default: root."),
-		hostKey: hostKey.describe("The bastion's public host key, ed25519 or ecdsa."),
-		...authentication,
-	})
-	.describe("A host to connect through. Without a key of its own, the connection's way to authenticate is used.");
-
-const ssh = z
-	.strictObject({
-		user: user.optional().describe("User to log in as; has to be root or the like. Default: root."),
-		port: port.optional().describe("TCP port. Default: 22."),
-		...authentication,
-		bastion: bastion.optional(),
-		connectTimeout: seconds(1, 120).optional().describe("Seconds to wait for a connection. Default: 15."),
-	})
-	.describe("How machines are reached over SSH. Exactly one of privateKeyFile, privateKey and agent.");
-
 const machine = {
 	name: label.describe("Name of the machine; the names of its resources come from it, so that renaming replaces them."),
-	address: hostAddress.describe("IPv4 or IPv6 address. A gateway's is also the servers' next hop."),
-	address6: hostAddress6.optional().describe("IPv6 address, where address is IPv4."),
-	hostKey: hostKey.describe("Public host key, ed25519 or ecdsa. Example: ssh-ed25519 AAAA…"),
 	ssh: ssh.optional().describe("What differs from pod-gateway:ssh for this machine."),
 };
 
-const gateway = z.strictObject({
+const kubernetes = z
+	.strictObject({
+		source: z
+			.enum(SOFTWARE_SOURCES)
+			.default("packages")
+			.describe(
+				"packages: what is missing of containerd, kubeadm and kubelet is installed with apt. preinstalled: it is all there. Default: packages.",
+			),
+		version: kubernetesMinor
+			.optional()
+			.describe('Minor version of kubeadm and kubelet to install. Default: the cluster\'s own. Example: "1.34"'),
+		repository: repository
+			.default("https://pkgs.k8s.io/core:/stable:/v{minor}/deb/")
+			.describe("Flat apt repository; {minor} stands for the version. Default: the Kubernetes project's."),
+		repositoryKey: text
+			.default("https://pkgs.k8s.io/core:/stable:/v{minor}/deb/Release.key")
+			.describe("The key that signs it: its URL, or the armored key itself. Default: the Kubernetes project's."),
+	})
+	.describe("The container runtime, kubeadm and kubelet of a gateway.");
+
+const everyGateway = {
 	...machine,
 	nodeName: domainName.optional().describe("Name of the Node object. Default: name."),
+	kubernetes: kubernetes.prefault({}),
+	masquerade: z
+		.boolean()
+		.default(false)
+		.describe(
+			"Whether pods see the gateway's address, for sites where they have no way back to the servers. Default: false.",
+		),
+	takeOver: z
+		.boolean()
+		.default(false)
+		.describe("Whether a machine that is a node of another cluster is reset and joined to this one. Default: false."),
 	taint: taint
 		.prefault("pod-gateway=true:NoSchedule")
 		.describe("Taint that keeps pods away, key=value:Effect. Default: pod-gateway=true:NoSchedule."),
 	labels: labels.default({ "pod-gateway": "true" }).describe('Labels of the node. Default: pod-gateway: "true".'),
 	drainTimeout: seconds(1, 3600).default(120).describe("Seconds until a drain is given up. Default: 120."),
-});
+};
+
+/** A gateway has the keys of every gateway and those of its driver. */
+const gateway = z.discriminatedUnion(
+	"driver",
+	drivers.map(({ name, driver }) => {
+		const named = z.literal(name).describe(`What makes the machine: ${drivers.map((one) => one.name).join(", ")}.`);
+		// Where no driver is named, the machine is there already.
+		return z.strictObject({
+			...everyGateway,
+			...driver.settings,
+			driver: name === DEFAULT_DRIVER ? named.optional() : named,
+		});
+	}) as [z.ZodObject<GatewayShape>, ...z.ZodObject<GatewayShape>[]],
+);
+
+/** What the types know of a gateway: its driver's own keys are known to that driver alone. */
+type GatewayShape = typeof everyGateway & { driver: z.ZodOptional<z.ZodLiteral<string>> };
 
 const dnsMethod = z.enum(DNS_METHODS);
 const verifyMode = z.enum(VERIFY_MODES);
 
 const server = z.strictObject({
 	...machine,
+	address: hostAddress.describe("IPv4 or IPv6 address."),
+	address6: hostAddress6.optional().describe("IPv6 address, where address is IPv4."),
+	hostKey: hostKey.describe("Public host key, ed25519 or ecdsa. Example: ssh-ed25519 AAAA…"),
 	dns: z.strictObject({ method: dnsMethod.optional() }).optional().describe("What differs from pod-gateway:dns."),
 	verify: z.strictObject({ mode: verifyMode.optional() }).optional().describe("What differs from pod-gateway:verify."),
 });
@@ -175,5 +199,3 @@ export const schema = z.strictObject({
 
 /** What the schema makes of a stack file. */
 export type StackFile = z.output<typeof schema>;
-/** The way to authenticate as a stack file writes it. */
-export type SshBlock = z.output<typeof ssh>;

@@ -1,0 +1,82 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { ClusterFacts } from "./clusterFacts.ts";
+import type { Config } from "./config.ts";
+import type { GatewayMachine } from "./driver.ts";
+import { driverNamed } from "./drivers.ts";
+import { type Address, parseAddress } from "./network/address.ts";
+import type { Machine } from "./network/machine.ts";
+import { checkSkew, parseKubernetesVersion } from "./network/versionSkew.ts";
+import { valueOrRefusal } from "./refusal.ts";
+import { sshTarget } from "./remote/connection.ts";
+import type { SshTarget } from "./remote/sshTarget.ts";
+import { parseHostKey } from "./settings/hostKey.ts";
+
+export interface GatewayVmArgs {
+	/** The gateway; its driver makes the machine. */
+	gateway: Config["gateways"][number];
+	/** How the driver reaches other machines, such as a hypervisor. */
+	reach: Config["reach"];
+	/** What the cluster says about itself: the machine's software has to fit it. */
+	facts: ClusterFacts;
+}
+
+/**
+ * The machine that becomes a gateway, made or found by the driver that the settings name. What it is in the end, its address
+ * and host key, may be the outputs of any provider.
+ */
+export class GatewayVm extends pulumi.ComponentResource {
+	/** Its name in the settings and its addresses: the servers' next hops. */
+	readonly machine: pulumi.Output<Machine>;
+	/** How it is reached; secret, because the private key is in it. */
+	readonly target: pulumi.Output<SshTarget>;
+	/** Changes when it is another machine. */
+	readonly identity: pulumi.Output<string>;
+	/** The name of the node it becomes. */
+	readonly nodeName: pulumi.Output<string>;
+	/** The minor version of its kubelet where it has none yet, such as `1.34`. */
+	readonly kubeletVersion: pulumi.Output<string>;
+	/** Whether the next machine is there before this one goes. */
+	readonly sideBySide: boolean;
+	/** Whether it is destroyed when it is no gateway any more. */
+	readonly disposable: boolean;
+
+	constructor(name: string, { gateway, reach, facts }: GatewayVmArgs, opts?: pulumi.ComponentResourceOptions) {
+		super("pod-gateway:index:GatewayVm", name, {}, opts);
+		this.kubeletVersion = facts.kubernetesVersion.apply((apiServer) => kubeletVersion(gateway, apiServer));
+		const made: GatewayMachine = driverNamed(gateway.driver).provision({
+			gateway,
+			// The schema has read them by this very driver's shape.
+			settings: gateway.machine as never,
+			reach,
+			settled: this.kubeletVersion,
+			parent: this,
+		});
+		const address = pulumi.output(made.address).apply((text) => addressOf(gateway, text));
+		const address6 = pulumi.output(made.address6).apply((text) => text && addressOf(gateway, text));
+		const hostKey = pulumi
+			.output(made.hostKey)
+			.apply((text) => valueOrRefusal(parseHostKey(text), `the host key of gateway ${gateway.name} is of no use`));
+		this.machine = pulumi
+			.all([address, address6])
+			.apply(([first, second]) => ({ name: gateway.name, address: first, ...(second ? { address6: second } : {}) }));
+		this.target = sshTarget({ address, hostKey, ssh: gateway.ssh });
+		this.identity = made.identity === undefined ? address.apply(({ text }) => text) : pulumi.output(made.identity);
+		this.nodeName = pulumi.output(made.nodeName ?? gateway.nodeName);
+		this.sideBySide = made.sideBySide ?? false;
+		this.disposable = made.disposable ?? false;
+		this.registerOutputs({ address: address.apply(({ text }) => text), hostKey, nodeName: this.nodeName });
+	}
+}
+
+function addressOf({ name }: { name: string }, text: string): Address {
+	return valueOrRefusal(parseAddress(text), `the address of gateway ${name} is of no use`);
+}
+
+/** The version that the settings ask for, or the cluster's own; refused where the cluster would not have it. */
+function kubeletVersion({ name, kubernetes }: Config["gateways"][number], apiServer: string): string {
+	const wanted = kubernetes.version ?? apiServer;
+	const heading = `the Kubernetes version for gateway ${name} is refused; nothing was touched`;
+	if (kubernetes.source === "packages") valueOrRefusal(checkSkew(wanted, apiServer), heading);
+	const { major, minor } = valueOrRefusal(parseKubernetesVersion(wanted), heading);
+	return `${major}.${minor}`;
+}

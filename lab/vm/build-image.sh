@@ -2,12 +2,13 @@
 # Makes the disk images of the gateway's VM: a Debian with cloud-init and containerd, the cluster's images in its store, without
 # a boot loader: kernel and initial RAM disk lie beside them. Two images that differ in /etc/gateway-image alone, so that one
 # can be replaced by the other. Runs in a private mount and PID namespace of the caller, with which every mount made here ends.
-# usage: build-image.sh DIRECTORY SUITE PACKAGE,… SOURCES STORE QEMU-LOWERDIRS [APT-OPTION…]
+# usage: build-image.sh DIRECTORY SUITE PACKAGE,… SOURCES SETTINGS STORE QEMU-LOWERDIRS [APT-OPTION…]
+#   SETTINGS         file for cloud-init
 #   STORE            content for /var/lib/containerd
 #   QEMU-LOWERDIRS   layers of a root filesystem that has qemu-img
 set -eu
-directory=$1 suite=$2 packages=$3 sources=$4 store=$5 lower=$6
-shift 6
+directory=$1 suite=$2 packages=$3 sources=$4 settings=$5 store=$6 lower=$7
+shift 7
 root=$directory/root
 
 count=$#
@@ -31,11 +32,12 @@ printf '%s\n' "$sources" | mmdebstrap --mode=root --variant=minbase --include="$
 	--customize-hook='rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1"/etc/ssh/ssh_host_* "$1/etc/hostname"' \
 	--customize-hook='rm -f "$1/etc/resolv.conf"; : >"$1/etc/machine-id"; : >"$1/etc/apt/sources.list"' \
 	--customize-hook='chroot "$1" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
-		e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-journal-flush.service getty@tty1.service' \
+		e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-journal-flush.service getty@tty1.service \
+		systemd-binfmt.service systemd-pstore.service logrotate.timer' \
 	--customize-hook='chroot "$1" systemctl --quiet enable systemd-networkd.service' \
-	--customize-hook='printf "datasource_list: [NoCloud, None]\n" >"$1/etc/cloud/cloud.cfg.d/90-lab.cfg"' \
 	"$suite" "$root" -
 
+cp "$settings" "$root/etc/cloud/cloud.cfg.d/90-lab.cfg"
 rm -rf "$root/var/lib/containerd"
 cp --archive "$store" "$root/var/lib/containerd"
 cp "$root"/boot/vmlinuz-* "$directory/vmlinuz"

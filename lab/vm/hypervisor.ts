@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { quote } from "../../components/remote/scripts.ts";
 import { type ExecOptions, type ExecResult, exec, type HostSpec, inOperator, isUp } from "../host.ts";
@@ -16,7 +15,7 @@ export const imagesOnHypervisor = "/srv/images";
 export const hypervisorSpec: HostSpec = {
 	name: machine.name,
 	layers: ["hypervisor"],
-	devices: ["/dev/net/tun", ...(hasKvm() ? ["/dev/kvm"] : [])],
+	devices: ["/dev/net/tun"],
 	binds: { [imagesOnHypervisor]: vmFolder() },
 	async prepare(root) {
 		const values = networkValues(machine);
@@ -33,11 +32,6 @@ export const hypervisorSpec: HostSpec = {
 		await put(root, "etc/libvirt/qemu.conf", qemu);
 	},
 };
-
-/** Whether the machine's processor runs VMs by itself, so that QEMU need not emulate one. */
-export function hasKvm(): boolean {
-	return existsSync("/dev/kvm");
-}
 
 /** Runs virsh on the hypervisor and returns what it wrote. */
 export async function virsh(argv: readonly string[], options: ExecOptions = {}): Promise<string> {

@@ -39,6 +39,7 @@ const packages = [
 ] as const;
 
 const script = fileURLToPath(new URL("build-image.sh", import.meta.url));
+const settings = fileURLToPath(new URL("cloud.cfg", import.meta.url));
 const suite = "bookworm";
 
 /** The disk images for the gateway's VM. */
@@ -62,7 +63,8 @@ export function imageUrl({ folder }: VmImages, version: "v1" | "v2"): string {
 /** Makes the images, or finds them in the cache. The layers and the cluster's images must be there. */
 export async function ensureVmImages(report: Report, { store }: Images): Promise<VmImages> {
 	const lower = [layerDir("hypervisor"), layerDir("base")];
-	const sources = [packages, suite, basename(store), lower.map((path) => basename(path)), readFileSync(script, "utf8")];
+	const texts = [script, settings].map((file) => readFileSync(file, "utf8"));
+	const sources = [packages, suite, basename(store), lower.map((path) => basename(path)), texts];
 	const folder = createHash("sha256").update(JSON.stringify(sources)).digest("hex").slice(0, 12);
 	const target = join(vmFolder(), folder);
 	if (!existsSync(target)) await report.step("Images of the gateway's VM", () => build(target, store, lower.join(":")));
@@ -75,7 +77,7 @@ async function build(target: string, store: string, lower: string): Promise<void
 	const partial = `${target}.partial`;
 	await rm(partial, { recursive: true, force: true });
 	await mkdir(partial, { recursive: true });
-	const argv = [script, partial, suite, packages.join(","), await debianSources(suite), store, lower];
+	const argv = [script, partial, suite, packages.join(","), await debianSources(suite), settings, store, lower];
 	// Every mount and process of the build ends with these namespaces, also when the build is killed.
 	const alone = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"];
 	const { exitCode, all } = await execa("unshare", [...alone, "sh", ...argv, ...(await aptOptions())], {

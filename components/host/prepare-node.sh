@@ -163,7 +163,7 @@ install() {
 	timeout 300 dpkg --configure -a >"$work/log" 2>&1 || fail "dpkg --configure -a failed: $(tail -n 5 "$work/log")"
 	timeout 900 apt-get -y -q --no-install-recommends -o DPkg::Lock::Timeout=120 \
 		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold install "$@" >"$work/log" 2>&1 ||
-		fail "apt-get install $* failed (exit code $?):
+		fail "apt-get install $* failed (exit code $?; kubelet and kubeadm come from ${repository:-no repository}):
 $(grep -E '^(E|W|dpkg):' "$work/log" || tail -n 10 "$work/log")"
 	case "$*" in *kubelet=*) apt-mark hold kubelet kubeadm >"$work/log" 2>&1 || say "kubelet and kubeadm cannot be held" ;; esac
 	rm -f $STATE/installing

@@ -1,0 +1,36 @@
+import { expect, test } from "vitest";
+import { lossTable, type ProbeResult, probeResult } from "./loss.ts";
+
+const none = { sent: 1234, lost: 0, longestOutageMs: 0, outages: [] };
+const start = "2026-01-31T12:00:00.123Z";
+const some = {
+	sent: 1234,
+	lost: 13,
+	longestOutageMs: 1349,
+	outages: [{ start, end: "2026-01-31T12:00:01.472Z", ms: 1349 }],
+};
+const open = { sent: 1200, lost: 600, longestOutageMs: 61_020, outages: [{ start, end: null, ms: 61_020 }] };
+
+test("the table has a line per server and target", () => {
+	const results = new Map<string, ProbeResult>([
+		["ps-resolved", { dns: none, pod: some }],
+		["ps-nm", { dns: none, pod: open }],
+	]);
+	expect(lossTable(results)).toBe(
+		[
+			"server       target    sent  lost    longest outage",
+			"ps-resolved  kube-dns  1234     0              none",
+			"ps-resolved  pod       1234    13             1.3 s",
+			"ps-nm        kube-dns  1234     0              none",
+			"ps-nm        pod       1200   600  61.0 s, not over",
+		].join("\n"),
+	);
+});
+
+test("the probe's own words are read", () => {
+	// As lab/probe/main.go printed it.
+	const line =
+		'{"dns":{"sent":30,"lost":0,"longestOutageMs":0,"outages":[]},"pod":{"sent":30,"lost":9,"longestOutageMs":901,"outages":[{"start":"2026-01-31T12:00:00.12Z","end":"2026-01-31T12:00:01Z","ms":901}]}}';
+	expect(probeResult.parse(JSON.parse(line)).pod.lost).toBe(9);
+	expect(probeResult.safeParse({ dns: none }).success).toBe(false);
+});

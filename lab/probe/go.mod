@@ -1,0 +1,3 @@
+module pod-gateway/lab/probe
+
+go 1.24.0

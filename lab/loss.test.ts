@@ -1,15 +1,22 @@
 import { expect, test } from "vitest";
 import { lossTable, type ProbeResult, probeResult } from "./loss.ts";
 
-const none = { sent: 1234, lost: 0, longestOutageMs: 0, outages: [] };
+const none = { sent: 1234, lost: 0, longestRun: 0, longestOutageMs: 0, outages: [] };
 const start = "2026-01-31T12:00:00.123Z";
 const some = {
 	sent: 1234,
 	lost: 13,
+	longestRun: 12,
 	longestOutageMs: 1349,
 	outages: [{ start, end: "2026-01-31T12:00:01.472Z", ms: 1349 }],
 };
-const open = { sent: 1200, lost: 600, longestOutageMs: 61_020, outages: [{ start, end: null, ms: 61_020 }] };
+const open = {
+	sent: 1200,
+	lost: 600,
+	longestRun: 600,
+	longestOutageMs: 61_020,
+	outages: [{ start, end: null, ms: 61_020 }],
+};
 
 test("the table has a line per server and target", () => {
 	const results = new Map<string, ProbeResult>([
@@ -30,7 +37,7 @@ test("the table has a line per server and target", () => {
 test("the probe's own words are read", () => {
 	// As lab/probe/main.go printed it.
 	const line =
-		'{"dns":{"sent":30,"lost":0,"longestOutageMs":0,"outages":[]},"pod":{"sent":30,"lost":9,"longestOutageMs":901,"outages":[{"start":"2026-01-31T12:00:00.12Z","end":"2026-01-31T12:00:01Z","ms":901}]}}';
-	expect(probeResult.parse(JSON.parse(line)).pod.lost).toBe(9);
+		'{"dns":{"sent":51,"lost":11,"longestRun":11,"longestOutageMs":1200,"outages":[{"start":"2026-11-22T22:52:40.343Z","end":"2026-11-22T22:52:41.544Z","ms":1200}]},"pod":{"sent":51,"lost":11,"longestRun":11,"longestOutageMs":1200,"outages":[{"start":"2026-11-22T22:52:40.343Z","end":"2026-11-22T22:52:41.544Z","ms":1200}]}}';
+	expect(probeResult.parse(JSON.parse(line)).pod.lost).toBe(11);
 	expect(probeResult.safeParse({ dns: none }).success).toBe(false);
 });

@@ -4,7 +4,12 @@ import { z } from "zod";
 const targetResult = z.object({
 	sent: z.number(),
 	lost: z.number(),
-	/** Milliseconds from sending the first lost probe to the first answer to a later one; 0 when none was lost. */
+	/** The most probes that were lost one after the other. */
+	longestRun: z.number(),
+	/**
+	 * Milliseconds from sending the last answered probe before a loss to sending the first answered one after it: two
+	 * intervals for a single lost probe, 0 when none was lost.
+	 */
 	longestOutageMs: z.number(),
 	/** In order. `start` and `end` are in UTC, as in `2026-01-31T12:00:00.123Z`; an outage without an end had none until the last probe. */
 	outages: z.array(z.object({ start: z.iso.datetime(), end: z.iso.datetime().nullable(), ms: z.number() })),

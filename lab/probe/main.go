@@ -22,10 +22,10 @@ import (
 	"time"
 )
 
-// probe is one question: when it was asked, and when the right kind of answer was there; zero while there is none.
+// probe is one question: when it was asked, and whether the right kind of answer came in time.
 type probe struct {
 	sent     time.Time
-	answered time.Time
+	answered bool
 }
 
 // target is what is asked again and again.
@@ -35,17 +35,19 @@ type target struct {
 	probes []*probe
 }
 
-// outage goes from the moment at which the first lost probe was sent to the first answer to a later one.
+// outage goes from sending the last answered probe before a loss to sending the first answered one after it.
 type outage struct {
 	Start time.Time `json:"start"`
-	// Nil while there was no answer until the end.
+	// Nil while there was no answer until the end; Ms then counts up to the last probe.
 	End *time.Time `json:"end"`
 	Ms  int64      `json:"ms"`
 }
 
 type result struct {
-	Sent            int      `json:"sent"`
-	Lost            int      `json:"lost"`
+	Sent int `json:"sent"`
+	Lost int `json:"lost"`
+	// LongestRun is the most probes that were lost one after the other.
+	LongestRun      int      `json:"longestRun"`
 	LongestOutageMs int64    `json:"longestOutageMs"`
 	Outages         []outage `json:"outages"`
 }
@@ -74,8 +76,9 @@ func main() {
 	ctx, cancel := context.WithTimeout(ctx, *duration)
 	defer cancel()
 	client := &http.Client{
-		// No proxy from the environment, and no connection twice.
-		Transport:     &http.Transport{DisableKeepAlives: true},
+		// No proxy from the environment, and no connection twice. The transport goes on dialling when a request's time is over;
+		// without a limit of their own, attempts to reach a pod that is out of reach would pile up for minutes.
+		Transport:     &http.Transport{DisableKeepAlives: true, DialContext: (&net.Dialer{Timeout: *patience}).DialContext},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	targets := map[string]*target{
@@ -102,10 +105,9 @@ func main() {
 	}
 	running.Wait()
 
-	end := time.Now()
 	results := map[string]result{}
 	for name, target := range targets {
-		results[name] = target.result(end)
+		results[name] = target.result()
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(results); err != nil {
 		log.Fatal(err)
@@ -116,38 +118,37 @@ func main() {
 func (p *probe) wait(ask func(context.Context) error, patience time.Duration) {
 	ctx, cancel := context.WithDeadline(context.Background(), p.sent.Add(patience))
 	defer cancel()
-	if ask(ctx) == nil {
-		p.answered = time.Now()
-	}
+	p.answered = ask(ctx) == nil
 }
 
 // result counts, when no probe is running any more.
-func (t *target) result(end time.Time) result {
+func (t *target) result() result {
 	r := result{Sent: len(t.probes), Outages: []outage{}}
-	var since *probe
-	add := func(until time.Time, over bool) {
-		one := outage{Start: since.sent.UTC().Round(time.Millisecond), Ms: until.Sub(since.sent).Milliseconds()}
+	add := func(from, to *probe, over bool) {
+		one := outage{Start: from.sent.UTC().Round(time.Millisecond), Ms: to.sent.Sub(from.sent).Milliseconds()}
 		if over {
-			utc := until.UTC().Round(time.Millisecond)
-			one.End = &utc
+			end := to.sent.UTC().Round(time.Millisecond)
+			one.End = &end
 		}
 		r.Outages = append(r.Outages, one)
 		r.LongestOutageMs = max(r.LongestOutageMs, one.Ms)
-		since = nil
 	}
-	for _, one := range t.probes {
-		switch {
-		case one.answered.IsZero():
+	// The last answered probe, or the first of all while none was; and how many were lost since.
+	last, run := 0, 0
+	for i, one := range t.probes {
+		if !one.answered {
+			run++
 			r.Lost++
-			if since == nil {
-				since = one
-			}
-		case since != nil:
-			add(one.answered, true)
+			r.LongestRun = max(r.LongestRun, run)
+			continue
 		}
+		if run > 0 {
+			add(t.probes[last], one, true)
+		}
+		last, run = i, 0
 	}
-	if since != nil {
-		add(end, false)
+	if run > 0 {
+		add(t.probes[last], t.probes[len(t.probes)-1], false)
 	}
 	return r
 }

@@ -4,7 +4,7 @@ import pc from "picocolors";
 import { addBlock, removeBlock } from "./cluster/cluster.ts";
 import { resolveEngine } from "./engine/engine.ts";
 import { gatewayOption } from "./gatewayOption.ts";
-import { exec, inOperator } from "./host.ts";
+import { exec, inOperator, isUp } from "./host.ts";
 import { down, type GatewayKind, up } from "./lifecycle.ts";
 import { machines } from "./machines.ts";
 import { progress } from "./progress.ts";
@@ -36,7 +36,7 @@ lab
 lab
 	.command("exec")
 	.description("run a command as root on a host, or on the operator's workstation; ends with the command's exit code")
-	.argument("<host>", `${site.operator.name}, ${machines.map(({ name }) => name).join(", ")}`)
+	.argument("<host>", `${site.operator.name}, ${machines.map(({ name }) => name).join(", ")}, or the name of a VM`)
 	.argument("<command...>", "after --, the command and its arguments")
 	.passThroughOptions()
 	.action(async (host: string, words: string[]) => {
@@ -45,7 +45,8 @@ lab
 		const terminal = { TERM: process.env["TERM"] ?? "dumb" };
 		const run = async () => {
 			if (host === site.operator.name) return inOperator(command, options);
-			if ((await domains()).has(host)) return execVm(host, command, options);
+			// A VM may have the name of a machine that is down.
+			if (!isUp(host) && (await domains()).has(host)) return execVm(host, command, options);
 			return exec(host, command, { ...options, env: terminal });
 		};
 		process.exitCode = (await run()).exitCode;

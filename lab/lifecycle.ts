@@ -4,7 +4,7 @@ import { cacheDir } from "./cache.ts";
 import { removeCgroups } from "./cgroups.ts";
 import { bootGatewayMachine, startCluster } from "./cluster/cluster.ts";
 import { ensureSoftware } from "./cluster/software.ts";
-import { bootHost, powerOff } from "./host.ts";
+import { bootHost, isUp, powerOff } from "./host.ts";
 import { raiseInotifyLimit, restoreInotifyLimit } from "./inotify.ts";
 import { ensureKeys } from "./keys.ts";
 import { ensureLayers } from "./layers.ts";
@@ -17,7 +17,7 @@ import { ensurePrerequisites } from "./prerequisites.ts";
 import type { Report } from "./progress.ts";
 import { outsideHosts } from "./servers.ts";
 import { site } from "./site.ts";
-import { hypervisorSpec } from "./vm/hypervisor.ts";
+import { domains, hypervisorSpec, vmAddress } from "./vm/hypervisor.ts";
 import { ensureVmImages, type VmImages } from "./vm/image.ts";
 
 /** What the gateway is: a VM that the program makes on the site's hypervisor, or a machine that is there already. */
@@ -51,8 +51,12 @@ export async function up(report: Report, gateway: GatewayKind): Promise<void> {
 	});
 }
 
-/** Boots the hypervisor or the gateway's machine. The site must be up otherwise, or come up. */
+/**
+ * Boots the hypervisor or the gateway's machine. The site must be up otherwise, or come up.
+ * Throws when a gateway of the other kind runs at the same address.
+ */
 export async function bootGateway(report: Report, gateway: GatewayKind): Promise<void> {
+	await refuseSecondGateway(gateway);
 	if (gateway === "existing") {
 		const software = await ensureSoftware(report);
 		await report.step(`Booting ${site.gateway.name}`, () => bootGatewayMachine(software));
@@ -60,6 +64,16 @@ export async function bootGateway(report: Report, gateway: GatewayKind): Promise
 		await report.step(`Booting ${hypervisorSpec.name}`, () => bootHost(hypervisorSpec));
 		await ensureVmParts(report);
 	}
+}
+
+async function refuseSecondGateway(gateway: GatewayKind): Promise<void> {
+	const { name, address } = site.gateway;
+	const vm = [...(await domains())].find(([vm, state]) => state === "running" && vmAddress(vm) === address);
+	const other = gateway === "existing" ? vm && `the VM ${vm[0]}` : isUp(name) && `the existing machine ${name}`;
+	if (!other) return;
+	throw new Error(
+		`${other} has the gateway's address ${address}; take it away first: npm run lab -- pulumi destroy --yes && npm run lab -- down`,
+	);
 }
 
 /** Makes what a gateway's VM is made of, or finds it in the cache. */

@@ -3,7 +3,8 @@ import { machineNamed, machines, macOf, namespaceOf } from "./machines.ts";
 import { site } from "./site.ts";
 
 describe("the site on paper", () => {
-	const all = [site.operator, ...machines];
+	const spare = { name: "spare", address: site.spareAddress };
+	const all = [site.operator, ...machines, spare];
 
 	test("every machine has a name, an address and a MAC address of its own", () => {
 		for (const values of [all.map((m) => m.name), all.map((m) => m.address), all.map(macOf)]) {

@@ -11,17 +11,24 @@ export interface HostStatus {
 	readonly address: string;
 	/** What the host is in the site, such as `worker` or `server (networkmanager)`. */
 	readonly kind: string;
-	/** `down`, or what systemd in the host says of itself: `running`, `degraded` (a unit failed), `starting`, … */
+	/**
+	 * `down`, or what systemd in the host says of itself: `running`, `degraded` (a unit failed), `starting`, … Of a VM what virsh
+	 * says, such as `running` or `shut off`, or `not yet provisioned`.
+	 */
 	readonly state: string;
-	/** When it was booted; undefined when it is down. */
+	/** When it was booted; undefined when it is down, and of a VM. */
 	readonly since: Date | undefined;
 }
 
 /** Every host of the site and how it is; of the hypervisor and the gateway's machine those that are up. */
 export async function status(): Promise<HostStatus[]> {
+	const kind = `gateway (VM on ${site.hypervisor.name})`;
 	const vms = [...(await domains())].map(([name, state]) => {
-		return { name, address: vmAddress(name), kind: `gateway (VM on ${site.hypervisor.name})`, state, since: undefined };
+		return { name, address: vmAddress(name), kind, state, since: undefined };
 	});
+	if (isUp(site.hypervisor.name) && !isUp(site.gateway.name) && vms.length === 0) {
+		vms.push({ ...site.gateway, kind, state: "not yet provisioned", since: undefined });
+	}
 	const alternatives: readonly string[] = [site.hypervisor.name, site.gateway.name];
 	const listed = machines.filter(({ name }) => !alternatives.includes(name) || isUp(name));
 	const hosts = await Promise.all(

@@ -15,16 +15,20 @@ cni=/host/etc/cni/net.d/10-calico.conflist
 config=/etc/bird/bird.conf
 work=/run/calico
 
-# The token goes by stdin: arguments are for everyone on the host to read.
-get() {
+# All in one connection: under an emulated processor every handshake takes its time. The token goes by stdin: arguments are for
+# everyone on the host to read.
+fetch() {
 	printf 'Authorization: Bearer %s\n' "$(cat "$credentials/token")" |
-		curl --silent --show-error --fail --max-time 5 --cacert "$credentials/ca.crt" --header @- "$api$1"
+		curl --silent --show-error --fail --fail-early --max-time 5 --cacert "$credentials/ca.crt" --header @- \
+			"$api/api/v1/nodes" --output "$work/nodes" "$api$calico/ippools" --output "$work/pools" \
+			"$api$calico/blockaffinities" --output "$work/affinities"
 }
 
+# Reads what the configuration is made of; fails when that cannot be read, or is as it was the last time.
 read_cluster() {
-	get /api/v1/nodes >"$work/nodes" &&
-		get "$calico/ippools" >"$work/pools" &&
-		get "$calico/blockaffinities" >"$work/affinities" || return 1
+	fetch || return 1
+	cat "$work/nodes" "$work/pools" "$work/affinities" >"$work/all.new"
+	if cmp -s "$work/all.new" "$work/all"; then return 1; fi
 	own=$(jq -r --arg node "$NODE_NAME" '.items[] | select(.metadata.name == $node) | .status.addresses[]
 		| select(.type == "InternalIP").address' "$work/nodes")
 	peers=$(jq -r --arg node "$NODE_NAME" '.items[] | select(.metadata.name != $node) | .status.addresses[]?
@@ -32,7 +36,7 @@ read_cluster() {
 	pools=$(jq -r '.items[].spec | select(.disabled != true).cidr' "$work/pools" | sort)
 	blocks=$(jq -r --arg node "$NODE_NAME" '.items[].spec
 		| select(.node == $node and .state == "confirmed" and .deleted != "true").cidr' "$work/affinities" | sort)
-	[ -n "$own" ]
+	[ -n "$own" ] && mv "$work/all.new" "$work/all"
 }
 
 # A block is announced as one, never the routes of its pods; packets to addresses of no pod end at the block's blackhole
@@ -109,15 +113,12 @@ mkdir -p "$work" /run/bird /etc/bird
 bird=
 while :; do
 	if read_cluster; then
-		changed=
-		bird_config | replace "$config" && changed=yes
-		if [ -z "$bird" ] || ! kill -0 "$bird" 2>/dev/null; then
-			bird -f -c "$config" -s /run/bird/bird.ctl &
-			bird=$!
-		elif [ -n "$changed" ]; then
-			birdc -s /run/bird/bird.ctl configure
-		fi
+		if bird_config | replace "$config" && [ -n "$bird" ]; then birdc -s /run/bird/bird.ctl configure; fi
 		cni_config | replace "$cni" && echo "CNI configuration written: blocks ${blocks:-none}"
+	fi
+	if [ -e "$config" ] && { [ -z "$bird" ] || ! kill -0 "$bird" 2>/dev/null; }; then
+		bird -f -c "$config" -s /run/bird/bird.ctl &
+		bird=$!
 	fi
 	sleep 2 &
 	wait $!

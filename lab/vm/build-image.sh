@@ -30,7 +30,8 @@ printf '%s\n' "$sources" | mmdebstrap --mode=root --variant=minbase --include="$
 	--essential-hook='printf "MODULES=list\nCOMPRESS=lz4\n" >"$1/etc/initramfs-tools/conf.d/virtual-machine"' \
 	--essential-hook='printf "virtio_pci\nvirtio_blk\next4\n" >"$1/etc/initramfs-tools/modules"' \
 	--customize-hook='rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1"/etc/ssh/ssh_host_* "$1/etc/hostname"' \
-	--customize-hook='rm -f "$1/etc/resolv.conf"; : >"$1/etc/machine-id"; : >"$1/etc/apt/sources.list"' \
+	--customize-hook=': >"$1/etc/machine-id"; : >"$1/etc/apt/sources.list"' \
+	--customize-hook='ln -sf ../run/systemd/resolve/stub-resolv.conf "$1/etc/resolv.conf"' \
 	--customize-hook='chroot "$1" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
 		e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-journal-flush.service getty@tty1.service \
 		systemd-binfmt.service systemd-pstore.service logrotate.timer' \

@@ -33,6 +33,7 @@ const packages = [
 	"procps",
 	"socat",
 	"systemd",
+	"systemd-resolved",
 	"systemd-sysv",
 	"udev",
 	"zstd",

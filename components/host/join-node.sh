@@ -6,9 +6,11 @@
 #   join-node.sh join                 joins
 #
 # NAME is the node's, CA_HASH is "sha256:" and the hash of the cluster CA's public key, as in kubeadm's
-# --discovery-token-ca-cert-hash. `state` prints lines of a key and a value: "machine-id" and the machine's; "state" and one of
+# --discovery-token-ca-cert-hash. `state` prints lines of a key and a value: "machine-id" and the machine's; "kubelet" and the version
+# of the one installed; "state" and one of
 #   free           no node of any cluster
 #   joined         this cluster's node NAME
+#   other-node     this cluster's node of another name, or once was; "detail" is that name
 #   partial        the remains of a join that did not come to its end; "detail" says what was found
 #   other          a node of another cluster; "detail" is its API server
 #   control-plane  part of a cluster's control plane; "detail" is a file of that
@@ -19,6 +21,8 @@ export LC_ALL=C
 LOCK=/run/pod-gateway-node.lock
 KUBELET_CONF=/etc/kubernetes/kubelet.conf
 CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
+# What a run of prepare-node.sh that was cut had begun to install.
+INSTALLING=/var/lib/pod-gateway/installing
 
 fail() {
 	printf '%s\n' "$*" >&2
@@ -46,17 +50,45 @@ ca_hash() {
 	fi
 }
 
+# Who kubelet.conf says this machine is, as an RFC 2253 subject; nothing where there is no certificate.
+client_subject() {
+	data=$(value client-certificate-data)
+	if [ -n "$data" ]; then
+		printf %s "$data" | base64 -d 2>/dev/null
+	else
+		file=$(value client-certificate)
+		cat "${file:-$CERTIFICATE}" 2>/dev/null
+	fi | openssl x509 -noout -subject -nameopt RFC2253 2>/dev/null
+}
+
+# A file that only a control plane has, as in reset-node.sh; nothing on other machines.
+control_plane() {
+	for file in manifests/kube-apiserver.yaml manifests/kube-controller-manager.yaml manifests/kube-scheduler.yaml manifests/etcd.yaml \
+		pki/ca.key pki/sa.key pki/apiserver.key pki/etcd/ca.key; do
+		if [ -e "/etc/kubernetes/$file" ]; then
+			echo "/etc/kubernetes/$file"
+			return
+		fi
+	done
+}
+
+# The version of the kubelet that prepare-node.sh will keep.
+kubelet_version() {
+	if command -v kubelet >/dev/null && ! grep -qs '^kubelet=' $INSTALLING; then
+		timeout 20 kubelet --version 2>/dev/null | sed -n 's/^Kubernetes /kubelet /p'
+	fi
+}
+
 state() {
 	name=$1
 	shift
 	if [ -r /etc/machine-id ]; then printf 'machine-id %s\n' "$(cat /etc/machine-id)"; fi
-	for manifest in kube-apiserver etcd; do
-		manifest=/etc/kubernetes/manifests/$manifest.yaml
-		if [ -e $manifest ]; then
-			found control-plane $manifest
-			return
-		fi
-	done
+	kubelet_version
+	file=$(control_plane)
+	if [ -n "$file" ]; then
+		found control-plane "$file"
+		return
+	fi
 	if [ ! -e $KUBELET_CONF ]; then
 		for leftover in /etc/kubernetes/bootstrap-kubelet.conf /etc/kubernetes/pki/ca.crt /var/lib/kubelet/config.yaml \
 			/var/lib/kubelet/kubeadm-flags.env; do
@@ -77,11 +109,16 @@ state() {
 		return
 		;;
 	esac
-	subject=$(openssl x509 -noout -subject -nameopt RFC2253 -in $CERTIFICATE 2>/dev/null)
-	case "$subject," in
-	*[=,]"CN=system:node:$name,"*) found joined ;;
-	,) found partial "$KUBELET_CONF, but no certificate in $CERTIFICATE" ;;
-	*) found partial "$CERTIFICATE is another node's: ${subject#subject=}" ;;
+	subject=$(client_subject)
+	if [ -z "$subject" ]; then
+		found partial "$KUBELET_CONF, but no certificate in $CERTIFICATE"
+		return
+	fi
+	holder=$(printf '%s,\n' "$subject" | sed -n 's/.*[=, ]CN=system:node:\([a-z0-9.-]*\),.*/\1/p')
+	case $holder in
+	"$name") found joined ;;
+	'') found partial "the certificate in $KUBELET_CONF is no node's: ${subject#subject=}" ;;
+	*) found other-node "$holder" ;;
 	esac
 }
 

@@ -33,7 +33,8 @@ RULES_UNIT=/etc/systemd/system/pod-gateway-masquerade.service
 
 result=unchanged
 work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+repository_added=''
+trap 'if [ -n "$repository_added" ]; then take_back_repository; fi; rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
 say() { printf '%s\n' "$*" >&2; }
@@ -107,9 +108,42 @@ missing_software() {
 	if [ -n "$masquerade" ] && ! has nft; then printf ' nft (nftables),'; fi
 }
 
+# The entry of apt's sources, as FILE:NUMBER, that names our repository, written by somebody else; nothing where there is none.
+# Asks apt, which reads every format of them.
+listed_repository() {
+	# shellcheck disable=SC2016 # apt's variables
+	apt-get indextargets --no-release-info --format '$(SOURCESENTRY) $(REPO_URI)' 2>/dev/null |
+		while read -r entry uri; do
+			if [ "${uri%/}" = "${repository%/}" ]; then
+				echo "$entry"
+				break
+			fi
+		done
+}
+
+# A source that cannot be read, or whose key is wrong, would break every later apt-get update of this machine.
+take_back_repository() {
+	for file in $APT_KEY $APT_SOURCE; do
+		if [ -e "$work/${file##*/}" ]; then mv "$work/${file##*/}" "$file"; else rm -f "$file"; fi
+	done
+	repository_added=''
+}
+
+# Makes apt know the repository. Two entries for one repository with different keys are an error to apt, which then reads none.
 add_repository() {
 	if [ -z "$version" ] || [ -z "$repository" ] || [ -z "$repository_key" ]; then
 		fail "kubeadm and kubelet are not installed, and no version, repository and repository-key are given"
+	fi
+	for file in $APT_KEY $APT_SOURCE; do
+		if [ -e "$file" ]; then cp -p "$file" "$work/" || fail "$file cannot be read"; fi
+	done
+	repository_added=yes
+	rm -f $APT_SOURCE
+	entry=$(listed_repository)
+	if [ -n "$entry" ]; then
+		rm -f $APT_KEY
+		say "apt knows $repository already, by $entry: that entry is used, and its key"
+		return
 	fi
 	case $repository_key in
 	http://* | https://* | file:/*)
@@ -165,6 +199,7 @@ install() {
 		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold install "$@" >"$work/log" 2>&1 ||
 		fail "apt-get install $* failed (exit code $?; kubelet and kubeadm come from ${repository:-no repository}):
 $(grep -E '^(E|W|dpkg):' "$work/log" || tail -n 10 "$work/log")"
+	repository_added=''
 	case "$*" in *kubelet=*) apt-mark hold kubelet kubeadm >"$work/log" 2>&1 || say "kubelet and kubeadm cannot be held" ;; esac
 	rm -f $STATE/installing
 }
@@ -193,19 +228,53 @@ packaged_config() {
 	[ -n "$conffile" ] && [ "$(md5sum <$CONTAINERD_CONFIG)" = "${conffile%% *}  -" ]
 }
 
-# containerd's own defaults with the cluster's cgroup driver and pause image. Its 1.x say sandbox_image and bin_dir, 2.x sandbox
-# and bin_dirs.
+# Whether runc uses systemd for cgroups, as a configuration on standard input says: true, false or nothing.
+systemd_cgroup() {
+	awk '/^[ \t]*\[.*\][ \t]*$/ { options = /\.containerd\.runtimes\.runc\.options\][ \t]*$/ }
+		options && $1 == "SystemdCgroup" { value = $3 }
+		END { print value }'
+}
+
+# adapted SYSTEMD PAUSE: makes of containerd's own defaults, on standard input, what the cluster needs. Its 1.x say sandbox_image and
+# bin_dir. 2.x say sandbox and bin_dirs, where a bin_dir beside that is an error, and the image verifier has a bin_dir of its own;
+# some of them leave SystemdCgroup out (containerd#12101).
+adapted() {
+	awk -v systemd="$1" -v pause="$2" '
+		function assign(value) { sub(/=.*/, "= " value) }
+		/^[ \t]*\[.*\][ \t]*$/ {
+			options = /\.containerd\.runtimes\.runc\.options\][ \t]*$/
+			cni = /cri.*\.cni\][ \t]*$/
+			cri = /io\.containerd\.(grpc\.v1\.cri|cri\.v1\.images)/
+			print
+			if (options) {
+				sub(/\[.*/, "")
+				print $0 "  SystemdCgroup = " systemd
+			}
+			next
+		}
+		options && $1 == "SystemdCgroup" { next }
+		cni && $1 == "bin_dir" && length($3) > 2 { assign("\"/opt/cni/bin\"") }
+		cni && $1 == "bin_dirs" { assign("[\"/opt/cni/bin\"]") }
+		cri && pause != "" && ($1 == "sandbox_image" || $1 == "sandbox") { assign("\"" pause "\"") }
+		{ print }'
+}
+
+# containerd's own defaults with the cluster's cgroup driver and pause image.
 containerd_config() {
+	case $cgroup_driver in systemd) systemd=true ;; *) systemd=false ;; esac
 	mark="$CONTAINERD_MARK: $cgroup_driver cgroups, images of $image_repository $kubernetes_version. Change this line to keep the file."
 	if [ -e $CONTAINERD_CONFIG ]; then
 		first=''
 		IFS= read -r first <$CONTAINERD_CONFIG
 		case $first in
-		"$mark") return ;;
+		"$mark") if [ "$(systemd_cgroup <$CONTAINERD_CONFIG)" = $systemd ]; then return; fi ;;
 		"$CONTAINERD_MARK: "*) ;;
 		*)
 			if ! packaged_config; then
-				say "$CONTAINERD_CONFIG is somebody's own and stays; the cluster's cgroup driver is $cgroup_driver"
+				if [ "$(timeout 60 containerd config dump 2>/dev/null | systemd_cgroup)" != $systemd ]; then
+					say "warning: $CONTAINERD_CONFIG is somebody's own and stays, but it does not say SystemdCgroup = $systemd for runc, and the" \
+						"cluster's cgroup driver is $cgroup_driver"
+				fi
 				return
 			fi
 			;;
@@ -218,11 +287,15 @@ containerd_config() {
 	fi
 	case $pause in *[!a-zA-Z0-9._:/@-]*) pause='' ;; esac
 	[ -n "$pause" ] || say "kubeadm does not name the pause image of Kubernetes $kubernetes_version: containerd's own stays"
-	case $cgroup_driver in systemd) systemd=true ;; *) systemd=false ;; esac
 	timeout 60 containerd config default >"$work/default" || fail "containerd config default failed"
-	text=$(sed -e "s|^\( *SystemdCgroup\) = .*|\1 = $systemd|" \
-		-e 's|^\( *bin_dir\) = .*|\1 = "/opt/cni/bin"|' -e 's|^\( *bin_dirs\) = .*|\1 = ["/opt/cni/bin"]|' \
-		${pause:+-e "s|^\( *sandbox_image\) = .*|\1 = \"$pause\"|" -e "s|^\( *sandbox\) = .*|\1 = \"$pause\"|"} "$work/default")
+	adapted $systemd "$pause" <"$work/default" >"$work/config.toml"
+	timeout 60 containerd --config "$work/config.toml" config dump >"$work/dump" 2>"$work/log" ||
+		fail "containerd does not take its own defaults with the cluster's settings: $(tail -n 3 "$work/log")"
+	if [ "$(systemd_cgroup <"$work/dump")" != $systemd ]; then
+		fail "containerd's own defaults give no place for runc's SystemdCgroup = $systemd; write $CONTAINERD_CONFIG with that, and" \
+			"this program keeps it"
+	fi
+	text=$(cat "$work/config.toml")
 	{ mkdir -p $STATE && : >$STATE/restart-containerd; } || fail "$STATE/restart-containerd cannot be written"
 	put $CONTAINERD_CONFIG "$mark
 $text"
@@ -303,12 +376,16 @@ masquerading() {
 	fi
 	has nft || fail "masquerading needs nft, which is not on this machine; install nftables, or set masquerade: false"
 	nft=$(command -v nft)
+	unit=''
 	put $RULES_UNIT "# Written by pod-gateway.
 [Unit]
 Description=Servers reach pods under this machine's address (pod-gateway)
 Wants=network-pre.target
 Before=network-pre.target
+# That one flushes every table when it starts, reloads and stops.
 After=nftables.service
+PartOf=nftables.service
+ReloadPropagatedFrom=nftables.service
 
 [Service]
 Type=oneshot
@@ -319,15 +396,16 @@ ExecStop=-$nft delete table ip pod_gateway_masquerade
 ExecStop=-$nft delete table ip6 pod_gateway_masquerade
 
 [Install]
-WantedBy=multi-user.target" && systemctl daemon-reload 2>/dev/null
+WantedBy=multi-user.target nftables.service" && unit=new && systemctl daemon-reload 2>/dev/null
 	printf '%s\n' "$masquerade" >"$work/rules"
 	if [ ! -f $RULES ] || [ "$(cat $RULES)" != "$masquerade" ] || ! masquerades; then
 		nft -f "$work/rules" >&2 || fail "nft does not take the rules for masquerading"
 		put $RULES "$masquerade"
 		result=changed
-		if [ -d /run/systemd/system ]; then
-			systemctl --quiet enable --now "${RULES_UNIT##*/}" || fail "${RULES_UNIT##*/} does not start"
-		fi
+		unit=new
+	fi
+	if [ -n "$unit" ] && [ -d /run/systemd/system ]; then
+		systemctl --quiet enable --now "${RULES_UNIT##*/}" || fail "${RULES_UNIT##*/} does not start"
 	fi
 }
 

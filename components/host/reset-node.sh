@@ -1,7 +1,8 @@
 #!/bin/sh
 # pod-gateway: takes the gateway node apart: kubeadm reset, then what that leaves behind (kubeadm#689): CNI configuration,
 # kube-proxy's firewall rules, BIRD's routes, our sysctls and our masquerading. Where kubeadm is missing, fails or hangs, its part
-# is done here, as far as it can be. Packages and the container runtime's configuration stay. Repeating it is harmless.
+# is done here, as far as it can be. Packages and the container runtime's configuration stay. Repeating it is harmless. A control
+# plane is never touched.
 # Exit codes: 0 this machine is no node any more (warnings are on standard error), 1 it still is.
 set -u
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -22,6 +23,35 @@ traces() {
 	for file in /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf /etc/kubernetes/pki/ca.crt \
 		/var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env; do
 		if [ -e "$file" ]; then echo "$file"; fi
+	done
+}
+
+# A file that only a control plane has, as in join-node.sh; nothing on other machines.
+control_plane() {
+	for file in manifests/kube-apiserver.yaml manifests/kube-controller-manager.yaml manifests/kube-scheduler.yaml manifests/etcd.yaml \
+		pki/ca.key pki/sa.key pki/apiserver.key pki/etcd/ca.key; do
+		if [ -e "/etc/kubernetes/$file" ]; then
+			echo "/etc/kubernetes/$file"
+			return
+		fi
+	done
+}
+
+# The configurations in /etc/cni/net.d that a cluster's network wrote, and what its plugins noted of their pods. Others' stay, such
+# as podman's.
+cni() {
+	for file in /etc/cni/net.d/*; do
+		case ${file##*/} in
+		*.cilium_bak) continue ;; # another program's file, which Cilium put aside
+		*calico* | *canal* | *flannel* | *cilium* | *weave* | *kuberouter* | *kube-router* | *antrea* | *kindnet* | *kube-ovn* | \
+			*ovn-kubernetes* | *multus* | *whereabouts*) ;;
+		*) continue ;;
+		esac
+		if [ -f "$file" ]; then
+			network=$(grep -o '"name": *"[A-Za-z0-9_][A-Za-z0-9_.-]*"' "$file" | head -n 1 | sed 's/"$//; s/.*"//')
+			if [ -n "$network" ]; then rm -rf "/var/lib/cni/networks/$network" "/var/lib/cni/results/$network"-*; fi
+		fi
+		rm -rf "$file"
 	done
 }
 
@@ -55,6 +85,11 @@ flock -w 270 9 || {
 	exit 1
 }
 
+own=$(control_plane)
+if [ -n "$own" ]; then
+	say "this machine is part of a cluster's control plane ($own), which is never reset from here; nothing was touched"
+	exit 1
+fi
 if [ -n "$(traces)" ]; then
 	if ! has kubeadm; then
 		say "there is no kubeadm on this machine: what it would have reset is removed without it"
@@ -68,7 +103,7 @@ if [ -n "$(traces)" ]; then
 		if [ $status -ne 0 ] || [ -n "$(traces)" ]; then without_kubeadm; fi
 	fi
 fi
-rm -rf /etc/cni/net.d/* /var/lib/cni/networks /var/lib/cni/results
+cni
 
 # kube-proxy's and Calico's chains alone: rules of others on this machine stay.
 for tables in iptables ip6tables; do

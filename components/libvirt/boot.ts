@@ -1,6 +1,6 @@
+import { type Report, withProgress } from "../progress.ts";
 import type { RemoteResult } from "../remote/ssh.ts";
 import { type Hypervisor, printable, type Run, removalByHand } from "./hypervisor.ts";
-import { type Report, withProgress } from "./progress.ts";
 import type { VmRequest } from "./request.ts";
 
 /** Seconds between two attempts to log in. */

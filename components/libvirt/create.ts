@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
+import { type Report, timed, withProgress } from "../progress.ts";
 import { ConnectionError, runRemote } from "../remote/ssh.ts";
 import type { SshTarget } from "../remote/sshTarget.ts";
 import { digestOf } from "../vm/describe.ts";
 import { booted } from "./boot.ts";
 import { Hypervisor, type Run, renderInput } from "./hypervisor.ts";
-import { type Report, timed, withProgress } from "./progress.ts";
 import type { VmRequest } from "./request.ts";
 
 /** Seconds until an address at which nothing answers is believed to be free. */

@@ -1,6 +1,6 @@
+import type { Report } from "../progress.ts";
 import { ConnectionError, runRemote } from "../remote/ssh.ts";
 import { Hypervisor, type Run, removalByHand } from "./hypervisor.ts";
-import type { Report } from "./progress.ts";
 import type { VmRequest } from "./request.ts";
 
 /**

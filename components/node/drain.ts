@@ -1,5 +1,6 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import { type Cluster, nameOf, namespaceOf } from "./cluster.ts";
+import { isReady } from "./joinSteps.ts";
 
 /**
  * Whether a drain has to move the pod away: not a DaemonSet's (its controller ignores cordons), not a static pod's mirror (the
@@ -18,12 +19,19 @@ export type DrainedCluster = Pick<Cluster, "node" | "cordon" | "podsOn" | "pod" 
 /**
  * Cordons the node, evicts every pod that must leave it and waits until all are gone.
  *
- * @param timeout seconds for everything.
+ * @param timeout seconds for everything. @param notReadyTimeout seconds to wait while the node's kubelet does not answer, without
+ * which no pod ever ends; default: that is waited for, too.
  * @returns the names of the pods that left, as NAMESPACE/NAME.
  * @throws Error naming the pods still there when the time is over, and those whose disruption budget held them.
  */
-export async function drain(cluster: DrainedCluster, node: string, timeout: number): Promise<string[]> {
+export async function drain(
+	cluster: DrainedCluster,
+	node: string,
+	timeout: number,
+	notReadyTimeout = timeout,
+): Promise<string[]> {
 	const deadline = Date.now() + timeout * 1000;
+	let answered = Date.now();
 	await cluster.cordon(node);
 	const left: string[] = [];
 	let leaving = (await cluster.podsOn(node)).filter(mustLeave);
@@ -38,6 +46,15 @@ export async function drain(cluster: DrainedCluster, node: string, timeout: numb
 		const present = await Promise.all(leaving.map((pod) => cluster.pod(pod)));
 		left.push(...leaving.filter((_, index) => !present[index]).map(label));
 		leaving = present.filter((pod) => pod !== undefined);
+		if (leaving.length > 0 && notReadyTimeout < timeout) {
+			const found = await cluster.node(node);
+			if (found && isReady(found)) answered = Date.now();
+			else if (Date.now() > answered + notReadyTimeout * 1000) {
+				throw new Error(
+					`${node} is not ready, so nobody ends these pods there; they are not waited for: ${leaving.map(label).join(", ")}`,
+				);
+			}
+		}
 		if (leaving.length > 0 && Date.now() > deadline) {
 			const held = leaving.filter((pod) => !asked.has(pod.metadata?.uid ?? "")).map(label);
 			throw new Error(

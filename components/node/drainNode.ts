@@ -2,11 +2,12 @@ import { type DrainedCluster, drain } from "./drain.ts";
 import { phase, type Report } from "./phase.ts";
 import type { NodeRequest } from "./request.ts";
 
-/** Cordons and drains the node, and reports it as one phase. Errors as of `drain`. */
+/** Cordons and drains the node, and reports it as one phase. Errors and `notReadyTimeout` as of `drain`. */
 export async function drainNode(
 	cluster: DrainedCluster,
 	{ name, drainTimeout }: Pick<NodeRequest["node"], "name" | "drainTimeout">,
 	report: Report,
+	notReadyTimeout?: number,
 ): Promise<void> {
 	const { left } = await phase(
 		report,
@@ -14,7 +15,7 @@ export async function drainNode(
 		{ doing: "draining", done: "drained", unchanged: "is drained" },
 		async () => {
 			const cordoned = (await cluster.node(name))?.spec?.unschedulable === true;
-			const left = await drain(cluster, name, drainTimeout);
+			const left = await drain(cluster, name, drainTimeout, notReadyTimeout);
 			return { changed: !cordoned || left.length > 0, left };
 		},
 	);

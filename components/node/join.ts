@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { renderJoinConfiguration } from "../network/joinConfiguration.ts";
+import type { Result } from "../network/result.ts";
 import { checkSkew } from "../network/versionSkew.ts";
 import { Cluster, ClusterUnreachable } from "./cluster.ts";
 import { clusterSoftware } from "./clusterSoftware.ts";
@@ -20,7 +21,7 @@ const READY_WITHIN_SECONDS = 240;
  * A bootstrap token is made for this one join and removed right after it, so it is never in Pulumi's state; it travels inside
  * the JoinConfiguration on standard input.
  *
- * @throws Error when the machine belongs to another cluster, when another machine bears the node's name, when the kubelet's
+ * @throws Error when the machine belongs to another cluster or is another node of this one, when another machine bears the node's name, when the kubelet's
  * version does not fit, or when kubeadm fails.
  */
 export async function join(request: NodeRequest, report: Report): Promise<void> {
@@ -32,10 +33,15 @@ export async function join(request: NodeRequest, report: Report): Promise<void> 
 		cluster.node(name),
 		machineState(machine, name, request.cluster.caCertHashes),
 	]);
+	// What is installed stays, whatever the settings say.
+	const expected = state.kubelet || (request.software.source === "packages" ? request.software.version : "");
 	const steps = joinSteps({
 		name,
 		host: machine.host,
+		addresses: [machine.host, ...request.node.addresses.map(({ text }) => text)],
 		machine: state,
+		otherNode: state.kind === "other-node" && (await cluster.node(state.detail)) !== undefined,
+		skew: expected === "" ? [] : problemsOf(checkSkew(expected, software.apiServer)),
 		node: node && registeredNode(node),
 		mayTakeOver: request.takeOver || request.disposable,
 	});
@@ -44,16 +50,17 @@ export async function join(request: NodeRequest, report: Report): Promise<void> 
 	say(steps.because);
 
 	const preparing = { doing: "preparing", done: "prepared", unchanged: "is prepared" };
-	const { kubelet } = await phase(report, name, preparing, async () => {
+	const prepared = await phase(report, name, preparing, async () => {
 		if (steps.reset) say(await resetMachine(machine));
-		const prepared = await prepareMachine(request, { software, askKubelet: steps.join });
+		const prepared = await prepareMachine(request, { software, askKubelet: steps.join && state.kubelet === "" });
 		say(prepared.notes);
 		return { ...prepared, changed: prepared.changed || steps.reset };
 	});
-	const skew = checkSkew(kubelet ?? node?.status?.nodeInfo?.kubeletVersion ?? "", software.apiServer);
-	if (!skew.ok) {
-		if (steps.join) throw new Error(`${name} does not join: ${skew.problems.join("; ")}`);
-		say(skew.problems.map((problem) => `warning: ${problem}`));
+	const kubelet = steps.join ? (prepared.kubelet ?? state.kubelet) : (node?.status?.nodeInfo?.kubeletVersion ?? "");
+	const skew = problemsOf(checkSkew(kubelet, software.apiServer));
+	if (skew.length > 0) {
+		if (steps.join) throw new Error(`${name} does not join: ${skew.join("; ")}`);
+		say(skew.map((problem) => `warning: ${problem}`));
 	}
 
 	if (!steps.join) {
@@ -67,6 +74,10 @@ export async function join(request: NodeRequest, report: Report): Promise<void> 
 		await joinCluster(cluster, request);
 		return await ready(cluster, name);
 	});
+}
+
+function problemsOf(result: Result<unknown>): readonly string[] {
+	return result.ok ? [] : result.problems;
 }
 
 async function joinCluster(cluster: Cluster, { node, machine, cluster: { endpoint, caCertHashes } }: NodeRequest) {

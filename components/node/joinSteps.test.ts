@@ -1,18 +1,23 @@
 import { describe, expect, test } from "vitest";
-import { joinSteps, type RegisteredNode } from "./joinSteps.ts";
+import { joinSteps, type RegisteredNode, registeredNode, type Situation } from "./joinSteps.ts";
 import { type MachineState, parseMachineState } from "./machineState.ts";
 
 const ID = "0123456789abcdef0123456789abcdef";
-const machine = (kind: MachineState["kind"], detail = "") => ({ kind, detail, machineId: ID });
-const ready = { ready: true, machineId: ID };
-const notReady = { ready: false, machineId: ID };
-const readyElsewhere = { ready: true, machineId: "f".repeat(32) };
-const staleElsewhere = { ready: false, machineId: "f".repeat(32) };
+const machine = (kind: MachineState["kind"], detail = "") => ({ kind, detail, machineId: ID, kubelet: "v1.34.4" });
+const HERE = ["10.200.0.20", "fd00:200::20"];
+const ready = { ready: true, machineId: ID, addresses: HERE };
+const notReady = { ...ready, ready: false };
+const readyElsewhere = { ready: true, machineId: "f".repeat(32), addresses: ["10.200.0.99"] };
+const staleElsewhere = { ...readyElsewhere, ready: false };
+const predecessor = { ...readyElsewhere, addresses: ["fd00:200:0::20"] };
 const OTHER = machine("other", "https://10.9.9.9:6443");
 const PARTIAL = machine("partial", "/etc/kubernetes/pki/ca.crt, but no /etc/kubernetes/kubelet.conf");
 
-const decide = (state: MachineState, node: RegisteredNode | undefined, mayTakeOver = false) => {
-	const steps = joinSteps({ name: "gw-1", host: "10.200.0.20", machine: state, node, mayTakeOver });
+const OTHER_NODE = machine("other-node", "ku13-1");
+const AT = { name: "gw-1", host: "10.200.0.20", addresses: HERE, node: undefined, otherNode: false, skew: [] };
+
+const decide = (state: MachineState, node: RegisteredNode | undefined, more: Partial<Situation> = {}) => {
+	const steps = joinSteps({ ...AT, machine: state, node, mayTakeOver: false, ...more });
 	if ("refused" in steps) return "refused";
 	return [steps.reset && "reset", steps.removeNode && "remove", steps.join && "join"].filter(Boolean).join(" ");
 };
@@ -23,7 +28,8 @@ describe("what a join does", () => {
 		["a stale Node of another machine", machine("free"), staleElsewhere, "remove join"],
 		["a Node of this machine, which was reset by hand", machine("free"), ready, "remove join"],
 		["a ready Node of another machine", machine("free"), readyElsewhere, "refused"],
-		["a ready Node of nobody knows which machine", machine("free"), { ready: true, machineId: "" }, "refused"],
+		["a ready Node of nobody knows which machine", machine("free"), { ...readyElsewhere, machineId: "" }, "refused"],
+		["a ready Node of the machine that was here before", machine("free"), predecessor, "remove join"],
 		["a node", machine("joined"), ready, ""],
 		["a node that is not ready yet", machine("joined"), notReady, ""],
 		["a node the cluster has forgotten", machine("joined"), undefined, "reset join"],
@@ -32,6 +38,8 @@ describe("what a join does", () => {
 		["a join cut, and the name is taken", PARTIAL, readyElsewhere, "refused"],
 		["another cluster's node", OTHER, undefined, "refused"],
 		["part of a control plane", machine("control-plane", "/etc/kubernetes/manifests/etcd.yaml"), undefined, "refused"],
+		["a node of another name that the cluster has forgotten", OTHER_NODE, undefined, "reset join"],
+		["such a node, and the name is taken", OTHER_NODE, readyElsewhere, "refused"],
 	])("%s", (_, state, node, expected) => {
 		expect(decide(state, node)).toBe(expected);
 	});
@@ -42,23 +50,55 @@ describe("what a join does", () => {
 		["another cluster's node, and the name is taken", OTHER, readyElsewhere, "refused"],
 		["part of a control plane", machine("control-plane"), undefined, "refused"],
 	])("%s, which may be taken over", (_, state, node, expected) => {
-		expect(decide(state, node, true)).toBe(expected);
+		expect(decide(state, node, { mayTakeOver: true })).toBe(expected);
+	});
+});
+
+test.each([false, true])("a live node of another name stays (may be taken over: %j)", (mayTakeOver) => {
+	expect(joinSteps({ ...AT, machine: OTHER_NODE, otherNode: true, mayTakeOver })).toEqual({
+		refused:
+			"10.200.0.20 is the node ku13-1 of this cluster; correct the gateway's address in the settings, or, if that machine is to become the gateway, take it out first: kubectl drain ku13-1 --ignore-daemonsets, then kubectl delete node ku13-1",
+	});
+});
+
+describe("a kubelet that does not fit", () => {
+	const skew = ["kubelet v1.35.0 does not fit"];
+
+	test("is refused before anything is reset", () => {
+		expect(joinSteps({ ...AT, machine: PARTIAL, mayTakeOver: false, skew })).toEqual({
+			refused: "gw-1 does not join: kubelet v1.35.0 does not fit",
+		});
+	});
+
+	test("does not keep a node from being one", () => {
+		expect(decide(machine("joined"), ready, { skew })).toBe("");
+	});
+});
+
+test("registeredNode", () => {
+	const addresses = [
+		{ type: "Hostname", address: "gw-1" },
+		{ type: "InternalIP", address: "10.200.0.20" },
+	];
+	expect(registeredNode({ status: { addresses } })).toEqual({
+		ready: false,
+		machineId: "",
+		addresses: ["10.200.0.20"],
 	});
 });
 
 test("what is found is said", () => {
-	const at = { name: "gw-1", host: "10.200.0.20", node: undefined };
-	expect(joinSteps({ ...at, machine: OTHER, mayTakeOver: false })).toEqual({
+	expect(joinSteps({ ...AT, machine: OTHER, mayTakeOver: false })).toEqual({
 		refused:
 			"10.200.0.20 is a node of another cluster, whose API server is https://10.9.9.9:6443; take it out of that one first (kubeadm reset), or set takeOver: true for the gateway to have that done",
 	});
-	expect(joinSteps({ ...at, machine: PARTIAL, node: notReady, mayTakeOver: false })).toMatchObject({
+	expect(joinSteps({ ...AT, machine: PARTIAL, node: notReady, mayTakeOver: false })).toMatchObject({
 		because: [
 			"10.200.0.20 has the remains of a join that did not come to its end (/etc/kubernetes/pki/ca.crt, but no /etc/kubernetes/kubelet.conf): resetting it",
 			"the Node object is a leftover of this machine: removing it",
 		],
 	});
-	expect(joinSteps({ ...at, machine: OTHER, mayTakeOver: true })).toMatchObject({
+	expect(joinSteps({ ...AT, machine: OTHER, mayTakeOver: true })).toMatchObject({
 		because: [
 			"10.200.0.20 is a node of another cluster, whose API server is https://10.9.9.9:6443, and may be taken over: resetting it",
 		],
@@ -69,11 +109,14 @@ describe("parseMachineState", () => {
 	test("as the script prints it", () => {
 		expect(parseMachineState(`machine-id ${ID}\nstate other\ndetail https://10.9.9.9:6443\n`)).toEqual({
 			ok: true,
-			value: OTHER,
+			value: { ...OTHER, kubelet: "" },
 		});
 		expect(parseMachineState("state free\n")).toEqual({
 			ok: true,
-			value: { kind: "free", detail: "", machineId: "" },
+			value: { kind: "free", detail: "", machineId: "", kubelet: "" },
+		});
+		expect(parseMachineState("kubelet v1.34.4\nstate other-node\ndetail ku13-1\n")).toMatchObject({
+			value: { kind: "other-node", detail: "ku13-1", kubelet: "v1.34.4" },
 		});
 	});
 

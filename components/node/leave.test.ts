@@ -1,16 +1,22 @@
 import { ApiException, type V1Node } from "@kubernetes/client-node";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { ClusterUnreachable } from "./cluster.ts";
 import { exampleRequest } from "./exampleRequest.ts";
 import { JOIN_ANNOTATION } from "./joinId.ts";
 import { type LeaveActs, leave } from "./leave.ts";
+import type { MachineState } from "./machineState.ts";
+
+const is = (kind: MachineState["kind"], detail = "") => ({ kind, detail, machineId: "", kubelet: "" });
 
 /** A cluster and a machine that note what is done to them; `more` replaces what they do. */
-function acts(more: Partial<LeaveActs["cluster"]> & { reset?: LeaveActs["reset"] } = {}) {
+function acts(more: Partial<LeaveActs["cluster"]> & Partial<Omit<LeaveActs, "cluster">> = {}) {
 	const events: string[] = [];
-	const node: V1Node = { metadata: { name: "gw-1", annotations: { [JOIN_ANNOTATION]: "first" } } };
+	const node: V1Node = {
+		metadata: { name: "gw-1", annotations: { [JOIN_ANNOTATION]: "first" } },
+		status: { conditions: [{ type: "Ready", status: "True" }] },
+	};
 	const done = (event: string) => async () => void events.push(event);
-	const { reset, ...cluster } = more;
+	const { state, reset, ...cluster } = more;
 	const all: LeaveActs = {
 		cluster: {
 			node: async () => node,
@@ -21,6 +27,7 @@ function acts(more: Partial<LeaveActs["cluster"]> & { reset?: LeaveActs["reset"]
 			deleteNode: done("delete"),
 			...cluster,
 		},
+		state: state ?? (async () => is("joined")),
 		reset: async () => {
 			events.push("reset");
 			return (await reset?.()) ?? [];
@@ -97,6 +104,44 @@ describe("leave", () => {
 				"warning: gw-1: 10.200.0.20 was not reset: cannot connect to 10.200.0.20 as root: Timed out; once it is there: ssh 10.200.0.20 sh -s <components/host/reset-node.sh",
 			],
 		});
+	});
+
+	test.each([
+		[
+			"part of a control plane",
+			is("control-plane", "/etc/kubernetes/pki/ca.key"),
+			"it is part of a control plane (/etc/kubernetes/pki/ca.key)",
+		],
+		["another node", is("other-node", "ku13-1"), "it is the node ku13-1 now"],
+		[
+			"another cluster's node",
+			is("other", "https://10.9.9.9:6443"),
+			"it is a node of another cluster now, whose API server is https://10.9.9.9:6443",
+		],
+	])("a machine that is %s by now is not reset", async (_, state, reason) => {
+		expect(await run(acts({ state: async () => state }))).toEqual({
+			events: ["cordon", "delete"],
+			lines: ["gw-1: drained in N s", `warning: gw-1: 10.200.0.20 was not reset: ${reason}`],
+		});
+	});
+
+	test("the pods of a dead kubelet are not waited for", async () => {
+		vi.useFakeTimers();
+		try {
+			const stuck = { metadata: { name: "web-0", namespace: "default", uid: "1" } };
+			const node = async () => ({ status: { conditions: [{ type: "Ready", status: "Unknown" }] } });
+			const left = run(acts({ node, podsOn: async () => [stuck], pod: async () => stuck }));
+			await vi.advanceTimersByTimeAsync(7000);
+			expect(await left).toEqual({
+				events: ["cordon", "reset", "delete"],
+				lines: [
+					"warning: gw-1: draining was not done: gw-1 is not ready, so nobody ends these pods there; they are not waited for: default/web-0",
+					"gw-1: reset in N s",
+				],
+			});
+		} finally {
+			vi.useRealTimers();
+		}
 	});
 
 	test("what the API server refuses is a warning", async () => {

@@ -2,9 +2,13 @@ import { Cluster, ClusterUnreachable, problemOf } from "./cluster.ts";
 import type { DrainedCluster } from "./drain.ts";
 import { drainNode } from "./drainNode.ts";
 import { joinedSince } from "./joinId.ts";
-import { resetMachine } from "./machine.ts";
+import { machineState, resetMachine } from "./machine.ts";
+import type { MachineState } from "./machineState.ts";
 import { phase, type Report } from "./phase.ts";
 import type { NodeRequest } from "./request.ts";
+
+/** How long a node that is not ready is waited for. */
+const NOT_READY_SECONDS = 5;
 
 /** The part of the cluster's API that a node's leaving needs. */
 export type LeavingCluster = DrainedCluster & Pick<Cluster, "deleteNode">;
@@ -12,6 +16,8 @@ export type LeavingCluster = DrainedCluster & Pick<Cluster, "deleteNode">;
 /** What a leave acts on, as tests replace it. */
 export interface LeaveActs {
 	readonly cluster: LeavingCluster;
+	/** Asks the machine what it is by now. */
+	readonly state: () => Promise<MachineState>;
 	/** Takes the node apart on the machine. */
 	readonly reset: () => Promise<readonly string[]>;
 }
@@ -27,7 +33,7 @@ export async function leave(
 	request: NodeRequest,
 	joinId: string,
 	report: Report,
-	{ cluster, reset }: LeaveActs = actsOf(request),
+	{ cluster, state, reset }: LeaveActs = actsOf(request),
 ): Promise<void> {
 	const { name } = request.node;
 	const { host } = request.machine;
@@ -52,15 +58,29 @@ export async function leave(
 		return;
 	}
 	if (node) {
-		await ask("draining", () => drainNode(cluster, request.node, report));
+		await ask("draining", () => drainNode(cluster, request.node, report, NOT_READY_SECONDS));
 	}
 	if (!request.disposable) {
 		await phase(report, name, { doing: "resetting", done: "reset" }, async () => {
+			const { kind, detail } = await state();
+			// Somebody has made something else of it since, or its address is another machine's now.
+			const other = {
+				"control-plane": `it is part of a control plane (${detail})`,
+				"other-node": `it is the node ${detail} now`,
+				other: `it is a node of another cluster now, whose API server is ${detail}`,
+				free: undefined,
+				joined: undefined,
+				partial: undefined,
+			}[kind];
+			if (other !== undefined) throw new OtherMachine(other);
 			for (const line of await reset()) report(`${name}: ${line}`);
 			return { changed: true };
 		}).catch((error: unknown) => {
+			const stays = error instanceof OtherMachine;
 			warn(
-				`${host} was not reset: ${problemOf(error)}; once it is there: ssh ${host} sh -s <components/host/reset-node.sh`,
+				stays
+					? `${host} was not reset: ${error.message}`
+					: `${host} was not reset: ${problemOf(error)}; once it is there: ssh ${host} sh -s <components/host/reset-node.sh`,
 			);
 		});
 	}
@@ -73,6 +93,13 @@ export async function leave(
 	}
 }
 
-function actsOf({ cluster, machine }: NodeRequest): LeaveActs {
-	return { cluster: new Cluster(cluster.kubeconfig, cluster.context), reset: () => resetMachine(machine) };
+/** The machine is not the gateway any more. */
+class OtherMachine extends Error {}
+
+function actsOf({ cluster, machine, node }: NodeRequest): LeaveActs {
+	return {
+		cluster: new Cluster(cluster.kubeconfig, cluster.context),
+		state: () => machineState(machine, node.name, cluster.caCertHashes),
+		reset: () => resetMachine(machine),
+	};
 }

@@ -1,7 +1,6 @@
-import { withProgress } from "../libvirt/progress.ts";
+import { type Report, withProgress } from "../progress.ts";
 
-/** Takes one line for people. */
-export type Report = (line: string) => void;
+export type { Report } from "../progress.ts";
 
 /** What one phase is called while it goes on and when it is over, each after the node's name. */
 export interface PhaseName {

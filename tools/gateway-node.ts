@@ -43,9 +43,10 @@ program
 	.action(async () => {
 		const wanted = await request();
 		await join(wanted, report);
-		await drainNode(clusterOf(wanted), wanted.node, report);
+		const cluster = clusterOf(wanted);
+		await drainNode(cluster, wanted.node, report);
 		const id = newJoinId();
-		await clusterOf(wanted).annotate(wanted.node.name, JOIN_ANNOTATION, id);
+		await cluster.annotate(wanted.node.name, JOIN_ANNOTATION, id);
 		process.stdout.write(`${id}\n`);
 	});
 program

@@ -57,3 +57,27 @@ describe("a drain", () => {
 		);
 	});
 });
+
+describe("a drain that does not wait for a dead kubelet", () => {
+	const statuses = async (status: string) => {
+		let asked = 0;
+		const stuck = pod("web-0");
+		const fake = {
+			cordon: async () => {},
+			podsOn: async () => [stuck],
+			// Gone after a second.
+			pod: async () => (++asked > 2 ? undefined : stuck),
+			evict: async () => true,
+			node: async () => ({ status: { conditions: [{ type: "Ready", status }] } }),
+		};
+		return await drain(fake as unknown as Cluster, "gw-1", 60, 0.2);
+	};
+
+	test("gives up on it", async () => {
+		await expect(statuses("Unknown")).rejects.toThrow("gw-1 is not ready, so nobody ends these pods there");
+	});
+
+	test("waits for one that answers", async () => {
+		expect(await statuses("True")).toEqual(["default/web-0"]);
+	});
+});

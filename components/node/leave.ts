@@ -25,7 +25,7 @@ export interface LeaveActs {
 /**
  * Takes the gateway out of the cluster: drained, reset unless its machine is disposable, Node object removed. A machine or a
  * cluster that is gone never blocks: what could not be done is a warning with the command that does it later, and everything else
- * still happens. Once the API server could not be reached it is not asked again.
+ * still happens. A machine that is something else by now is not reset. Once the API server could not be reached it is not asked again.
  *
  * @param joinId the output of the join that is undone: a node that was joined again since is left alone. "" where unknown.
  */

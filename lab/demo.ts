@@ -9,9 +9,10 @@ import { resolveEngine } from "./engine/engine.ts";
 import { gatewayOption } from "./gatewayOption.ts";
 import { type GatewayKind, up } from "./lifecycle.ts";
 import { progress } from "./progress.ts";
-import { labPulumi } from "./pulumi.ts";
+import { labPulumi, timedUp } from "./pulumi.ts";
 import { site } from "./site.ts";
 import { labSettings, writeStack } from "./stack.ts";
+import { timelineTable } from "./timeline.ts";
 
 new Command("demo")
 	.description("Makes a real cluster's pods, Services and names reachable from three physical servers, on one machine.")
@@ -32,7 +33,7 @@ async function demo(gateway: GatewayKind): Promise<void> {
 	const pulumi = await labPulumi(engine);
 	const shown = { inherit: true, env: { FORCE_COLOR: process.stdout.isTTY ? "1" : "0" } };
 	await report.shown("pulumi preview", () => pulumi.run(["preview", "--diff"], shown));
-	await report.shown("pulumi up", () => pulumi.run(["up", "--yes", "--skip-preview"], shown));
+	const phases = await report.shown("pulumi up", () => timedUp(pulumi, shown));
 
 	let failures = 0;
 	for (const { name, kind } of site.servers) {
@@ -45,6 +46,10 @@ async function demo(gateway: GatewayKind): Promise<void> {
 	process.stdout.write(`\n${pc.bold("Time taken")}\n`);
 	for (const { title, seconds } of report.timings) {
 		process.stdout.write(`  ${seconds.toFixed(1).padStart(7)} s  ${title}\n`);
+	}
+	if (phases.length > 0) {
+		const colours = process.stdout.isTTY === true && pc.isColorSupported;
+		process.stdout.write(`\n${pc.bold("What pulumi up took it for")}\n${timelineTable(phases, { colours })}\n`);
 	}
 	if (failures > 0) {
 		throw new Error(

@@ -1,9 +1,11 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cacheDir } from "./cache.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { ExecOptions, ExecResult } from "./exec.ts";
 import { inOperator } from "./host.ts";
+import { type Phase, phasesOf } from "./timeline.ts";
 
 const project = join(import.meta.dirname, "..");
 
@@ -37,6 +39,20 @@ export async function labPulumi(engine: Engine): Promise<LabPulumi> {
 	};
 	await pulumi.run(["stack", "select", "--create", STACK]);
 	return pulumi;
+}
+
+/** `pulumi up`, and the phases it went through. */
+export async function timedUp(pulumi: LabPulumi, options: ExecOptions = {}): Promise<readonly Phase[]> {
+	// The log has every message of the SDK, secrets in clear too: it is for nobody else's eyes, and for this moment only.
+	const folder = await mkdtemp(join(tmpdir(), "pod-gateway-"));
+	const log = join(folder, "events");
+	try {
+		const env = { ...options.env, PULUMI_DEBUG_COMMANDS: "true" };
+		await pulumi.run(["up", "--yes", "--skip-preview", "--event-log", log], { ...options, env });
+		return phasesOf(await readFile(log, "utf8"));
+	} finally {
+		await rm(folder, { recursive: true, force: true });
+	}
 }
 
 const STACK = "lab";

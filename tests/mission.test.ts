@@ -5,7 +5,9 @@ import { cacheDir } from "../lab/cache.ts";
 import { checkServer, isCutOff } from "../lab/checks.ts";
 import { addBlock, kubectl, removeBlock } from "../lab/cluster/cluster.ts";
 import { resolveEngine } from "../lab/engine/engine.ts";
-import { bootHost, exec, powerOff } from "../lab/host.ts";
+import { bootHost, exec, isUp, powerOff } from "../lab/host.ts";
+import { bootGateway } from "../lab/lifecycle.ts";
+import { progress } from "../lab/progress.ts";
 import { type LabPulumi, labPulumi } from "../lab/pulumi.ts";
 import { outsideHosts } from "../lab/servers.ts";
 import { site } from "../lab/site.ts";
@@ -22,6 +24,8 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 	let pulumi: LabPulumi;
 
 	beforeAll(async () => {
+		if (isUp(site.hypervisor.name)) await powerOff(site.hypervisor.name);
+		await bootGateway(progress(), "existing");
 		settings = await labSettings("existing");
 		await writeStack(settings);
 		pulumi = await labPulumi(await resolveEngine(() => {}));

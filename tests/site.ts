@@ -27,11 +27,12 @@ export default async function setup(project: TestProject): Promise<(() => Promis
 		return undefined;
 	}
 	const wasUp = isUp(site.controlPlane.name);
+	const kind = isUp(site.hypervisor.name) ? "vm" : "existing";
 	const report = progress();
 	const engine = await resolveEngine(report.note);
 	report.note(`engine: ${engine.describe}`);
-	await up(report, "existing");
-	await writeStack(await labSettings("existing"));
+	await up(report, kind);
+	await writeStack(await labSettings(kind));
 	const pulumi = await labPulumi(engine);
 	await report.step("pulumi destroy of what an earlier run left", () => pulumi.run(["destroy", "--yes"]));
 	return wasUp ? undefined : () => down(report);

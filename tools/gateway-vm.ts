@@ -1,10 +1,10 @@
 /**
- * A gateway's virtual machine: `create` and `delete`, each with a request (components/libvirt/request.ts) as JSON on standard
+ * A gateway's virtual machine: `create`, `ensure` and `delete`, each with a request (components/libvirt/request.ts) as JSON on standard
  * input, and `host-key`. `pulumi up` runs it; it can be run by hand. Progress and warnings go to standard error.
  */
 import { text } from "node:stream/consumers";
 import { Command } from "commander";
-import { create } from "../components/libvirt/create.ts";
+import { create, ensure } from "../components/libvirt/create.ts";
 import { remove } from "../components/libvirt/remove.ts";
 import { type VmRequest, vmRequest } from "../components/libvirt/request.ts";
 import { makeHostKeyPair } from "../components/vm/hostKeyPair.ts";
@@ -31,18 +31,24 @@ function json(text: string): unknown {
 const program = new Command("gateway-vm").description("A gateway's virtual machine on a hypervisor with libvirt.");
 program
 	.command("create")
-	.alias("ensure")
+	.description("make the VM anew and print its instance id; a request is on standard input")
+	.action(async () => {
+		process.stdout.write(`${await create(await request(), report)}\n`);
+	});
+program
+	.command("ensure")
 	.description(
 		"make the VM unless it is there as it should be, and print its instance id; a request is on standard input",
 	)
 	.action(async () => {
-		process.stdout.write(`${await create(await request(), report)}\n`);
+		process.stdout.write(`${await ensure(await request(), report)}\n`);
 	});
 program
 	.command("delete")
 	.description("remove the VM; a hypervisor out of reach is a warning; a request is on standard input")
 	.action(async () => {
-		await remove(await request(), report);
+		// What `create` printed, as Pulumi's command provider hands it on.
+		await remove(await request(), process.env["PULUMI_COMMAND_STDOUT"], report);
 	});
 program
 	.command("host-key")

@@ -11,8 +11,23 @@ import type { VmRequest } from "./request.ts";
 const SILENCE = 3;
 
 /**
- * Makes the VM, or finds it as it should be: then it is only started, should it not run. One of ours that is otherwise, or that
- * never finished booting, goes first.
+ * Finds the VM as it should be, and starts it should it not run; makes it otherwise, as {@link create} does.
+ *
+ * @returns the instance id: another one is another machine.
+ */
+export async function ensure(request: VmRequest, report: Report, run: Run = runRemote): Promise<string> {
+	const { definition } = request;
+	const hypervisor = new Hypervisor(request, run);
+	const state = await hypervisor.state();
+	if (state.is !== "ready" || state.digest !== digestOf(definition)) return create(request, report, run);
+	const wait = () => booted(request, hypervisor, report, run);
+	await ((await hypervisor.start()) ? timed(report, `${definition.name}: booted`, wait) : wait());
+	return state.instanceId;
+}
+
+/**
+ * Makes the VM. One of ours by that name goes first, whatever it is like: it is what an earlier run left, or what this one
+ * replaces.
  *
  * @returns the instance id: another one is another machine.
  * @throws Error when the name or the address is somebody else's, when the hypervisor cannot make it, or when it does not boot.
@@ -21,7 +36,6 @@ export async function create(request: VmRequest, report: Report, run: Run = runR
 	const { definition, machine } = request;
 	const { name } = definition;
 	const hypervisor = new Hypervisor(request, run);
-	const boot = () => timed(report, `${name}: booted`, () => booted(request, hypervisor, report, run));
 
 	const state = await hypervisor.state();
 	if (state.is === "foreign") {
@@ -29,16 +43,11 @@ export async function create(request: VmRequest, report: Report, run: Run = runR
 			`${request.hypervisor.host} has a domain ${name} that pod-gateway did not make; rename the gateway or remove that domain`,
 		);
 	}
-	if (state.is === "ready" && state.digest === digestOf(definition)) {
-		if (await hypervisor.start()) await boot();
-		else await booted(request, hypervisor, report, run);
-		return state.instanceId;
-	}
 
 	const instanceId = `${name}-${Date.now().toString(36)}-${randomBytes(4).toString("hex")}`;
 	await timed(report, `${name}: provisioned`, async () => {
 		if (state.is === "unfinished") report(`${name}: removing a VM that never finished booting`);
-		if (state.is === "ready") report(`${name}: removing the VM that was defined otherwise`);
+		if (state.is === "ready") report(`${name}: removing the VM ${state.instanceId}`);
 		// Even where there is no domain: a run that was cut off may have left files.
 		await hypervisor.delete({ keepImage: true });
 		const inhabitant = await whoAnswers(machine, run);
@@ -49,7 +58,7 @@ export async function create(request: VmRequest, report: Report, run: Run = runR
 			() => hypervisor.create(renderInput(request, instanceId)),
 		);
 	});
-	await boot();
+	await timed(report, `${name}: booted`, () => booted(request, hypervisor, report, run));
 	await hypervisor.ready();
 	return instanceId;
 }

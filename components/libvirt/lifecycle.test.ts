@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ConnectionError, type RemoteResult } from "../remote/ssh.ts";
 import { digestOf } from "../vm/describe.ts";
-import { create } from "./create.ts";
+import { create, ensure } from "./create.ts";
 import { exampleRequest } from "./example.ts";
 import type { Run } from "./hypervisor.ts";
 import { remove } from "./remove.ts";
@@ -50,7 +50,8 @@ function site({ script = {}, machine = [{}] }: { script?: Record<string, Answer>
 		events,
 		lines,
 		create: () => through(create(exampleRequest, report, run)),
-		remove: () => through(remove(exampleRequest, report, run)),
+		ensure: () => through(ensure(exampleRequest, report, run)),
+		remove: (instanceId?: string) => through(remove(exampleRequest, instanceId, report, run)),
 	};
 }
 
@@ -73,26 +74,34 @@ describe("create", () => {
 		]);
 	});
 
-	test("leaves one alone that is as it should be", async () => {
-		const { events, lines, create } = site({
+	test("ensure leaves one alone that is as it should be", async () => {
+		const { events, lines, ensure } = site({
 			script: { state: { stdout: `ready ${digest} gw-1-old\n` }, start: { stdout: "running\n" } },
 		});
-		expect(await create()).toBe("gw-1-old");
+		expect(await ensure()).toBe("gw-1-old");
 		expect(events).toEqual(["state", "start", "ssh", "cloud-init"]);
 		expect(lines).toEqual([]);
 	});
 
-	test("starts one that was shut off", async () => {
-		const { lines, create } = site({
+	test("ensure starts one that was shut off", async () => {
+		const { lines, ensure } = site({
 			script: { state: { stdout: `ready ${digest} gw-1-old\n` }, start: { stdout: "started\n" } },
 		});
-		expect(await create()).toBe("gw-1-old");
+		expect(await ensure()).toBe("gw-1-old");
 		expect(lines).toEqual(["gw-1: booted in 0.0 s"]);
+	});
+
+	test("ensure makes another one where it is defined otherwise", async () => {
+		const state = { stdout: `ready ${"0".repeat(64)} gw-1-old\n` };
+		const { events, ensure } = site({ script: { state }, machine: [silence, {}] });
+		expect(await ensure()).not.toBe("gw-1-old");
+		expect(events).toContain("create");
 	});
 
 	test.each([
 		["unfinished\n", "gw-1: removing a VM that never finished booting"],
-		[`ready ${"0".repeat(64)} gw-1-old\n`, "gw-1: removing the VM that was defined otherwise"],
+		[`ready ${"0".repeat(64)} gw-1-old\n`, "gw-1: removing the VM gw-1-old"],
+		[`ready ${digest} gw-1-old\n`, "gw-1: removing the VM gw-1-old"],
 	])("makes another one in place of one of ours: %j", async (stdout, line) => {
 		const { events, lines, create } = site({ script: { state: { stdout } }, machine: [silence, {}] });
 		expect(await create()).not.toBe("gw-1-old");
@@ -161,6 +170,17 @@ describe("remove", () => {
 		await remove();
 		expect(events).toEqual(["delete"]);
 		expect(lines).toEqual(["gw-1: removed"]);
+	});
+
+	test("removes the one that is meant, and no other that has its name by now", async () => {
+		const script = { state: { stdout: `ready ${digest} gw-1-new\n` } };
+		const meant = site({ script });
+		await meant.remove("gw-1-new");
+		expect(meant.events).toEqual(["state", "delete"]);
+		const replaced = site({ script });
+		await replaced.remove("gw-1-old");
+		expect(replaced.events).toEqual(["state"]);
+		expect(replaced.lines).toEqual(["gw-1: is another VM by now, gw-1-new; there is nothing left of gw-1-old"]);
 	});
 
 	const gone = new ConnectionError("cannot connect to 10.200.0.5 as root: connect ETIMEDOUT");

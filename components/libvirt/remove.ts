@@ -6,12 +6,24 @@ import type { VmRequest } from "./request.ts";
 /**
  * Removes the VM with its disks. A hypervisor that is out of reach, or goes away meanwhile, is a warning.
  *
+ * @param instanceId the VM that is meant; where another one has its name by now, nothing is removed. Default: whichever.
  * @throws Error when the hypervisor is there and could not remove it.
  */
-export async function remove(request: VmRequest, report: Report, run: Run = runRemote): Promise<void> {
+export async function remove(
+	request: VmRequest,
+	instanceId: string | undefined,
+	report: Report,
+	run: Run = runRemote,
+): Promise<void> {
 	const { hypervisor, definition } = request;
 	try {
-		await new Hypervisor(request, run).delete({ keepImage: false });
+		const libvirt = new Hypervisor(request, run);
+		const state = instanceId === undefined ? undefined : await libvirt.state();
+		if (state?.is === "ready" && state.instanceId !== instanceId) {
+			report(`${definition.name}: is another VM by now, ${state.instanceId}; there is nothing left of ${instanceId}`);
+			return;
+		}
+		await libvirt.delete({ keepImage: false });
 		report(`${definition.name}: removed`);
 	} catch (error) {
 		const lost = await connectionError(error);

@@ -15,8 +15,8 @@ mkdir -p "$work" "$repository"
 export GNUPGHOME="$work/gnupg"
 mkdir -m 700 "$GNUPGHOME"
 
-# package NAME VERSION [DEPENDS]: makes NAME's .deb of the folder $work/NAME. Not compressed: whoever installs it may be a VM
-# whose processor is emulated.
+# package NAME VERSION [DEPENDS]: makes NAME's .deb of the folder $work/NAME, compressed by what is quickest to undo: whoever
+# installs it may be a VM whose processor is emulated.
 package() {
 	mkdir -p "$work/$1/DEBIAN"
 	cat >"$work/$1/DEBIAN/control" <<-END
@@ -27,7 +27,7 @@ package() {
 		${3:+Depends: $3
 		}Description: $1, as built for the lab
 	END
-	dpkg-deb --root-owner-group -Znone --build "$work/$1" "$repository" >/dev/null
+	dpkg-deb --root-owner-group -Zzstd -z3 --build "$work/$1" "$repository" >/dev/null
 }
 
 mkdir -p "$work/kubernetes-cni/opt/cni/bin"

@@ -34,10 +34,11 @@ printf '%s\n' "$sources" | mmdebstrap --mode=root --variant=minbase --include="$
 	--customize-hook='ln -sf ../run/systemd/resolve/stub-resolv.conf "$1/etc/resolv.conf"' \
 	--customize-hook='chroot "$1" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
 		e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-journal-flush.service getty@tty1.service \
-		systemd-binfmt.service systemd-pstore.service logrotate.timer' \
+		systemd-binfmt.service systemd-pstore.service logrotate.timer cloud-config.service' \
 	--customize-hook='chroot "$1" systemctl --quiet enable systemd-networkd.service' \
 	"$suite" "$root" -
 
+echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/emulated"
 cp "$settings" "$root/etc/cloud/cloud.cfg.d/90-lab.cfg"
 rm -rf "$root/var/lib/containerd"
 cp --archive "$store" "$root/var/lib/containerd"

@@ -1,0 +1,211 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { checkServer, isCutOff } from "../lab/checks.ts";
+import { kubectl } from "../lab/cluster/cluster.ts";
+import { resolveEngine } from "../lab/engine/engine.ts";
+import { type ExecResult, exec, isUp, powerOff } from "../lab/host.ts";
+import { bootGateway, ensureVmParts } from "../lab/lifecycle.ts";
+import { lossTable } from "../lab/loss.ts";
+import { startProbes } from "../lab/probe.ts";
+import { progress } from "../lab/progress.ts";
+import { type LabPulumi, labPulumi, timedUp } from "../lab/pulumi.ts";
+import { site } from "../lab/site.ts";
+import { type GatewaySettings, type LabSettings, labSettings, writeStack } from "../lab/stack.ts";
+import { type Phase, timelineTable } from "../lab/timeline.ts";
+import { domains, execVm, imagesOnHypervisor, virsh } from "../lab/vm/hypervisor.ts";
+import { imageUrl, type VmImages } from "../lab/vm/image.ts";
+import { type Footprint, footprint } from "./footprint.ts";
+
+const servers = site.servers.map(({ name }) => name);
+const { name: gw } = site.gateway;
+const second = `${gw}-b`;
+const nodeUrn = `urn:pulumi:lab::pod-gateway::pod-gateway:index:GatewayNode$command:local:Command::${gw}-node`;
+const disks = "/var/lib/libvirt/images/pod-gateway";
+
+describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual machine", { timeout: 900_000 }, () => {
+	const before = new Map<string, Footprint>();
+	let pulumi: LabPulumi;
+	let settings: LabSettings;
+	let images: VmImages;
+
+	beforeAll(async () => {
+		// The machine that other tests make the gateway has the VM's address.
+		if (isUp(gw)) await powerOff(gw);
+		await bootGateway(progress(), "vm");
+		pulumi = await labPulumi(await resolveEngine(() => {}));
+		settings = await labSettings("vm");
+		({ images } = await ensureVmParts(progress()));
+		for (const server of servers) before.set(server, await footprint(server));
+	});
+
+	afterAll(async () => {
+		if (isUp(site.hypervisor.name)) await powerOff(site.hypervisor.name);
+	});
+
+	/** The stack's settings with other keys for the gateway, and for its VM. */
+	function gatewayWith(change: object, vm: object = {}): LabSettings {
+		const [gateway] = settings["pod-gateway:gateways"];
+		const libvirt = { ...(gateway["libvirt"] as object), ...vm };
+		return { ...settings, "pod-gateway:gateways": [{ ...gateway, ...change, libvirt } as GatewaySettings] };
+	}
+
+	function up(...options: string[]): Promise<ExecResult> {
+		return pulumi.run(["up", "--yes", "--skip-preview", ...options], { check: false });
+	}
+
+	async function everyServerReaches(): Promise<void> {
+		for (const server of servers) {
+			expect(
+				(await checkServer(server)).filter(({ ok, what }) => !ok && !what.startsWith("traceroute")),
+				server,
+			).toEqual([]);
+		}
+	}
+
+	/** Replaces the VM while every server probes a pod and kube-dns, and shows what that cost. */
+	async function replacing(title: string): Promise<{ phases: readonly Phase[]; outages: number[]; lost: number }> {
+		const pod = await kubectl(["get", "pod", "web-0", "--output", "jsonpath={.status.podIP}"]);
+		const name = `kubernetes.default.svc.${site.clusterDomain}`;
+		const probes = await startProbes(servers, { pod, nameserver: site.dnsAddress, name });
+		const phases = await timedUp(pulumi);
+		const results = await probes.stop();
+		process.stderr.write(`\n${title}\n${lossTable(results)}\n${timelineTable(phases)}\n`);
+		const targets = [...results.values()].flatMap(({ dns, pod }) => [dns, pod]);
+		for (const { sent } of targets) expect(sent).toBeGreaterThan(300);
+		return {
+			phases,
+			outages: targets.map(({ longestOutageMs }) => longestOutageMs / 1000),
+			lost: targets.reduce((sum, { lost }) => sum + lost, 0),
+		};
+	}
+
+	test.each([
+		["newer than the API server", "1.35"],
+		["more than three minor versions older", "1.30"],
+	])("a kubelet %s is refused before any VM is made", async (_, version) => {
+		const [{ kubernetes }] = settings["pod-gateway:gateways"] as [GatewaySettings & { kubernetes: object }];
+		await writeStack(gatewayWith({ kubernetes: { ...kubernetes, version } }));
+		const { exitCode, stdout, stderr } = await up();
+		expect(exitCode).not.toBe(0);
+		expect(stdout + stderr).toContain("kubernetes.version");
+		expect(stdout + stderr).toContain(version);
+		expect([...(await domains()).keys()]).toEqual([]);
+	});
+
+	test("up makes it, prepares it from the site's repository, joins and drains it, and every server reaches the pods", async () => {
+		await writeStack(settings);
+		const { exitCode, stdout, stderr } = await up();
+		expect(exitCode, stdout + stderr).toBe(0);
+		expect([...(await domains())]).toEqual([[gw, "running"]]);
+		expect(await kubectl(["get", "node", gw])).toMatch(/Ready,SchedulingDisabled/);
+		for (const server of servers) {
+			expect(
+				(await checkServer(server)).filter(({ ok }) => !ok),
+				server,
+			).toEqual([]);
+		}
+	});
+
+	test("its kube-proxy is in IPVS mode, its software is held, and its settings outlive a restart", async () => {
+		expect((await execVm(gw, ["cat", "/proc/net/ip_vs"])).stdout).toContain("C060000A:0035");
+		expect((await execVm(gw, ["apt-mark", "showhold"])).stdout.split("\n")).toEqual(["kubeadm", "kubelet"]);
+		expect((await execVm(gw, ["sysctl", "-n", "net.ipv4.ip_forward"])).stdout).toBe("1");
+		expect((await execVm(gw, ["ls", "/etc/modules-load.d/pod-gateway.conf", "/etc/sysctl.d"])).stdout).toContain(
+			"90-pod-gateway.conf",
+		);
+		expect(await virsh(["dominfo", gw])).toMatch(/Autostart: +enable/);
+	});
+
+	test("the first connection was verified: the VM's host key is the one made before it", async () => {
+		const { stdout: state } = await pulumi.run(["stack", "export", "--show-secrets"]);
+		const { stdout: own } = await execVm(gw, ["cat", "/etc/ssh/ssh_host_ed25519_key.pub"]);
+		expect(state).toContain(own.split(" ").slice(0, 2).join(" "));
+		const { stdout: sealed } = await pulumi.run(["stack", "export"]);
+		expect(sealed).not.toContain("PRIVATE KEY");
+	});
+
+	test("up again changes nothing", async () => {
+		const { stdout } = await pulumi.run(["up", "--yes", "--skip-preview", "--expect-no-changes"]);
+		expect(stdout).toMatch(/\d+ unchanged/);
+	});
+
+	test("a preview of another image shows what is replaced, and in which order", async () => {
+		await writeStack(gatewayWith({}, image("v2")));
+		const { stdout } = await pulumi.run(["preview", "--diff", "--show-replacement-steps"]);
+		expect(stdout).toMatch(/~ \[1\]: "image .*v1\.qcow2 .*" => "image .*v2\.qcow2 /);
+		expect(steps(stdout)).toEqual([`-- ${gw}-node`, `-- ${gw}-vm`, `++ ${gw}-vm`, `++ ${gw}-node`, "~ ps-nm-network"]);
+	});
+
+	test("with a second address, a new VM takes over without a probe lost, and the old one goes last", async () => {
+		await writeStack(gatewayWith({ spareAddress: site.spareAddress }));
+		expect((await up()).stdout).not.toContain("replaced");
+		await writeStack(gatewayWith({ spareAddress: site.spareAddress }, image("v2")));
+		const preview = await pulumi.run(["preview", "--diff", "--show-replacement-steps"]);
+		expect(steps(preview.stdout)).toEqual([
+			`++ ${gw}-vm`,
+			`++ ${gw}-node`,
+			"~ ps-nm-network",
+			`-- ${gw}-node`,
+			`-- ${gw}-vm`,
+		]);
+		const { lost } = await replacing("Replaced with a second address");
+		expect(lost).toBe(0);
+		expect([...(await domains()).keys()]).toEqual([second]);
+		expect((await execVm(second, ["cat", "/etc/gateway-image"])).stdout).toBe("v2");
+		expect(await kubectl(["get", "nodes", "--output", "name"])).not.toMatch(/node\/gw-1$/m);
+		expect((await exec("ps-nm", ["ip", "route"])).stdout).toContain(`via ${site.spareAddress}`);
+		await everyServerReaches();
+	});
+
+	test("with one address, servers are cut off no longer than the VM takes to come up and join", async () => {
+		await writeStack(gatewayWith({}, image("v1", imageUrl(images, "v1"))));
+		const { phases, outages } = await replacing("Replaced at one address");
+		const took = phases.filter(({ name }) => name !== "push").reduce((sum, { seconds }) => sum + seconds, 0);
+		expect(Math.max(...outages)).toBeLessThan(took + 5);
+		expect([...(await domains()).keys()]).toEqual([gw]);
+		await everyServerReaches();
+	});
+
+	test("a join that is cut off in the middle is cleaned up and done by the next up", async () => {
+		const cut = up("--replace", nodeUrn);
+		await expect
+			.poll(async () => (await execVm(gw, ["pgrep", "-x", "kubeadm"], { check: false })).exitCode, {
+				timeout: 240_000,
+				interval: 500,
+			})
+			.toBe(0);
+		await virsh(["suspend", gw]);
+		const { exitCode, stdout, stderr } = await cut;
+		expect(exitCode, stdout + stderr).not.toBe(0);
+		await virsh(["resume", gw]);
+		const again = await up();
+		expect(again.exitCode, again.stdout + again.stderr).toBe(0);
+		expect(await kubectl(["get", "node", gw])).toMatch(/Ready,SchedulingDisabled/);
+		await everyServerReaches();
+	});
+
+	test("destroy finishes though the VM was killed: no domain, no disk, no node, servers as before", async () => {
+		await virsh(["destroy", gw]);
+		const { exitCode, stdout, stderr } = await pulumi.run(["destroy", "--yes"], { check: false });
+		expect(exitCode, stdout + stderr).toBe(0);
+		expect([...(await domains()).keys()]).toEqual([]);
+		expect((await exec(site.hypervisor.name, ["find", disks, "-name", "*.qcow2"], { check: false })).stdout).toBe("");
+		expect(await kubectl(["get", "nodes", "--output", "name"])).not.toContain(gw);
+		for (const server of servers) {
+			expect(await footprint(server), server).toEqual(before.get(server));
+			expect(await isCutOff(server), server).toBe(true);
+		}
+	});
+
+	/** The VM's keys for an image; the two differ in a mark alone. */
+	function image(version: "v1" | "v2", source = `${imagesOnHypervisor}/${images.folder}/${version}.qcow2`) {
+		return { image: { source, sha256: images.sha256[version] } };
+	}
+});
+
+/** What a preview with replacement steps does to the gateway and to one server, in order: `++ gw-1-vm` and the like. */
+function steps(preview: string): string[] {
+	const found = preview.matchAll(
+		/^ *(\+\+|--|~) ?command:\w+:Command:[^[]*\[[^[]*::(gw-1-vm|gw-1-node|ps-nm-network)\]/gm,
+	);
+	return [...found].map(([, sign, name]) => `${sign} ${name}`);
+}

@@ -1,8 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
 import { cacheDir } from "./cache.ts";
+import { namespaceOf } from "./machines.ts";
 import { childrenOf, identify, isInit, kill, type ProcessIdentity, runs } from "./process.ts";
+import { site } from "./site.ts";
 
 /** Seconds a host gets to shut down in order. */
 const SHUTDOWN_SECONDS = 20;
@@ -58,5 +61,7 @@ export async function powerOff(name: string): Promise<void> {
 		for (const { pid } of identities) kill(pid, "SIGKILL");
 		for (let tries = 0; tries < 200 && identities.some(runs); tries++) await sleep(25);
 	}
+	// Its address must not go on answering from the empty namespace: the cable goes, too, until the next boot.
+	await execa("ip", ["-n", namespaceOf(site.hub), "link", "delete", name], { reject: false });
 	await rm(hostDir(name, "process.json"), { force: true });
 }

@@ -18,6 +18,21 @@ const servers = site.servers.map(({ name }) => name);
 const newBlock = "192.244.191.0/26";
 const newRoute = `route ${newBlock} via ${site.gateway.address}`;
 
+/** What a kubelet of another cluster leaves on a machine; $1 is that cluster's API server. */
+const OTHER_CLUSTER = `
+openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=other -days 1 -keyout /dev/null -out /run/other.crt 2>/dev/null
+mkdir -p /etc/kubernetes
+cat >/etc/kubernetes/kubelet.conf <<END
+apiVersion: v1
+kind: Config
+clusters:
+- cluster:
+    certificate-authority-data: $(base64 -w 0 /run/other.crt)
+    server: $1
+  name: other
+END
+`;
+
 describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines", () => {
 	const before = new Map<string, Footprint>();
 	let settings: LabSettings;
@@ -64,6 +79,21 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		for (const server of servers) {
 			expect(await footprint(server)).toEqual(before.get(server));
 		}
+	});
+
+	test("a machine that is a node of another cluster is refused; with takeOver it is reset and joined", async () => {
+		const other = "https://192.0.2.1:6443";
+		await exec(site.gateway.name, ["sh", "-euc", OTHER_CLUSTER, "sh", other]);
+		const refused = await pulumi.run(["up", "--yes", "--skip-preview"], { check: false });
+		expect(refused.exitCode).not.toBe(0);
+		expect(refused.stdout + refused.stderr).toContain(other);
+		expect(refused.stdout + refused.stderr).toContain("takeOver: true");
+		expect(await kubectl(["get", "nodes", "--output", "name"])).not.toContain(site.gateway.name);
+		const [gateway] = settings["pod-gateway:gateways"];
+		await writeStack({ ...settings, "pod-gateway:gateways": [{ ...gateway, takeOver: true }] });
+		await pulumi.run(["up", "--yes", "--skip-preview"]);
+		await writeStack(settings);
+		expect(await kubectl(["get", "node", site.gateway.name])).toMatch(/Ready,SchedulingDisabled/);
 	});
 
 	test("one up, and every server resolves names and reaches pods and Services by way of the gateway", async () => {

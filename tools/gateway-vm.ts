@@ -7,7 +7,7 @@ import { Command } from "commander";
 import { create, ensure } from "../components/libvirt/create.ts";
 import { remove } from "../components/libvirt/remove.ts";
 import { type VmRequest, vmRequest } from "../components/libvirt/request.ts";
-import { makeHostKeyPair } from "../components/vm/hostKeyPair.ts";
+import { makeHostKeyPair } from "../components/remote/hostKeyPair.ts";
 
 const report = (line: string) => process.stderr.write(`${line}\n`);
 

@@ -5,11 +5,11 @@ import type { Driver } from "../driver.ts";
 import type { Address } from "../network/address.ts";
 import { listed, refusal, valueOrRefusal } from "../refusal.ts";
 import { sshTarget } from "../remote/connection.ts";
+import { publicKeyOf } from "../remote/hostKeyPair.ts";
 import { address, hostAddress, hostAddress6, hostKey, seconds, text } from "../settings/fields.ts";
 import { ssh } from "../settings/sshSchema.ts";
 import type { VmDefinition, VmNetwork } from "../vm/definition.ts";
 import { describeVm } from "../vm/describe.ts";
-import { publicKeyOf } from "../vm/hostKeyPair.ts";
 import { macFor } from "../vm/mac.ts";
 
 const prefixLength = z

@@ -1,6 +1,6 @@
 import ssh2 from "ssh2";
 import { failure, type Result, success } from "../network/result.ts";
-import type { HostKeyPair } from "./definition.ts";
+import type { HostKeyPair } from "../vm/definition.ts";
 
 /** Makes an ed25519 key pair. Both texts are as ssh-keygen writes them, the public one without a comment. */
 export function makeHostKeyPair(): HostKeyPair {

@@ -1,0 +1,53 @@
+import { copyFile, cp, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { checkServer } from "../lab/checks.ts";
+import { kubectl } from "../lab/cluster/cluster.ts";
+import { resolveEngine } from "../lab/engine/engine.ts";
+import { isUp, powerOff } from "../lab/host.ts";
+import { bootGateway } from "../lab/lifecycle.ts";
+import { progress } from "../lab/progress.ts";
+import { type LabPulumi, labPulumi } from "../lab/pulumi.ts";
+import { site } from "../lab/site.ts";
+import { labSettings, labStackFile, writeStack } from "../lab/stack.ts";
+
+const root = join(import.meta.dirname, "..");
+
+describe.skipIf(inject("noLab") !== undefined)("a driver of one's own", () => {
+	let pulumi: LabPulumi;
+	/** The project as somebody has it who added one file. */
+	let project: string;
+
+	beforeAll(async () => {
+		if (isUp(site.hypervisor.name)) await powerOff(site.hypervisor.name);
+		await bootGateway(progress(), "existing");
+		pulumi = await labPulumi(await resolveEngine(() => {}));
+		project = await mkdtemp(join(tmpdir(), "pod-gateway-"));
+		for (const part of ["Pulumi.yaml", "package.json", "tsconfig.json", "index.ts", "components", "tools", "stacks"]) {
+			await cp(join(root, part), join(project, part), { recursive: true });
+		}
+		await symlink(join(root, "node_modules"), join(project, "node_modules"));
+		await copyFile(join(root, "tests/cloudDriver.ts"), join(project, "components/drivers/cloud.ts"));
+
+		const settings = await labSettings("existing");
+		const [{ name, address, hostKey, kubernetes }] = settings["pod-gateway:gateways"];
+		const instance = join(project, "instance.json");
+		await writeFile(instance, JSON.stringify({ address, hostKey }));
+		await writeStack({ ...settings, "pod-gateway:gateways": [{ name, driver: "cloud", instance, kubernetes }] });
+		await cp(labStackFile, join(project, "stacks/Pulumi.lab.yaml"));
+	});
+
+	afterAll(() => rm(project, { recursive: true, force: true }));
+
+	test("is found by its file's name, and another provider's outputs are the gateway's address and host key", async () => {
+		const up = await pulumi.run(["up", "--yes", "--skip-preview"], { check: false, cwd: project });
+		expect(up.exitCode, up.stdout + up.stderr).toBe(0);
+		expect(await kubectl(["get", "node", site.gateway.name])).toMatch(/Ready,SchedulingDisabled/);
+		for (const { name } of site.servers) {
+			expect((await checkServer(name)).filter(({ ok }) => !ok)).toEqual([]);
+		}
+		await pulumi.run(["destroy", "--yes"], { cwd: project });
+		expect(await kubectl(["get", "nodes", "--output", "name"])).not.toContain(site.gateway.name);
+	});
+});

@@ -204,8 +204,8 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 
 /** What a preview with replacement steps does to the gateway and to one server, in order: `++ gw-1-vm` and the like. */
 function steps(preview: string): string[] {
-	const found = preview.matchAll(
-		/^ *(\+\+|--|~) ?command:\w+:Command:[^[]*\[[^[]*::(gw-1-vm|gw-1-node|ps-nm-network)\]/gm,
-	);
+	const command =
+		/^ *(\+\+|--|~) ?command:\w+:Command:[^[]*\[(?:id=[^\]]*\]\s*\[)?[^[]*::(gw-1-vm|gw-1-node|ps-nm-network)\]/gm;
+	const found = preview.matchAll(command);
 	return [...found].map(([, sign, name]) => `${sign} ${name}`);
 }

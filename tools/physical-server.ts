@@ -8,6 +8,7 @@ import { ConnectionError, runRemote } from "../components/remote/ssh.ts";
 import { sshTargetSchema } from "../components/remote/sshTarget.ts";
 
 const INSTALLED = "/usr/local/sbin/pod-gateway-host";
+const UPLOADED = "/usr/local/lib/pod-gateway-host";
 /** Seconds: the host script waits at most 60 for its lock. */
 const TIME_LIMIT = 180;
 
@@ -22,8 +23,8 @@ program
 	.action(async () => {
 		const target = sshTargetSchema.parse(JSON.parse(await text(process.stdin)));
 		try {
-			// A server that never had a transaction, or was reinstalled, has nothing to restore.
-			const command = `if [ -x ${INSTALLED} ]; then exec ${INSTALLED} restore; fi`;
+			// A server that never had a transaction, or was reinstalled, has at most the script that was uploaded.
+			const command = `if [ -x ${INSTALLED} ]; then exec ${INSTALLED} restore; fi; rm -f ${UPLOADED}-*`;
 			const { exitCode, stderr } = await runRemote(target, command, { timeout: TIME_LIMIT });
 			if (exitCode !== 0) throw new Error(`restoring ${target.host} failed (exit code ${exitCode}):\n${stderr.trim()}`);
 			report(stderr.trim());

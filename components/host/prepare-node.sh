@@ -338,8 +338,6 @@ $module"
 sysctls() {
 	cat <<-'END'
 		# Written by pod-gateway: this machine forwards between physical servers and pods.
-		net.ipv4.ip_forward = 1
-		net.ipv6.conf.all.forwarding = 1
 		net.ipv4.conf.all.rp_filter = 2
 		net.ipv4.conf.default.rp_filter = 2
 		net.ipv4.conf.all.send_redirects = 0
@@ -351,6 +349,8 @@ sysctls() {
 		case $interface in lo | cali* | veth* | tunl* | docker* | kube-* | nodelocaldns | *.*) continue ;; esac
 		printf 'net.ipv4.conf.%s.rp_filter = 2\nnet.ipv4.conf.%s.send_redirects = 0\n' "$interface" "$interface"
 	done
+	# Forwarding last: one redirect sent before they are off keeps a server away from a pod for minutes.
+	printf 'net.ipv4.ip_forward = 1\nnet.ipv6.conf.all.forwarding = 1\n'
 }
 
 router() {

@@ -32,7 +32,7 @@ export async function labPulumi(engine: Engine): Promise<LabPulumi> {
 		run: (args, options = {}) =>
 			inOperator([engine.pulumi, ...args], {
 				cwd: project,
-				timeoutSeconds: 900,
+				timeoutSeconds: 1800,
 				...options,
 				env: { ...env, ...options.env },
 			}),

@@ -21,7 +21,7 @@ const second = `${gw}-b`;
 const nodeUrn = `urn:pulumi:lab::pod-gateway::pod-gateway:index:GatewayNode$command:local:Command::${gw}-node`;
 const disks = "/var/lib/libvirt/images/pod-gateway";
 
-describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual machine", { timeout: 900_000 }, () => {
+describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual machine", { timeout: 1_800_000 }, () => {
 	const before = new Map<string, Footprint>();
 	let pulumi: LabPulumi;
 	let settings: LabSettings;

@@ -12,7 +12,7 @@ import type { NodeRequest } from "./request.ts";
 
 /** How long a bootstrap token lives should nobody be left to remove it. */
 const TOKEN_LIFE_MINUTES = 10;
-const READY_WITHIN_SECONDS = 240;
+const READY_WITHIN_SECONDS = 600;
 
 /**
  * Makes the machine a node of the cluster that is ready, and prepares it for that; what is done already is left alone. What an

@@ -5,6 +5,7 @@ import { cacheDir } from "./cache.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { ExecOptions, ExecResult } from "./exec.ts";
 import { inOperator } from "./host.ts";
+import { heldByTheDead } from "./stackLocks.ts";
 import { type Phase, phasesOf } from "./timeline.ts";
 
 const project = join(import.meta.dirname, "..");
@@ -15,7 +16,7 @@ export interface LabPulumi {
 	run(args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
 }
 
-/** Prepares the stack `lab` in a state folder that goes with the lab. */
+/** Prepares the stack `lab` in a state folder that goes with the lab, and frees it from a Pulumi that was killed. */
 export async function labPulumi(engine: Engine): Promise<LabPulumi> {
 	const state = cacheDir("site", "pulumi");
 	await mkdir(state, { recursive: true });
@@ -38,6 +39,8 @@ export async function labPulumi(engine: Engine): Promise<LabPulumi> {
 			}),
 	};
 	await pulumi.run(["stack", "select", "--create", STACK]);
+	const locks = join(state, ".pulumi", "locks", "organization", "pod-gateway", STACK);
+	if (await heldByTheDead(locks)) await pulumi.run(["cancel", "--yes"]);
 	return pulumi;
 }
 

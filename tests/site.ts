@@ -31,6 +31,8 @@ export default async function setup(project: TestProject): Promise<(() => Promis
 	const report = progress();
 	const engine = await resolveEngine(report.note);
 	report.note(`engine: ${engine.describe}`);
+	// What is on the disks of a site that died is what a cut-off run left there, VMs of the hypervisor too.
+	if (!wasUp) await down(report);
 	await up(report, kind);
 	await writeStack(await labSettings(kind));
 	const pulumi = await labPulumi(engine);

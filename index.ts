@@ -18,14 +18,19 @@ const { cluster } = config;
 const provider = new kubernetes.Provider("cluster", { kubeconfig: cluster.kubeconfig, context: cluster.context });
 const facts = new ClusterFacts("facts", { cluster, provider });
 
-const gatewayParts = config.gateways.map((gateway) => {
+const gatewayVms = config.gateways.map((gateway) => ({
+	gateway,
+	vm: new GatewayVm(gateway.name, { gateway, reach: config.reach, facts }),
+}));
+const gatewayNodes = gatewayVms.map(({ vm }) => vm.nodeName);
+const gatewayParts = gatewayVms.map(({ gateway, vm }) => {
 	const { name } = gateway;
-	const vm = new GatewayVm(name, { gateway, reach: config.reach, facts });
 	const node = new GatewayNode(name, { gateway, vm, cluster, facts });
 	const survey = new RouteSurvey(name, {
 		gateway,
 		vm,
 		node,
+		gatewayNodes,
 		cluster,
 		facts,
 		convergeTimeout: config.routes.convergeTimeout,

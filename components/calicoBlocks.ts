@@ -1,16 +1,7 @@
-import {
-	ApiException,
-	CoreV1Api,
-	CustomObjectsApi,
-	KubeConfig,
-	Observable,
-	type ObservableMiddleware,
-} from "@kubernetes/client-node";
+import { ApiException, CoreV1Api, CustomObjectsApi } from "@kubernetes/client-node";
 import type { BlockRecords } from "./network/blocks.ts";
 import { quote } from "./network/quote.ts";
-
-/** Seconds until an API server that does not answer is given up. */
-const PATIENCE = 10;
+import { ClusterUnreachable, clusterConnection } from "./node/clusterConnection.ts";
 
 /** Which nodes have which blocks of pod addresses, by Calico's own records. */
 export interface CalicoBlocks {
@@ -28,29 +19,17 @@ export interface CalicoBlocks {
  * @throws Error when the kubeconfig is none.
  */
 export async function readCalicoBlocks(kubeconfig: string, context?: string): Promise<CalicoBlocks> {
-	const config = load(kubeconfig, context);
+	const connection = clusterConnection(kubeconfig, context);
 	const resource = { group: "crd.projectcalico.org", version: "v1", plural: "blockaffinities" };
 	const [affinities, nodes] = await Promise.all([
-		attempt("list blockaffinities.crd.projectcalico.org", (within) =>
-			config.makeApiClient(CustomObjectsApi).listClusterCustomObject(resource, within),
+		attempt("list blockaffinities.crd.projectcalico.org", () =>
+			new CustomObjectsApi(connection).listClusterCustomObject(resource),
 		),
-		attempt("list nodes", (within) => config.makeApiClient(CoreV1Api).listNode({}, within)),
+		attempt("list nodes", () => new CoreV1Api(connection).listNode()),
 	]);
 	const notes = [...affinities.notes, ...nodes.notes];
 	if (affinities.items === undefined || nodes.items === undefined) return { notes };
 	return { records: { affinities: affinities.items, nodes: nodes.items }, notes };
-}
-
-function load(kubeconfig: string, context?: string): KubeConfig {
-	const config = new KubeConfig();
-	try {
-		config.loadFromString(kubeconfig);
-	} catch {
-		// The parser's own words quote the text.
-		throw new Error("the kubeconfig cannot be read");
-	}
-	if (context !== undefined) config.setCurrentContext(context);
-	return config;
 }
 
 interface Attempt {
@@ -59,12 +38,9 @@ interface Attempt {
 }
 
 /** @param what the permission that it takes: verb and resource. */
-async function attempt(
-	what: string,
-	list: (within: ReturnType<typeof timeLimit>) => Promise<{ items?: unknown }>,
-): Promise<Attempt> {
+async function attempt(what: string, list: () => Promise<{ items?: unknown }>): Promise<Attempt> {
 	try {
-		const { items } = await list(timeLimit());
+		const { items } = await list();
 		if (Array.isArray(items)) return { items, notes: [] };
 		return { notes: [unknown(`the answer to «${what}» is no list`)] };
 	} catch (error) {
@@ -77,24 +53,12 @@ async function attempt(
 				: `the API server answers ${error.code} to «${what}»`;
 			return { notes: [unknown(why)] };
 		}
-		const { name, message } = error as Error;
-		const why = name === "AbortError" ? `no answer within ${PATIENCE} s` : quote(message);
+		// The connection's own words are in plain text already.
+		const why = error instanceof ClusterUnreachable ? error.message : quote((error as Error).message);
 		return { notes: [unknown(`cannot ${what}: ${why}`)] };
 	}
 }
 
 function unknown(why: string): string {
 	return `not known which blocks the gateway is to have routes to: ${why}`;
-}
-
-/** The client has no time limit of its own. */
-function timeLimit() {
-	const middleware: ObservableMiddleware = {
-		pre: (request) => {
-			request.setSignal(AbortSignal.timeout(PATIENCE * 1000));
-			return new Observable(Promise.resolve(request));
-		},
-		post: (response) => new Observable(Promise.resolve(response)),
-	};
-	return { middleware: [middleware], middlewareMergeStrategy: "append" as const };
 }

@@ -17,6 +17,8 @@ export interface RouteSurveyArgs {
 	vm: GatewayVm;
 	/** The survey waits for it: before the join there is nothing to survey. */
 	node: GatewayNode;
+	/** The nodes that are gateways, this one too: no gateway waits for routes to their blocks. */
+	gatewayNodes: readonly pulumi.Input<string>[];
 	/** Credentials for the cluster, which knows the blocks to wait for. */
 	cluster: Config["cluster"];
 	facts: ClusterFacts;
@@ -39,9 +41,9 @@ export class RouteSurvey extends pulumi.ComponentResource {
 		super("pod-gateway:index:RouteSurvey", name, {}, opts);
 		const { cluster, convergeTimeout } = args;
 		this.prefixes = pulumi
-			.all([args.vm.target, args.facts.podRanges, args.node.nodeName, cluster.kubeconfig])
-			.apply(async ([target, podRanges, nodeName, kubeconfig]) => {
-				const expected = () => blocksToAwait(kubeconfig, cluster.context, podRanges, nodeName);
+			.all([args.vm.target, args.facts.podRanges, args.node.nodeName, args.gatewayNodes, cluster.kubeconfig])
+			.apply(async ([target, podRanges, _, gatewayNodes, kubeconfig]) => {
+				const expected = () => blocksToAwait(kubeconfig, cluster.context, podRanges, gatewayNodes);
 				const survey = await readRoutes(target, podRanges, convergeTimeout, expected).catch(async (error: Error) => {
 					// Said here, because the engine reports the refusal once per property that depends on the survey, and at length.
 					await pulumi.log.error(
@@ -67,10 +69,10 @@ async function blocksToAwait(
 	kubeconfig: string,
 	context: string | undefined,
 	podRanges: readonly Prefix[],
-	gateway: string,
+	gateways: readonly string[],
 ): Promise<ExpectedBlocks> {
 	const { records, notes } = await readCalicoBlocks(kubeconfig, context);
-	return records ? expectedBlocks(records, podRanges, gateway) : { blocks: [], notes };
+	return records ? expectedBlocks(records, podRanges, gateways) : { blocks: [], notes };
 }
 
 function warnings({ rejected, unreadable, missing, notes }: GatewaySurvey, seconds: number): readonly string[] {

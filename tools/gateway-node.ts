@@ -2,7 +2,6 @@
  * The gateway as a node of the cluster: `join`, `drain` and `leave`, each with a request (components/node/request.ts) as JSON on
  * standard input. `pulumi up` runs it; it can be run by hand. Progress and warnings go to standard error.
  */
-import { text } from "node:stream/consumers";
 import { Command } from "commander";
 import { Cluster, problemOf } from "../components/node/cluster.ts";
 import { drainNode } from "../components/node/drainNode.ts";
@@ -10,25 +9,11 @@ import { join } from "../components/node/join.ts";
 import { JOIN_ANNOTATION, newJoinId } from "../components/node/joinId.ts";
 import { leave } from "../components/node/leave.ts";
 import { type NodeRequest, nodeRequest } from "../components/node/request.ts";
+import { readRequest } from "./request.ts";
 
 const report = (line: string) => process.stderr.write(`${line}\n`);
 
-/** @throws Error naming what is wrong with the request, and no value of it: keys and credentials are in there. */
-async function request(): Promise<NodeRequest> {
-	const parsed = nodeRequest.safeParse(json(await text(process.stdin)));
-	if (parsed.success) return parsed.data;
-	const problems = parsed.error.issues.map(({ path, message }) => `  ${path.join(".")}: ${message}`);
-	throw new Error(`the request on standard input is not valid:\n${problems.join("\n")}`);
-}
-
-function json(text: string): unknown {
-	try {
-		return JSON.parse(text);
-	} catch {
-		// The parser's own words quote the text.
-		throw new Error("the request on standard input is not JSON");
-	}
-}
+const request = () => readRequest(nodeRequest);
 
 function clusterOf({ cluster }: NodeRequest): Cluster {
 	return new Cluster(cluster.kubeconfig, cluster.context);

@@ -2,31 +2,16 @@
  * A gateway's virtual machine: `create`, `ensure` and `delete`, each with a request (components/libvirt/request.ts) as JSON on standard
  * input, and `host-key`. `pulumi up` runs it; it can be run by hand. Progress and warnings go to standard error.
  */
-import { text } from "node:stream/consumers";
 import { Command } from "commander";
 import { create, ensure } from "../components/libvirt/create.ts";
 import { remove } from "../components/libvirt/remove.ts";
-import { type VmRequest, vmRequest } from "../components/libvirt/request.ts";
+import { vmRequest } from "../components/libvirt/request.ts";
 import { makeHostKeyPair } from "../components/remote/hostKeyPair.ts";
+import { readRequest } from "./request.ts";
 
 const report = (line: string) => process.stderr.write(`${line}\n`);
 
-/** @throws Error naming what is wrong with the request, and no value of it: two private keys are in there. */
-async function request(): Promise<VmRequest> {
-	const parsed = vmRequest.safeParse(json(await text(process.stdin)));
-	if (parsed.success) return parsed.data;
-	const problems = parsed.error.issues.map(({ path, message }) => `  ${path.join(".")}: ${message}`);
-	throw new Error(`the request on standard input is not valid:\n${problems.join("\n")}`);
-}
-
-function json(text: string): unknown {
-	try {
-		return JSON.parse(text);
-	} catch {
-		// The parser's own words quote the text.
-		throw new Error("the request on standard input is not JSON");
-	}
-}
+const request = () => readRequest(vmRequest);
 
 const program = new Command("gateway-vm").description("A gateway's virtual machine on a hypervisor with libvirt.");
 program

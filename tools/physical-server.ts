@@ -2,10 +2,10 @@
  * A physical server from the operator's machine: `restore`, with an SSH target (components/remote/sshTarget.ts) as JSON on
  * standard input. `pulumi up` and `pulumi destroy` run it; it can be run by hand.
  */
-import { text } from "node:stream/consumers";
 import { Command } from "commander";
 import { ConnectionError, runRemote } from "../components/remote/ssh.ts";
 import { sshTargetSchema } from "../components/remote/sshTarget.ts";
+import { readRequest } from "./request.ts";
 
 const INSTALLED = "/usr/local/sbin/pod-gateway-host";
 const UPLOADED = "/usr/local/lib/pod-gateway-host";
@@ -21,7 +21,7 @@ program
 	.command("restore")
 	.description("take everything of pod-gateway's away; a server that cannot be reached is a warning")
 	.action(async () => {
-		const target = sshTargetSchema.parse(JSON.parse(await text(process.stdin)));
+		const target = await readRequest(sshTargetSchema);
 		try {
 			// A server that never had a transaction, or was reinstalled, has at most the script that was uploaded.
 			const command = `if [ -x ${INSTALLED} ]; then exec ${INSTALLED} restore; fi; rm -f ${UPLOADED}-*`;

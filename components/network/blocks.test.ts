@@ -22,10 +22,10 @@ function node(name: string, ready = "True") {
 	return { metadata: { name }, status: { conditions } };
 }
 
-const nodes = [node("ku13-1"), node("ku13-2"), node("gw-1")];
+const nodes = [node("ku13-1"), node("ku13-2"), node("gw-1"), node("gw-2")];
 
 function expected(affinities: readonly unknown[], among: readonly unknown[] = nodes) {
-	const { blocks, notes } = expectedBlocks({ affinities, nodes: among }, pods, "gw-1");
+	const { blocks, notes } = expectedBlocks({ affinities, nodes: among }, pods, ["gw-1", "gw-2"]);
 	return { blocks: blocks.map(({ prefix, node }) => `${prefix.text} of ${node}`), notes };
 }
 
@@ -46,6 +46,7 @@ describe("the blocks that a gateway is to have routes to", () => {
 
 	test.each<[string, unknown]>([
 		["the gateway's own", affinity("gw-1", "192.244.1.0/26")],
+		["another gateway's", affinity("gw-2", "192.244.1.0/26")],
 		["those of a node that is not there", affinity("load-balancer", "192.244.1.0/26")],
 		["those of a node that is not up", affinity("ku13-3", "192.244.1.0/26")],
 		["those of a node that says nothing of itself", affinity("ku13-4", "192.244.1.0/26")],
@@ -90,7 +91,7 @@ describe("the blocks that a gateway is to have routes to", () => {
 		);
 		fc.assert(
 			fc.property(fc.array(anyRecord), (affinities) => {
-				for (const { prefix } of expectedBlocks({ affinities, nodes }, pods, "gw-1").blocks) {
+				for (const { prefix } of expectedBlocks({ affinities, nodes }, pods, ["gw-1", "gw-2"]).blocks) {
 					expect(pods.some((range) => contains(range, prefix))).toBe(true);
 				}
 			}),

@@ -45,9 +45,13 @@ const node = z.object({
  * The blocks that have been given to other nodes for good and whose nodes are up. Blocks outside the pod ranges, or as wide as
  * one, are none: no such route is ever kept.
  *
- * @param gateway the gateway's own node: it needs no route to its own blocks.
+ * @param gateways the gateways' own nodes: drained, they have no pods that a server could want.
  */
-export function expectedBlocks(records: BlockRecords, podRanges: readonly Prefix[], gateway: string): ExpectedBlocks {
+export function expectedBlocks(
+	records: BlockRecords,
+	podRanges: readonly Prefix[],
+	gateways: readonly string[],
+): ExpectedBlocks {
 	const ready = new Set(records.nodes.flatMap(readyNode));
 	const blocks = new Map<string, Block>();
 	const notes: string[] = [];
@@ -58,7 +62,7 @@ export function expectedBlocks(records: BlockRecords, podRanges: readonly Prefix
 			continue;
 		}
 		const { cidr, node, state, deleted } = parsed.data.spec;
-		if (state !== "confirmed" || `${deleted}` === "true" || node === gateway || !ready.has(node)) continue;
+		if (state !== "confirmed" || `${deleted}` === "true" || gateways.includes(node) || !ready.has(node)) continue;
 		const prefix = parsePrefix(cidr);
 		if (!prefix.ok) notes.push(...prefix.problems.map((problem) => `left out a block of ${quote(node)}: ${problem}`));
 		else if (isPartOf(podRanges, prefix.value)) blocks.set(prefix.value.text, { prefix: prefix.value, node });

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Cluster, ClusterUnreachable, problemOf } from "./cluster.ts";
+import { Cluster, problemOf } from "./cluster.ts";
+import { ClusterUnreachable } from "./clusterConnection.ts";
 
 const kubeconfig = (server: string) => `apiVersion: v1
 kind: Config

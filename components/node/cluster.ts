@@ -1,27 +1,16 @@
 import {
 	ApiException,
 	CoreV1Api,
-	createConfiguration,
-	KubeConfig,
 	PatchStrategy,
-	ServerConfiguration,
 	setHeaderOptions,
 	type V1Node,
 	type V1Pod,
 	VersionApi,
-	wrapHttpLibrary,
 } from "@kubernetes/client-node";
 import { quote } from "../network/quote.ts";
+import { clusterConnection } from "./clusterConnection.ts";
 
 const MERGE = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
-
-/** Seconds one call may take: where the API server's host is powered off nothing ever answers. */
-const CALL_SECONDS = 10;
-
-/** The API server could not be reached: nobody knows what it would have said. */
-export class ClusterUnreachable extends Error {
-	override name = "ClusterUnreachable";
-}
 
 /**
  * The cluster's API as this project uses it: nodes, evictions, bootstrap tokens, and what the cluster says of its software.
@@ -34,20 +23,7 @@ export class Cluster {
 
 	/** @param kubeconfig contents of a kubeconfig file. @param context its context; default: its current one. */
 	constructor(kubeconfig: string, context?: string) {
-		const config = new KubeConfig();
-		config.loadFromString(kubeconfig);
-		if (context !== undefined) {
-			config.setCurrentContext(context);
-		}
-		const server = config.getCurrentCluster()?.server;
-		if (server === undefined) {
-			throw new Error(`the kubeconfig has no cluster for its context ${JSON.stringify(config.getCurrentContext())}`);
-		}
-		const configuration = createConfiguration({
-			baseServer: new ServerConfiguration(server, {}),
-			authMethods: { default: config },
-			httpApi: bounded(server),
-		});
+		const configuration = clusterConnection(kubeconfig, context);
 		this.core = new CoreV1Api(configuration);
 		this.versions = new VersionApi(configuration);
 	}
@@ -199,23 +175,6 @@ function parsed(json: string): unknown {
 	} catch {
 		return undefined;
 	}
-}
-
-/** The usual way to send requests, with a limit to the time of each one. */
-function bounded(server: string) {
-	const { httpApi } = createConfiguration();
-	return wrapHttpLibrary({
-		async send(request) {
-			const limit = AbortSignal.timeout(CALL_SECONDS * 1000);
-			request.setSignal(limit);
-			try {
-				return await httpApi.send(request).toPromise();
-			} catch (error) {
-				const reason = limit.aborted ? `no answer within ${CALL_SECONDS} s` : problemOf(error);
-				throw new ClusterUnreachable(`the API server ${server} cannot be reached: ${reason}`);
-			}
-		},
-	});
 }
 
 async function ifFound<T>(call: Promise<T>): Promise<T | undefined> {

@@ -1,6 +1,6 @@
 import { ApiException, type V1Node } from "@kubernetes/client-node";
 import { describe, expect, test, vi } from "vitest";
-import { ClusterUnreachable } from "./cluster.ts";
+import { ClusterUnreachable } from "./clusterConnection.ts";
 import { exampleRequest } from "./exampleRequest.ts";
 import { JOIN_ANNOTATION } from "./joinId.ts";
 import { type LeaveActs, leave } from "./leave.ts";

@@ -1,4 +1,5 @@
-import { Cluster, ClusterUnreachable, problemOf } from "./cluster.ts";
+import { Cluster, problemOf } from "./cluster.ts";
+import { ClusterUnreachable } from "./clusterConnection.ts";
 import type { DrainedCluster } from "./drain.ts";
 import { drainNode } from "./drainNode.ts";
 import { joinedSince } from "./joinId.ts";

@@ -3,7 +3,12 @@ import { z } from "zod";
 /** What became of the probes of one target. */
 const targetResult = z.object({
 	sent: z.number(),
+	/** Never answered, or not within 5 s. */
 	lost: z.number(),
+	/** Answered, but not within 1 s. */
+	late: z.number(),
+	/** Milliseconds that the slowest answer took. */
+	slowestMs: z.number(),
 	/** The most probes that were lost one after the other. */
 	longestRun: z.number(),
 	/**
@@ -19,12 +24,17 @@ const targetResult = z.object({
 export const probeResult = z.object({ dns: targetResult, pod: targetResult });
 export type ProbeResult = z.infer<typeof probeResult>;
 
-/** A table for people: a line per server and target with what was sent, what was lost and the longest outage in seconds. */
-export function lossTable(results: ReadonlyMap<string, ProbeResult>): string {
-	const header = ["server", "target", "sent", "lost", "longest outage"];
+/**
+ * A table for people: a line per server and target with what was sent, what was lost or late, and the longest outage, in seconds,
+ * and when it began.
+ *
+ * @param origin what times are counted from.
+ */
+export function lossTable(results: ReadonlyMap<string, ProbeResult>, origin: Date): string {
+	const header = ["server", "target", "sent", "lost", "late", "slowest", "longest outage", "after"];
 	const rows = [...results].flatMap(([server, { dns, pod }]) => [
-		[server, "kube-dns", ...figures(dns)],
-		[server, "pod", ...figures(pod)],
+		[server, "kube-dns", ...figures(dns, origin)],
+		[server, "pod", ...figures(pod, origin)],
 	]);
 	const table = [header, ...rows];
 	const widths = header.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
@@ -37,8 +47,17 @@ export function lossTable(results: ReadonlyMap<string, ProbeResult>): string {
 		.join("\n");
 }
 
-function figures({ sent, lost, longestOutageMs, outages }: z.infer<typeof targetResult>): readonly string[] {
-	const open = outages.some(({ end, ms }) => end === null && ms === longestOutageMs);
-	const longest = lost === 0 ? "none" : `${(longestOutageMs / 1000).toFixed(1)} s`;
-	return [`${sent}`, `${lost}`, open ? `${longest}, not over` : longest];
+function figures(
+	{ sent, lost, late, slowestMs, outages }: z.infer<typeof targetResult>,
+	origin: Date,
+): readonly string[] {
+	const counts = [`${sent}`, `${lost}`, `${late}`, inSeconds(slowestMs)];
+	const longest = outages.toSorted((a, b) => b.ms - a.ms)[0];
+	if (longest === undefined) return [...counts, "none", ""];
+	const open = longest.end === null ? ", not over" : "";
+	return [...counts, `${inSeconds(longest.ms)}${open}`, inSeconds(Date.parse(longest.start) - origin.getTime())];
+}
+
+function inSeconds(ms: number): string {
+	return `${(ms / 1000).toFixed(1)} s`;
 }

@@ -66,9 +66,10 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 		const pod = await kubectl(["get", "pod", "web-0", "--output", "jsonpath={.status.podIP}"]);
 		const name = `kubernetes.default.svc.${site.clusterDomain}`;
 		const probes = await startProbes(servers, { pod, nameserver: site.dnsAddress, name });
+		const origin = new Date();
 		const phases = await timedUp(pulumi);
 		const results = await probes.stop();
-		process.stderr.write(`\n${title}\n${lossTable(results)}\n${timelineTable(phases)}\n`);
+		process.stderr.write(`\n${title}\n${lossTable(results, origin)}\n${timelineTable(phases)}\n`);
 		const targets = [...results.values()].flatMap(({ dns, pod }) => [dns, pod]);
 		for (const { sent } of targets) expect(sent).toBeGreaterThan(300);
 		return {

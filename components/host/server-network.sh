@@ -2,14 +2,17 @@
 # pod-gateway: the routes and nameserver configuration of one physical server, changed in one transaction.
 #
 #   server-network.sh apply             reads the desired state on standard input, applies it, verifies, commits or rolls back
-#   server-network.sh apply --dry-run   prints what would change and changes nothing
+#   server-network.sh apply --dry-run   prints the exact difference and changes nothing
 #   server-network.sh restore           takes everything of pod-gateway's away; the server is as it was before
 #   server-network.sh reapply           puts back what somebody took away (run by pod-gateway.timer and at boot)
 #   server-network.sh rollback          undoes an unfinished transaction (run by the rollback timer)
 #   server-network.sh status            prints the state in force
+#   server-network.sh detect            prints the method that "dns-method auto" comes to here
 #
-# Needs root, systemd, iproute2, util-linux's flock and coreutils' timeout. Messages for people go to standard error; the last
-# line on standard output is JSON. Exit codes: 0 done (or nothing to do), 1 failed and rolled back, 2 refused before any change.
+# Needs systemd, iproute2, util-linux's flock, coreutils, awk, sed and grep, and root: another user is helped by sudo, where it may.
+# With bash the nameserver is asked directly, with ping the pods are; with diffutils a dry run shows the lines of files.
+# Messages for people go to standard error; the last line on standard output is JSON.
+# Exit codes: 0 done (or nothing to do), 1 failed and rolled back, 2 refused before any change.
 #
 # The model is Junos' `commit confirmed`: a timer on this very machine undoes the change unless it is committed in time, so that a
 # lost connection, a killed session or a dead operator's machine leaves the server as it was.
@@ -23,6 +26,7 @@ PROTOCOL=157
 STATE=${POD_GATEWAY_STATE:-/var/lib/pod-gateway}
 INSTALLED=/usr/local/sbin/pod-gateway-host
 UPLOADED=/usr/local/lib/pod-gateway-host
+BACKUPS=/var/backups/pod-gateway
 LOCK=/run/pod-gateway.lock
 PENDING=$STATE/pending
 COMMITTED=$STATE/desired
@@ -40,11 +44,39 @@ DNS_FILES="$RESOLVED_FILE $NM_FILE $NM_DNSMASQ_FILE $DNSMASQ_FILE"
 OWN_FILES="$INSTALLED $PROTOCOL_FILE $SERVICE_FILE $TIMER_FILE $DNS_FILES"
 BLOCK_BEGIN='# pod-gateway begin'
 BLOCK_END='# pod-gateway end'
+HELD_BACK='# held back by pod-gateway: '
 
 say() { printf 'pod-gateway: %s\n' "$*" >&2; }
 refuse() {
 	say "refused, nothing was changed: $*"
+	outcome refused
 	exit 2
+}
+outcome() { printf '{"result":"%s"}\n' "$1"; }
+
+# --- who runs this ---
+
+# Goes on as root. sudo keeps the user's standard input, and asks for no password here: nobody is there to type it.
+be_root() {
+	[ "$(id -u)" -ne 0 ] || return 0
+	if command -v sudo >/dev/null && sudo -n -l /bin/sh "$SELF" "$@" >/dev/null 2>&1; then
+		rm -rf "$WORK"
+		exec sudo -n /bin/sh "$SELF" "$@"
+	fi
+	refuse "this needs root: log in as root, or install sudo and put this line into /etc/sudoers.d/pod-gateway:
+$(id -un) ALL=(root) NOPASSWD: /bin/sh ${HOME:-/home/$(id -un)}/.pod-gateway-host-*, /bin/sh $INSTALLED *"
+}
+
+# The address that the operator comes from. sudo takes it out of the environment, so the processes above are asked (proc(5)).
+operator_address() {
+	connection=${SSH_CONNECTION:-}
+	pid=$$
+	while [ -z "$connection" ] && [ "${pid:-0}" -gt 1 ]; do
+		connection=$(tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^SSH_CONNECTION=//p')
+		pid=$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$pid/status")
+	done 2>/dev/null
+	connection=${connection%% *}
+	echo "${connection%%\%*}"
 }
 
 header() {
@@ -109,7 +141,7 @@ route_batch() {
 		# shellcheck disable=SC2086 # the line is words by contract, and read_desired let nothing else in
 		set -- $line
 		verb=add
-		cut -d ' ' -f 1 "$CURRENT" | grep -qxF "$1" && verb=replace
+		cut -d ' ' -f 1 "$2" | grep -qxF "$1" && verb=replace
 		printf '%s route %s %s proto %s %s\n' "$(family "$1")" "$verb" "$1" "$PROTOCOL" "$(next_hops "$@")"
 	done
 	cut -d ' ' -f 1 "$2" | while read -r prefix; do
@@ -120,79 +152,116 @@ route_batch() {
 
 # set_routes WANTED: makes the routes of ours be exactly those in the file.
 set_routes() {
-	CURRENT=$WORK/routes.now
-	own_routes >"$CURRENT"
-	route_batch "$1" "$CURRENT" >"$WORK/batch"
+	own_routes >"$WORK/routes.now"
+	route_batch "$1" "$WORK/routes.now" >"$WORK/batch"
 	for f in 4 6; do
 		sed -n "s/^$f //p" "$WORK/batch" >"$WORK/batch.$f"
 		[ ! -s "$WORK/batch.$f" ] || ip "-$f" -batch "$WORK/batch.$f" >&2 || return 1
 	done
 }
 
-# in_prefixes ADDRESS PREFIX…: tells whether the address $1 lies in one of the prefixes $2…; both families.
+# Prefixes in awk, both families: bits(ADDRESS) as a text of 0 and 1, covers(PREFIX, PREFIX OR ADDRESS).
+PREFIXES='
+	function binary(n, width,   s) { s = ""; while (width-- > 0) { s = (n % 2) s; n = int(n / 2) } return s }
+	function hex(h,   i, v) { v = 0; h = tolower(h); for (i = 1; i <= length(h); i++) v = v * 16 + index("0123456789abcdef", substr(h, i, 1)) - 1; return v }
+	function bits(a,   part, n, i, s, head, tail, missing) {
+		s = ""
+		if (a !~ /:/) { n = split(a, part, "."); for (i = 1; i <= n; i++) s = s binary(part[i], 8); return s }
+		n = index(a, "::")
+		if (n) {
+			head = substr(a, 1, n - 1); tail = substr(a, n + 2)
+			missing = 8 - (head == "" ? 0 : split(head, part, ":")) - (tail == "" ? 0 : split(tail, part, ":"))
+			a = head; while (missing-- > 0) a = a (a == "" ? "0" : ":0")
+			if (tail != "") a = a ":" tail
+		}
+		n = split(a, part, ":")
+		for (i = 1; i <= n; i++) s = s binary(hex(part[i]), 16)
+		return s
+	}
+	function network(p,   part) { split(p, part, "/"); return bits(part[1]) }
+	function covers(p, q,   a, b, w, part) {
+		a = network(p); b = network(q)
+		w = split(p, part, "/") > 1 ? part[2] : length(a)
+		return length(a) == length(b) && w <= (split(q, part, "/") > 1 ? part[2] : length(b)) && substr(a, 1, w) == substr(b, 1, w)
+	}
+'
+# in_prefixes ADDRESS PREFIX…: tells whether the address lies in one of the prefixes.
 in_prefixes() {
 	address=$1
 	shift
-	printf '%s\n' "$@" | awk -v address="$address" '
-		function binary(n, width,   s) { s = ""; while (width-- > 0) { s = (n % 2) s; n = int(n / 2) } return s }
-		function bits(a,   part, n, i, s, head, tail, missing) {
-			s = ""
-			if (a !~ /:/) { n = split(a, part, "."); for (i = 1; i <= n; i++) s = s binary(part[i], 8); return s }
-			n = index(a, "::")
-			if (n) {
-				head = substr(a, 1, n - 1); tail = substr(a, n + 2)
-				missing = 8 - (head == "" ? 0 : split(head, part, ":")) - (tail == "" ? 0 : split(tail, part, ":"))
-				a = head; while (missing-- > 0) a = a (a == "" ? "0" : ":0")
-				if (tail != "") a = a ":" tail
-			}
-			n = split(a, part, ":")
-			for (i = 1; i <= n; i++) s = s binary(hex(part[i]), 16)
-			return s
-		}
-		function hex(h,   i, v) { v = 0; h = tolower(h); for (i = 1; i <= length(h); i++) v = v * 16 + index("0123456789abcdef", substr(h, i, 1)) - 1; return v }
-		BEGIN { wanted = bits(address); found = 0 }
-		{ split($1 "/", p, "/"); b = bits(p[1]); if (p[2] == "") p[2] = length(b); if (length(b) == length(wanted) && substr(b, 1, p[2]) == substr(wanted, 1, p[2])) found = 1 }
-		END { exit !found }'
+	printf '%s\n' "$@" | awk -v address="$address" "$PREFIXES"' covers($1, address) { found = 1 } END { exit !found }'
 }
 
-# What the program could not know: this machine's own addresses, networks and neighbours. Refusing here costs nothing yet.
+# Routes of a family in a plain form: PREFIX, and then what iproute2 says of it. Types other than unicast stand in front.
+plain_routes() {
+	ip -o "-$1" route show | awk -v all="$([ "$1" = 4 ] && echo 0.0.0.0/0 || echo ::/0)" '
+		{ type = ""; if ($1 !~ /^(default$|[0-9a-f]*[.:])/) { type = $1; sub(/^[^ ]+ /, "") } }
+		$1 == "default" { $1 = all }
+		$1 !~ /\// { $1 = $1 ($1 ~ /:/ ? "/128" : "/32") }
+		{ print $0, type }'
+}
+
+# What the program could not know: this machine's own addresses, networks and other routes. Refusing here costs nothing yet.
 guard_routes() {
-	{ ip -o -4 addr show && ip -o -6 addr show; } | awk '{ split($4, a, "/"); print a[1] }' >"$WORK/addresses"
-	{ ip -o -4 route show default && ip -o -6 route show default; } |
-		awk '{ for (i = 1; i < NF; i++) if ($i == "via") print $(i + 1) }' >>"$WORK/addresses"
-	[ -z "$OPERATOR" ] || echo "$OPERATOR" >>"$WORK/addresses"
-	wanted_routes "$1" | while read -r prefix _; do
-		f=$(family "$prefix")
-		while read -r address; do
-			! in_prefixes "$address" "$prefix" ||
-				refuse "the route $prefix covers $address, an address of this server, its default gateway or the operator"
-		done <"$WORK/addresses"
-		{ ip -o "-$f" route show scope link | cut -d ' ' -f 1; } | while read -r connected; do
-			{ ! in_prefixes "${connected%/*}" "$prefix" && ! in_prefixes "${prefix%/*}" "$connected"; } ||
-				refuse "the route $prefix overlaps $connected, a network this server is connected to"
-		done || exit 2
-		all=$(ip -o "-$f" route show exact "$prefix" | wc -l)
-		ours=$(ip -o "-$f" route show exact "$prefix" proto $PROTOCOL | wc -l)
-		[ "$all" -eq "$ours" ] ||
-			refuse "a route for $prefix that is not pod-gateway's is there already: $(ip -o "-$f" route show exact "$prefix" | head -n 1); remove it or leave that prefix out"
-	done || exit 2
+	{ plain_routes 4 && plain_routes 6; } >"$WORK/routes.all"
+	{
+		{ ip -o -4 addr show && ip -o -6 addr show; } | awk '{ sub(/\/.*/, "", $4); print "address", $4, "an address of this server" }'
+		awk '$1 ~ /\/0$/ { for (i = 2; i < NF; i++) if ($i == "via") print "address", ($(i + 1) ~ /^inet6?$/ ? $(i + 2) : $(i + 1)), "its default gateway" }' "$WORK/routes.all"
+		[ -z "$OPERATOR" ] || echo "address $OPERATOR the operator"
+		# Networks it is connected to, bridges of containers and VMs among them, also those that are down.
+		awk '!/ via / && / dev / && $1 !~ /\/0$/ { print "network", $1, $0 }' "$WORK/routes.all"
+		awk -v ours="$PROTOCOL" '!($0 ~ " proto (" ours "|pod-gateway)( |$)") { print "route", $1, $0 }' "$WORK/routes.all"
+		wanted_routes "$1" | sed 's/^/wanted /'
+	} | awk "$PREFIXES"'
+		$1 != "wanted" { kind[++n] = $1; target[n] = $2; $1 = $2 = ""; sub(/^ */, ""); text[n] = $0; next }
+		{
+			for (i = 1; i <= n; i++) {
+				if (kind[i] == "address" && covers($2, target[i])) print "the route " $2 " covers " target[i] ", " text[i]
+				if (kind[i] == "network" && (covers($2, target[i]) || covers(target[i], $2))) print "the route " $2 " overlaps " target[i] ", a network this server is connected to"
+				if (kind[i] == "route" && $2 == target[i]) print "a route for " $2 " that is not ours is there already: " text[i] "; remove it or leave that prefix out"
+			}
+		}' >"$WORK/problems"
+	[ ! -s "$WORK/problems" ] || refuse "$(cat "$WORK/problems")"
 }
 
 # --- names ---
 
 active() { systemctl --quiet is-active "$1" 2>/dev/null; }
 
-# Who decides what resolv.conf says (cf. Tailscale's net/dns/manager_linux.go). Split DNS where the owner can do it.
+# Who decides what resolv.conf says (cf. Tailscale's net/dns/manager_linux.go), by who runs, where the link leads and what the
+# file says. Split DNS where the owner can do it.
 dns_owner() {
-	if active systemd-resolved && { readlink -f $RESOLV_CONF | grep -q '^/run/systemd/resolve/' || grep -q '^nameserver 127\.0\.0\.53' $RESOLV_CONF; }; then
+	link=$(readlink -f $RESOLV_CONF)
+	if active systemd-resolved && { lies_in "$link" /run/systemd/resolve || names 127.0.0.53; }; then
 		echo resolved
-	elif active NetworkManager && { readlink -f $RESOLV_CONF | grep -q '^/run/NetworkManager/' || grep -q '^# Generated by NetworkManager' $RESOLV_CONF; }; then
+	elif active NetworkManager && { lies_in "$link" /run/NetworkManager || grep -q '^# Generated by NetworkManager' $RESOLV_CONF; }; then
 		echo networkmanager
-	elif active dnsmasq && grep -q '^nameserver 127\.0\.0\.1$' $RESOLV_CONF; then
+	elif active dnsmasq && { names 127.0.0.1 || names 127.0.1.1 || names ::1; }; then
 		echo dnsmasq
 	else
 		echo resolvconf
 	fi 2>/dev/null
+}
+lies_in() { case $1 in "$2"/*) ;; *) return 1 ;; esac }
+# names ADDRESS: whether resolv.conf has that nameserver.
+names() { awk -v address="$1" '$1 == "nameserver" && $2 == address { found = 1 } END { exit !found }' $RESOLV_CONF; }
+
+# can_do METHOD: refuses a method that would not do here what it says.
+can_do() {
+	case $1 in
+	resolved)
+		active systemd-resolved || refuse 'dns.method is resolved, but systemd-resolved does not run here'
+		# Its global nameservers are one list of equals: each would be asked for the cluster's names and for all others.
+		others=$(resolvectl dns 2>/dev/null | sed -n 's/^Global: *//p' | tr ' ' '\n' | sed 's/[#%].*//' | grep . |
+			grep -vxF "$(sed -n 's/^DNS=//p' $RESOLVED_FILE 2>/dev/null | tr ' ' '\n' | grep . || echo none)" | join ' ')
+		[ -z "$others" ] || refuse "systemd-resolved has global nameservers ($others), from which it cannot keep the cluster's apart; give them to a link (DNS= in its .network file, nameservers in netplan), or set dns.method to resolvconf or none"
+		;;
+	networkmanager) active NetworkManager || refuse 'dns.method is networkmanager, but NetworkManager does not run here' ;;
+	dnsmasq)
+		active dnsmasq || refuse 'dns.method is dnsmasq, but dnsmasq does not run here'
+		[ -d "$(dirname $DNSMASQ_FILE)" ] || refuse "dnsmasq has no folder $(dirname $DNSMASQ_FILE) here; set dns.method to resolvconf or none"
+		;;
+	esac
 }
 
 # dns_method DESIRED: the method to use. A server we configured before keeps its method as long as it is "auto": our own
@@ -225,31 +294,47 @@ dnsmasq_lines() {
 	# dnsmasq answers reverse queries for private ranges by itself unless told where they live; the lines above do so.
 }
 
+# The block for resolv.conf, before the lines of FILE. Of nameservers glibc reads three, of search lists the last; options add up
+# (resolv.conf(5)). A rotation would ask the public nameservers for the cluster's names.
 resolv_block() {
 	printf '%s: written by pod-gateway (stack %s); undo with: %s restore\n' "$BLOCK_BEGIN" "$(field "$1" stack)" "$INSTALLED"
 	fields "$1" nameserver | head -n 2 | sed 's/^/nameserver /'
-	echo 'options timeout:1 attempts:2'
-	search=$(fields "$1" search | join ' ')
-	[ -z "$search" ] || echo "search $search"
+	kept=$(sed -n 's/^options[[:blank:]]*//p' "$2" | tr -s '[:blank:]' '\n' | grep -vE '^(timeout:.*|attempts:.*|rotate|)$' | join ' ')
+	echo "options ${kept:+$kept }timeout:1 attempts:2"
+	search=$(fields "$1" search)
+	[ -z "$search" ] || echo "search $({ sed -nE 's/^(search|domain)[[:blank:]]+//p' "$2" | tail -n 1 | tr -s '[:blank:]' '\n' && echo "$search"; } | awk '!seen[$0]++' | join ' ')"
 	echo "$BLOCK_END"
 }
 
+# Lines that would get in the block's way are held back behind a mark.
 with_block() {
-	resolv_block "$1"
-	[ ! -e $RESOLV_CONF ] || without_block $RESOLV_CONF
+	if [ -e $RESOLV_CONF ]; then without_block $RESOLV_CONF; fi >"$WORK/resolv.conf.base"
+	base=$WORK/resolv.conf.base
+	resolv_block "$1" "$base"
+	room=$((3 - $(fields "$1" nameserver | head -n 2 | wc -l)))
+	{
+		grep -nE '^nameserver[[:blank:]]' "$base" | tail -n +$((room + 1))
+		grep -nE '^options[[:blank:]]' "$base"
+		[ -z "$(fields "$1" search)" ] || grep -nE '^(search|domain)[[:blank:]]' "$base"
+	} | sed "s/:.*/s|^|$HELD_BACK|/" >"$WORK/hold-back"
+	sed -f "$WORK/hold-back" "$base"
 }
 
-# Without our block: the very bytes that were there before, because the block is only ever put in front of them.
-without_block() { sed "/^$BLOCK_BEGIN/,/^$BLOCK_END/d" "$1"; }
+# The very bytes that were there before. A block whose end somebody took away has no known end: its lines stay.
+without_block() {
+	end=$BLOCK_END
+	grep -q "^$BLOCK_END" "$1" || end=
+	sed "${end:+/^$BLOCK_BEGIN/,/^$BLOCK_END/d;}s/^$HELD_BACK//" "$1"
+}
 
-# write_through PATH: standard input becomes the contents of PATH's target, keeping owner, mode and any symbolic link.
+# write_through PATH: standard input becomes the contents of PATH's target, keeping owner, mode, labels and any symbolic link.
 write_through() {
-	target=$(readlink -f "$1")
+	target=$(readlink -m "$1")
 	if [ -e "$target" ]; then
-		cp -p "$target" "$target.pod-gateway" && cat >"$target.pod-gateway" && mv -f "$target.pod-gateway" "$target"
+		cp -a "$target" "$target.pod-gateway" && cat >"$target.pod-gateway" && mv -f "$target.pod-gateway" "$target"
 	else
 		: >"$STATE/resolv.conf.absent"
-		cat >"$target"
+		mkdir -p "$(dirname "$target")" && cat >"$target"
 	fi
 }
 
@@ -263,7 +348,10 @@ resolved_conf() {
 # Where NetworkManager has no splitting resolver: the cluster's nameserver goes first, the ones in force now follow, three in all.
 nm_global_conf() {
 	header "$1"
-	printf '[global-dns]\noptions=timeout:1,attempts:2\n[global-dns-domain-*]\n'
+	printf '[global-dns]\noptions=timeout:1,attempts:2\n'
+	search=$(fields "$1" search)
+	[ -z "$search" ] || echo "searches=$({ sed -n 's/^search //p' $RESOLV_CONF | tr ' ' '\n' && echo "$search"; } | awk '!seen[$0]++' | join ,)"
+	printf '[global-dns-domain-*]\n'
 	echo "servers=$({ fields "$1" nameserver | head -n 2 && sed -n 's/^nameserver //p' $RESOLV_CONF; } | awk '!seen[$0]++' | head -n 3 | join ,)"
 }
 
@@ -292,18 +380,63 @@ dns_files() {
 	esac
 }
 
-# update PATH COMMAND ARG…: makes the command's output the file's contents if they differ, and notes that they did.
+# update PATH COMMAND ARG…: makes the command's output the file's contents if they differ, and notes that they did. An edit of a
+# file of ours is somebody's work: a copy is kept.
 update() {
 	path=$1
 	shift
 	"$@" >"$WORK/contents"
 	cmp -s "$WORK/contents" "$path" && return
 	CHANGED="$CHANGED $path"
-	[ -z "$DRY_RUN" ] || return 0
+	case $DRY_RUN in
+	quiet) return ;;
+	show)
+		difference "$path"
+		return
+		;;
+	esac
+	keep_edit "$path"
 	case $path in
 	"$RESOLV_CONF") write_through "$path" <"$WORK/contents" ;;
 	*) replace_file "$path" <"$WORK/contents" ;;
 	esac
+}
+
+# difference PATH: the lines by which the file will differ, as a patch.
+difference() {
+	old=$1
+	[ -e "$old" ] || old=/dev/null
+	if [ "$1" = $INSTALLED ] || ! command -v diff >/dev/null; then
+		echo "~ file $1"
+	else
+		diff -u --label "$old" --label "$1" "$old" "$WORK/contents"
+	fi
+}
+
+# What of a file is ours: of resolv.conf only the block.
+own_part() {
+	case $1 in
+	"$RESOLV_CONF") sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/p" "$1" ;;
+	*) cat "$1" ;;
+	esac
+}
+checksum() { own_part "$1" | sha256sum | cut -d ' ' -f 1; }
+
+# keep_edit PATH: if somebody edited what we wrote there, keeps a copy of the file and says where.
+keep_edit() {
+	written=$(sed -n "s|^\([0-9a-f]*\) $1\$|\1|p" "$STATE/written" 2>/dev/null)
+	{ [ -n "$written" ] && [ -n "$(own_part "$1" 2>/dev/null)" ]; } || return 0
+	sum=$(checksum "$1")
+	[ "$sum" != "$written" ] || return 0
+	copy=$BACKUPS/$(basename "$1").$(echo "$sum" | cut -c 1-12)
+	(umask 077 && mkdir -p $BACKUPS) && cp -a "$1" "$copy" && say "$1 was edited since pod-gateway wrote it: kept as $copy"
+}
+
+# Notes what we wrote, so that an edit can be told from an older version of ours.
+note_written() {
+	for path in $OWN_FILES $RESOLV_CONF; do
+		[ -z "$(own_part "$path" 2>/dev/null)" ] || printf '%s %s\n' "$(checksum "$path")" "$path"
+	done >"$STATE/written"
 }
 
 dns_reload() {
@@ -367,7 +500,7 @@ take_lock() {
 # so it is their target that is kept.
 touched_files() {
 	# shellcheck disable=SC2086 # a list of paths without blanks
-	printf '%s\n' $OWN_FILES "$COMMITTED" "$STATE/method" "$STATE/folders" "$STATE/resolv.conf.absent"
+	printf '%s\n' $OWN_FILES "$COMMITTED" "$STATE/method" "$STATE/folders" "$STATE/written" "$STATE/resolv.conf.absent"
 	case " $* " in *' resolvconf '*) readlink -f $RESOLV_CONF ;; esac
 }
 
@@ -434,11 +567,12 @@ undo() {
 # However this run ends, short of SIGKILL, an unfinished transaction ends with it. For SIGKILL there is the timer.
 at_exit() {
 	code=$?
-	trap '' HUP INT TERM
+	trap '' HUP INT TERM PIPE
 	if [ -n "$UNFINISHED" ]; then
 		say 'rolling back'
 		roll_back
 		say 'rolled back: this server is as it was before'
+		outcome rolled-back
 		code=1
 	fi
 	rm -rf "$WORK"
@@ -447,12 +581,15 @@ at_exit() {
 
 apply() {
 	read_desired "$WORK/desired"
-	[ "$(id -u)" -eq 0 ] || refuse 'this needs root'
 	for tool in ip systemctl systemd-run flock timeout getent; do
 		command -v $tool >/dev/null || refuse "there is no $tool on this server"
 	done
-	take_lock 30
-	[ ! -d "$PENDING" ] || { say 'an earlier transaction was left unfinished; undoing it first' && roll_back; }
+	[ "$DRY_RUN" = show ] || take_lock 30
+	if [ -d "$PENDING" ]; then
+		[ "$DRY_RUN" != show ] || refuse 'a transaction is under way or was left unfinished here; it ends by itself, try again in two minutes'
+		say 'an earlier transaction was left unfinished; undoing it first'
+		roll_back
+	fi
 
 	method=$(dns_method "$WORK/desired")
 	previous_method=$(cat "$STATE/method" 2>/dev/null)
@@ -460,12 +597,14 @@ apply() {
 	own_routes >"$WORK/routes.before"
 	if in_force; then
 		say 'no change'
-		result
+		result unchanged
 		return
 	fi
+	can_do "$method"
 	guard_routes "$WORK/desired"
-	if [ -n "$DRY_RUN" ]; then
+	if [ "$DRY_RUN" = show ]; then
 		preview
+		result would-change
 		return
 	fi
 
@@ -495,23 +634,24 @@ apply() {
 
 	[ ! -e "$PENDING/new-folders" ] || cat "$PENDING/new-folders" >>"$STATE/folders"
 	echo "$method" >"$STATE/method"
+	note_written
 	cp "$WORK/desired" "$COMMITTED.new" && mv "$COMMITTED.new" "$COMMITTED" && sync "$STATE"/*
 	# The commit itself is this one rename.
-	trap '' HUP INT TERM
+	trap '' HUP INT TERM PIPE
 	mv "$PENDING" "$PENDING.done" || undo 'could not commit'
 	UNFINISHED=
 	disarm
 	rm -rf "$PENDING.done"
 	systemctl start pod-gateway.timer
-	find "$(dirname $UPLOADED)" -maxdepth 1 -name "$(basename $UPLOADED)-*" ! -path "$SELF" -delete
+	remove_uploads ! -path "$SELF"
 	say "applied: $(wc -l <"$WORK/routes.wanted") routes, nameserver by $method"
-	result
+	result applied
 }
 
 # Whether the desired state is declared, routed and written already.
 in_force() {
 	cmp -s "$WORK/desired" "$COMMITTED" && cmp -s "$WORK/routes.wanted" "$WORK/routes.before" || return 1
-	dry=$DRY_RUN DRY_RUN=1 CHANGED=
+	dry=$DRY_RUN DRY_RUN=quiet CHANGED=
 	own_files "$WORK/desired"
 	dns_files "$method" "$WORK/desired"
 	DRY_RUN=$dry
@@ -521,11 +661,18 @@ in_force() {
 preview() {
 	comm -13 "$WORK/routes.wanted" "$WORK/routes.before" | sed 's/^/- route /'
 	comm -23 "$WORK/routes.wanted" "$WORK/routes.before" | sed 's/^/+ route /'
-	CHANGED=
 	own_files "$WORK/desired"
+	if [ "$previous_method" != "$method" ] && [ -n "$previous_method" ]; then
+		echo "- nameserver by $previous_method"
+	fi
 	dns_files "$method" "$WORK/desired"
-	for path in $CHANGED; do echo "~ file $path"; done
 	echo "  nameserver by $method"
+}
+
+# Copies of this script that were uploaded: to where root or another user may write. find(1) tests may follow.
+remove_uploads() {
+	home=$(getent passwd "${SUDO_USER:-root}" | cut -d : -f 6)
+	find "$(dirname $UPLOADED)" "${home:-/root}" -maxdepth 1 -type f \( -path "$UPLOADED-*" -o -name '.pod-gateway-host-*' \) "$@" -delete
 }
 
 path_to_operator() {
@@ -558,10 +705,52 @@ resolves_inside() {
 resolves() { [ -n "$(addresses_of "$1")" ]; }
 answers() { ping -n -q -c 1 -W 2 "$1" >/dev/null 2>&1 9>&-; }
 
+# dns_answers PROTOCOL SERVER NAME: whether the nameserver itself answers without error, past every cache (RFC 1035, section 4).
+# The query goes out in one piece, by cat: the shell would write it line by line, and 10 is the length of "kubernetes".
+dns_answers() {
+	message='PG\001\000\000\001\000\000\000\000\000\000'
+	length=17
+	for label in $(echo "$3" | tr . ' '); do
+		message="$message\\$(printf %03o ${#label})$label"
+		length=$((length + 1 + ${#label}))
+	done
+	message=$message'\000\000\001\000\001'
+	skip=0
+	if [ "$1" = tcp ]; then
+		message="\\$(printf %03o $((length / 256)))\\$(printf %03o $((length % 256)))$message"
+		skip=2
+	fi
+	# shellcheck disable=SC2059 # a format by contract: octal escapes and labels without a percent sign
+	printf "$message" >"$WORK/query"
+	# shellcheck disable=SC2016 # bash's own arguments
+	reply=$(timeout 3 bash -c 'exec 3<>"/dev/$0/$1/53" && cat "$2" >&3 && head -c 6 <&3' "$1" "$2" "$WORK/query" 2>/dev/null 9>&- |
+		od -An -v -t x1 -j $skip | tr -d ' \n')
+	case $reply in
+	5047[89abcdef]??0*) ;;
+	*) return 1 ;;
+	esac
+}
+
+nameservers_answer() {
+	name=$(sed -n 's/^verify-name \([A-Za-z0-9._-]*\) .*/\1/p' "$WORK/desired" | head -n 1)
+	[ -n "$name" ] || return 0
+	if ! command -v bash >/dev/null; then
+		say 'no bash on this server: the nameserver was not asked directly'
+		return
+	fi
+	for server in $(fields "$WORK/desired" nameserver); do
+		for protocol in udp tcp; do
+			until_deadline dns_answers $protocol "$server" "$name" ||
+				{ say "the nameserver $server does not answer on port 53 by $protocol"; return 1; }
+		done
+	done
+}
+
 # The machine's own view after the change, cheapest first. Says what failed, and by which line of the desired state.
 verify() {
 	[ "$(path_to_operator)" = "$path_before" ] ||
 		{ say "the path to the operator changed: before '$path_before', now '$(path_to_operator)'"; return 1; }
+	nameservers_answer || return 1
 	for name in $outside_before; do
 		until_deadline resolves "$name" || { say "$name resolved before and no longer does"; return 1; }
 	done
@@ -577,12 +766,27 @@ verify() {
 		fi
 		for address in $found; do
 			until_deadline answers "$address" || { say "$address, a pod of $name, does not answer"; return 1; }
+			echo "$address" >>"$WORK/probed"
 		done
 	done <"$WORK/checks"
+	unprobed_routes
+}
+
+# A route that nothing was asked through is as good as its kind; who reads this may name pods behind it.
+unprobed_routes() {
+	[ -s "$WORK/probed" ] || return 0
+	while read -r prefix _; do
+		in_block=
+		while read -r address; do
+			! in_prefixes "$address" "$prefix" || in_block=1
+		done <"$WORK/probed"
+		[ -n "$in_block" ] || echo "$prefix"
+	done <"$WORK/routes.wanted" >"$WORK/unprobed"
+	[ ! -s "$WORK/unprobed" ] || say "no pod was asked behind $(join ' ' <"$WORK/unprobed")"
 }
 
 result() {
-	printf '{"server":"%s","stack":"%s","routes":%d,"dnsMethod":"%s","digest":"%s"}\n' \
+	printf '{"result":"%s","server":"%s","stack":"%s","routes":%d,"dnsMethod":"%s","digest":"%s"}\n' "$1" \
 		"$(field "$WORK/desired" server)" "$(field "$WORK/desired" stack)" "$(wc -l <"$WORK/routes.wanted")" \
 		"$method" "$(sha256sum <"$WORK/desired" | cut -d ' ' -f 1)"
 }
@@ -603,9 +807,9 @@ remove_dns() {
 }
 
 restore() {
-	[ "$(id -u)" -eq 0 ] || refuse 'this needs root'
 	take_lock 60
 	[ ! -d "$PENDING" ] || roll_back
+	for path in $OWN_FILES $RESOLV_CONF; do keep_edit "$path"; done
 	: >"$WORK/none"
 	set_routes "$WORK/none"
 	[ ! -e "$STATE/method" ] || remove_dns "$(cat "$STATE/method")"
@@ -614,10 +818,10 @@ restore() {
 	systemctl daemon-reload
 	remove_folders "$STATE/folders"
 	rm -rf "$STATE"
-	find "$(dirname $UPLOADED)" -maxdepth 1 -name "$(basename $UPLOADED)-*" -delete
+	remove_uploads
 	rm -f $INSTALLED $LOCK
 	say 'restored: nothing of pod-gateway is left on this server'
-	echo '{"restored":true}'
+	outcome restored
 }
 
 reapply() {
@@ -637,7 +841,7 @@ reapply() {
 	fi
 	CHANGED=
 	dns_files "$method" "$COMMITTED"
-	[ -z "$CHANGED" ] || { say "put back$CHANGED" && dns_reload "$method"; }
+	[ -z "$CHANGED" ] || { say "put back$CHANGED" && note_written && dns_reload "$method"; }
 }
 
 # The timer's part. A run that still holds the lock had its time: it is ended first, so that it cannot go on applying.
@@ -661,17 +865,21 @@ status() {
 usage() { sed -n '2,/^set -u/{/^set -u/d;s/^# \{0,1\}//;p;}' "$SELF"; }
 
 SELF=$(readlink -f "$0")
-OPERATOR=${SSH_CONNECTION:-}
-OPERATOR=${OPERATOR%% *}
 FOLDERS=$STATE/folders
 DRY_RUN=
-[ "${2:-}" != --dry-run ] || DRY_RUN=1
-WORK=$(mktemp -d) || exit 2
+WORK=$(mktemp -d -p /run 2>/dev/null || mktemp -d) || exit 2
 UNFINISHED=
 trap at_exit EXIT
-trap 'say interrupted; exit 1' HUP INT TERM
+trap 'say interrupted; exit 1' HUP INT TERM PIPE
 case ${1:-} in
-apply | restore | reapply | rollback | status) "$1" ;;
+apply | restore | reapply | rollback)
+	be_root "$@"
+	OPERATOR=$(operator_address)
+	[ "${2:-}" != --dry-run ] || DRY_RUN=show
+	"$1"
+	;;
+detect) dns_owner ;;
+status) status ;;
 help | --help | -h) usage ;;
 *)
 	usage >&2

@@ -22,10 +22,11 @@ import (
 	"time"
 )
 
-// probe is one question: when it was asked, and whether the right kind of answer came in time.
+// probe is one question: when it was asked, and whether the right kind of answer came, and how soon.
 type probe struct {
 	sent     time.Time
 	answered bool
+	took     time.Duration
 }
 
 // target is what is asked again and again.
@@ -46,6 +47,10 @@ type outage struct {
 type result struct {
 	Sent int `json:"sent"`
 	Lost int `json:"lost"`
+	// Late is how many were answered, but not within the time that counts as prompt.
+	Late int `json:"late"`
+	// SlowestMs is the longest that an answer took.
+	SlowestMs int64 `json:"slowestMs"`
 	// LongestRun is the most probes that were lost one after the other.
 	LongestRun      int      `json:"longestRun"`
 	LongestOutageMs int64    `json:"longestOutageMs"`
@@ -56,7 +61,8 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("probe: ")
 	interval := flag.Duration("interval", 100*time.Millisecond, "time between two probes of a target")
-	patience := flag.Duration("timeout", time.Second, "time after which a probe is lost")
+	patience := flag.Duration("timeout", 5*time.Second, "time after which a probe is lost")
+	prompt := flag.Duration("prompt", time.Second, "time after which an answer is late")
 	duration := flag.Duration("for", time.Hour, "time after which probing ends by itself")
 	nameserver := flag.String("dns", "", "nameserver to ask, `address:port`")
 	name := flag.String("name", "", "domain name to ask it for: an A record")
@@ -107,7 +113,7 @@ func main() {
 
 	results := map[string]result{}
 	for name, target := range targets {
-		results[name] = target.result()
+		results[name] = target.result(*prompt)
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(results); err != nil {
 		log.Fatal(err)
@@ -119,10 +125,11 @@ func (p *probe) wait(ask func(context.Context) error, patience time.Duration) {
 	ctx, cancel := context.WithDeadline(context.Background(), p.sent.Add(patience))
 	defer cancel()
 	p.answered = ask(ctx) == nil
+	p.took = time.Since(p.sent)
 }
 
 // result counts, when no probe is running any more.
-func (t *target) result() result {
+func (t *target) result(prompt time.Duration) result {
 	r := result{Sent: len(t.probes), Outages: []outage{}}
 	add := func(from, to *probe, over bool) {
 		one := outage{Start: from.sent.UTC().Round(time.Millisecond), Ms: to.sent.Sub(from.sent).Milliseconds()}
@@ -142,6 +149,10 @@ func (t *target) result() result {
 			r.LongestRun = max(r.LongestRun, run)
 			continue
 		}
+		if one.took > prompt {
+			r.Late++
+		}
+		r.SlowestMs = max(r.SlowestMs, one.took.Milliseconds())
 		if run > 0 {
 			add(t.probes[last], one, true)
 		}

@@ -867,6 +867,7 @@ usage() { sed -n '2,/^set -u/{/^set -u/d;s/^# \{0,1\}//;p;}' "$SELF"; }
 SELF=$(readlink -f "$0")
 FOLDERS=$STATE/folders
 DRY_RUN=
+CHANGED=
 WORK=$(mktemp -d -p /run 2>/dev/null || mktemp -d) || exit 2
 UNFINISHED=
 trap at_exit EXIT

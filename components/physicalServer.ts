@@ -31,7 +31,7 @@ export class PhysicalServer extends pulumi.ComponentResource {
 		this.name = server.name;
 		const connection = commandConnection(server);
 		const script = hostScript("server-network.sh");
-		const uploaded = `/usr/local/lib/pod-gateway-host-${script.version}`;
+		const uploaded = uploadPath(server.ssh.user, script.version);
 		// Another machine under the same name is another server: the old one is restored, then the new one set up.
 		const perMachine = { parent: this, replacementTrigger: server.address.text, deleteBeforeReplace: true };
 
@@ -67,6 +67,11 @@ export class PhysicalServer extends pulumi.ComponentResource {
 			.apply(([planned, stdout]) => `${summary(planned)} (${dnsMethod(stdout)})`);
 		this.registerOutputs({ inForce: this.inForce });
 	}
+}
+
+/** Where the user may write; a relative path is one in their home. The script helps itself by sudo where it is not root. */
+function uploadPath(user: string, version: string): string {
+	return user === "root" ? `/usr/local/lib/pod-gateway-host-${version}` : `.pod-gateway-host-${version}`;
 }
 
 /** The script's last line is JSON; it names the method that `auto` came to. */

@@ -27,6 +27,11 @@ export async function ensureNamespaces(): Promise<void> {
 	for (const machine of machines) if (!there.has(namespaceOf(machine.name))) await makeNamespace(machine);
 }
 
+/** Plugs a machine's cable in or out, at the hub's end; the machine sees its carrier come or go. */
+export async function setCable(name: string, plugged: boolean): Promise<void> {
+	await ip("-n", hub, "link", "set", name, plugged ? "up" : "down");
+}
+
 /** Removes every namespace with the lab's prefix, whichever run made it. */
 export async function removeNamespaces(): Promise<void> {
 	for (const name of await namespaces()) await ip("netns", "delete", name);

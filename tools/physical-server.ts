@@ -8,7 +8,7 @@ import { sshTargetSchema } from "../components/remote/sshTarget.ts";
 import { readRequest } from "./request.ts";
 
 const INSTALLED = "/usr/local/sbin/pod-gateway-host";
-const UPLOADED = "/usr/local/lib/pod-gateway-host";
+const UPLOADED = "/usr/local/lib/pod-gateway-host-* .pod-gateway-host-*";
 /** Seconds: the host script waits at most 60 for its lock. */
 const TIME_LIMIT = 180;
 
@@ -24,7 +24,7 @@ program
 		const target = await readRequest(sshTargetSchema);
 		try {
 			// A server that never had a transaction, or was reinstalled, has at most the script that was uploaded.
-			const command = `if [ -x ${INSTALLED} ]; then exec ${INSTALLED} restore; fi; rm -f ${UPLOADED}-*`;
+			const command = `if [ -x ${INSTALLED} ]; then exec ${INSTALLED} restore; fi; rm -f ${UPLOADED}`;
 			const { exitCode, stderr } = await runRemote(target, command, { timeout: TIME_LIMIT });
 			if (exitCode !== 0) throw new Error(`restoring ${target.host} failed (exit code ${exitCode}):\n${stderr.trim()}`);
 			report(stderr.trim());

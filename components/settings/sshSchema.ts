@@ -22,7 +22,11 @@ const bastion = z
 /** The keys of an `ssh` block: how one machine, or every machine, is reached. */
 export const ssh = z
 	.strictObject({
-		user: user.optional().describe("User to log in as; has to be root or the like. Default: root."),
+		user: user
+			.optional()
+			.describe(
+				"User to log in as: root, or on a physical server one whom sudo lets run the host script. Default: root.",
+			),
 		port: port.optional().describe("TCP port. Default: 22."),
 		...authentication,
 		bastion: bastion.optional(),

@@ -1,0 +1,196 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { bootHost, copyIn, exec, inOperator, powerOff, writeFile } from "../lab/host.ts";
+import { operatorKeyFile } from "../lab/keys.ts";
+import { setCable } from "../lab/namespaces.ts";
+import { outsideHosts } from "../lab/servers.ts";
+import { site } from "../lab/site.ts";
+import { type Footprint, footprint } from "./footprint.ts";
+import { type Cut, cuts, script, scriptWith } from "./transactionCuts.ts";
+
+const uploaded = "/usr/local/lib/pod-gateway-host-test";
+/** Made by a script that waits to be cut. */
+const reached = "/run/cut-here";
+const servers = site.servers.map(({ name, address }) => ({ name, address }));
+type Server = (typeof servers)[number];
+
+/** Seconds within which a server is to be as before or as desired, whatever happened. */
+const WITHIN = 120;
+
+/** What is in force before each cut, and what the transaction that is cut was to bring. */
+const first = ["192.244.32.0/26", "192.244.190.128/26", "192.96.0.0/16"];
+const second = ["192.244.32.0/26", "192.244.190.192/26", "192.96.0.0/16"];
+
+function desired({ name }: Server, prefixes: readonly string[], nameserver: string): string {
+	return `pod-gateway 1
+stack lab
+server ${name}
+${prefixes.map((prefix) => `route ${prefix} via ${site.gateway.address}\n`).join("")}dns-method auto
+nameserver ${nameserver}
+domain ${site.clusterDomain}
+verify off
+rollback-after 20
+`;
+}
+
+/** What the network of a server is, as far as a transaction changes it. */
+async function network(server: Server): Promise<string> {
+	const { stdout } = await exec(
+		server.name,
+		[
+			"sh",
+			"-c",
+			`ip route; ip -6 route | grep -v expires; cat /etc/resolv.conf
+		cd /etc; grep -rs . systemd/resolved.conf.d NetworkManager/conf.d NetworkManager/dnsmasq.d dnsmasq.d`,
+		],
+		{ check: false },
+	);
+	return stdout;
+}
+
+/** Brings a server to a state by hand, as `pulumi up` would. */
+async function apply(server: Server, prefixes: readonly string[], nameserver: string): Promise<void> {
+	await copyIn(server.name, script, uploaded);
+	await exec(server.name, ["sh", uploaded, "apply"], { input: desired(server, prefixes, nameserver) });
+}
+
+/** Every server has `a` in force and is at work on `b` when `cut` happens. Afterwards it is as before or as desired. */
+async function cutEach(
+	work: (server: Server) => readonly Cut[],
+	command: string,
+	cut: (server: Server, running: Promise<unknown>) => Promise<void>,
+): Promise<void> {
+	await Promise.all(
+		servers.map(async (server) => {
+			for (const place of work(server)) {
+				const told = `${server.name}, before «${place.step}»`;
+				await apply(server, second, "192.96.0.11");
+				const asDesired = await network(server);
+				await apply(server, first, site.dnsAddress);
+				const asBefore = await network(server);
+				expect(asDesired, told).not.toBe(asBefore);
+				await writeFile(server.name, uploaded, scriptWith(command, place));
+				const running = inOperator(ssh(server, `sh ${uploaded} apply`), {
+					input: desired(server, second, "192.96.0.11"),
+					check: false,
+				});
+				await cut(server, running);
+				await expect
+					.poll(async () => [asBefore, asDesired].includes(await network(server)), {
+						timeout: WITHIN * 1000,
+						interval: 1000,
+						message: told,
+					})
+					.toBe(true);
+				await expect
+					.poll(
+						() =>
+							exec(server.name, ["test", "!", "-e", "/var/lib/pod-gateway/pending"], { check: false }).then(
+								({ exitCode }) => exitCode,
+							),
+						{
+							timeout: WITHIN * 1000,
+							interval: 1000,
+							message: `${told}: the transaction is over`,
+						},
+					)
+					.toBe(0);
+				expect([asBefore, asDesired], told).toContain(await network(server));
+				expect((await inOperator(ssh(server, "true"), { check: false })).exitCode, told).toBe(0);
+				await apply(server, second, "192.96.0.11");
+				expect(await network(server), `${told}: the next up`).toBe(asDesired);
+			}
+		}),
+	);
+}
+
+function ssh({ address }: Server, command: string): string[] {
+	const trusting = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"];
+	return ["ssh", ...trusting, "-o", "ConnectTimeout=10", "-i", operatorKeyFile(), `root@${address}`, command];
+}
+
+/** Some of the cuts, every server another share of them. */
+function share(all: readonly Cut[]): (server: Server) => readonly Cut[] {
+	return (server) => all.filter((_, index) => index % servers.length === servers.indexOf(server));
+}
+
+/** Waits until the script has come to where it is to be cut. */
+async function isThere({ name }: Server): Promise<void> {
+	await expect
+		.poll(async () => (await exec(name, ["test", "-e", reached], { check: false })).exitCode, { timeout: 60_000 })
+		.toBe(0);
+}
+
+/** Once routes are set, once nameservers are too: where a cut leaves the most to undo. */
+const [afterRoutes, afterNames] = [/^CHANGED=$/, /^\[ ! -e "\$PENDING\/new-folders" \]/].map((step) =>
+	cuts().findLast((cut) => step.test(cut.step)),
+) as [Cut, Cut];
+const waiting = `: >${reached}; sleep 6; rm -f ${reached}`;
+
+describe.skipIf(inject("noLab") !== undefined)("a transaction that is cut", { timeout: 900_000 }, () => {
+	const before = new Map<string, Footprint>();
+
+	beforeAll(async () => {
+		for (const { name } of servers) before.set(name, await footprint(name));
+	});
+
+	afterAll(async () => {
+		for (const { name } of servers) {
+			await exec(name, ["/usr/local/sbin/pod-gateway-host", "restore"]);
+			expect(await footprint(name), name).toEqual(before.get(name));
+		}
+	});
+
+	test("the places to cut are there", () => {
+		expect(cuts().length).toBeGreaterThan(20);
+		expect(afterRoutes?.line).toBeLessThan(afterNames?.line ?? 0);
+	});
+
+	test("by SIGKILL before each of its steps", async () => {
+		await cutEach(share(cuts()), "kill -KILL $$", async (_, running) => {
+			await running;
+		});
+	});
+
+	test("by SIGKILL of the session that it runs in", async () => {
+		await cutEach(
+			() => [afterRoutes, afterNames],
+			waiting,
+			async (server, running) => {
+				await isThere(server);
+				await exec(server.name, ["pkill", "-KILL", "-f", "sshd.*@notty"]);
+				await running;
+				await exec(server.name, ["rm", "-f", reached]);
+			},
+		);
+	});
+
+	test("by the cable, pulled for 30 s", async () => {
+		await cutEach(
+			() => [afterRoutes],
+			waiting,
+			async (server, running) => {
+				await isThere(server);
+				await setCable(server.name, false);
+				await sleep(30_000);
+				await setCable(server.name, true);
+				await running;
+				await exec(server.name, ["rm", "-f", reached]);
+			},
+		);
+	});
+
+	test("by a power cut", async () => {
+		await cutEach(
+			() => [afterRoutes, afterNames],
+			waiting,
+			async (server, running) => {
+				await isThere(server);
+				await powerOff(server.name);
+				await running;
+				const spec = outsideHosts.find(({ name }) => name === server.name);
+				if (spec) await bootHost(spec);
+			},
+		);
+	});
+});

@@ -30,6 +30,8 @@ const recipes = {
 	resolved: ["systemd-resolved", "libnss-resolve"],
 	networkmanager: ["network-manager", "dnsmasq-base"],
 	ifupdown: ["ifupdown"],
+	netplan: ["netplan.io", "systemd-resolved", "libnss-resolve", "udev"],
+	dnsmasq: ["dnsmasq"],
 	dhcp: ["dhcpcd-base", "ifupdown"],
 	resolver: ["dnsmasq", "nginx-light"],
 	hypervisor: ["genisoimage", "libvirt-clients", "libvirt-daemon-system", "qemu-system-x86", "qemu-utils"],

@@ -10,7 +10,7 @@ import { inOperator } from "./exec.ts";
 import { hostDir, isUp, recordSupervisor } from "./hostProcess.ts";
 import type { HostSpec } from "./hostSpec.ts";
 import { prepareKeys } from "./keys.ts";
-import { layerDir } from "./layers.ts";
+import { stackDirs } from "./layers.ts";
 import { endStrays } from "./leftovers.ts";
 import { machineNamed, macOf, namespaceOf } from "./machines.ts";
 import { enableUnit, put } from "./network.ts";
@@ -28,7 +28,7 @@ const hostFiles = fileURLToPath(new URL("hosts", import.meta.url));
  */
 export async function bootHost(spec: HostSpec): Promise<void> {
 	if (!isUp(spec.name)) {
-		const lower = [...spec.layers, "base" as const].map(layerDir).join(":");
+		const lower = stackDirs(spec.layers).join(":");
 		await endStrays({ name: spec.name, namespace: namespaceOf(spec.name) });
 		await prepareOnce(spec, lower);
 		await start(spec, lower);
@@ -52,6 +52,7 @@ async function start(spec: HostSpec, lower: string): Promise<void> {
 				LC_ALL: "C.UTF-8",
 				// A host sets its network's kernel settings as it likes, and no others: those are the whole machine's.
 				SYSTEMD_NSPAWN_API_VFS_WRITABLE: "network",
+				...(spec.cgroups === "v2" ? { SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: "1" } : {}),
 			},
 		},
 	);

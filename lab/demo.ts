@@ -15,7 +15,9 @@ import { labSettings, writeStack } from "./stack.ts";
 import { timelineTable } from "./timeline.ts";
 
 new Command("demo")
-	.description("Makes a real cluster's pods, Services and names reachable from three physical servers, on one machine.")
+	.description(
+		"Makes a real cluster's pods, Services and names reachable from physical servers of six kinds, on one machine.",
+	)
 	.addOption(gatewayOption())
 	.action(({ gateway }: { gateway: GatewayKind }) => demo(gateway))
 	.parseAsync()

@@ -7,25 +7,32 @@ import { aptOptions, debianSources } from "./apt.ts";
 import { cacheDir } from "./cache.ts";
 import type { Report } from "./progress.ts";
 
-/** Debian packages that make a kind of host what it is, each list on top of `base`. */
+/** What every host has. */
+const basePackages = [
+	"ca-certificates",
+	"curl",
+	"dbus",
+	"iproute2",
+	"iputils-ping",
+	"netbase",
+	"openssh-server",
+	"procps",
+	"sudo",
+	"systemd",
+	"systemd-sysv",
+	"traceroute",
+] as const;
+
+/** Debian packages that make a kind of host what it is, each list on top of a base. */
 const recipes = {
-	base: [
-		"ca-certificates",
-		"curl",
-		"dbus",
-		"iproute2",
-		"iputils-ping",
-		"netbase",
-		"openssh-server",
-		"procps",
-		"sudo",
-		"systemd",
-		"systemd-sysv",
-		"traceroute",
-	],
+	base: basePackages,
+	"base-trixie": basePackages,
 	resolved: ["systemd-resolved", "libnss-resolve"],
 	networkmanager: ["network-manager", "dnsmasq-base"],
 	ifupdown: ["ifupdown"],
+	netplan: ["netplan.io", "systemd-resolved", "libnss-resolve", "udev"],
+	dnsmasq: ["dnsmasq"],
+	dhcp: ["dhcpcd-base", "ifupdown"],
 	resolver: ["dnsmasq", "nginx-light"],
 	hypervisor: ["genisoimage", "libvirt-clients", "libvirt-daemon-system", "qemu-system-x86", "qemu-utils"],
 	node: [
@@ -51,27 +58,58 @@ const idleUnits: { readonly [name in LayerName]?: readonly string[] } = {
 	node: ["containerd.service", "etcd.service"],
 };
 
-/** A root filesystem layer: `base` is a whole Debian, every other one what its packages add to `base`. */
+/** A root filesystem layer: a base is a whole Debian, every other one what its packages add to its base. */
 export type LayerName = keyof typeof recipes;
 
 export const layerNames = Object.keys(recipes) as LayerName[];
 
-const suite = "bookworm";
+/** The bases' releases of Debian. */
+const suites = { base: "bookworm", "base-trixie": "trixie" } as const;
+
+type BaseName = keyof typeof suites;
+
+/** The bases of the layers that do not lie on `base`. */
+const otherBases: { readonly [name in LayerName]?: BaseName } = {
+	"base-trixie": "base-trixie",
+	dhcp: "base-trixie",
+};
+
 const baseScript = script("build-base.sh");
 const additionScript = script("build-layer.sh");
 
+/** A layer's base; a base's is itself. */
+function baseOf(name: LayerName): BaseName {
+	return otherBases[name] ?? "base";
+}
+
+/** The folders of layers that lie on the same base, topmost first, and of that base. */
+export function stackDirs(layers: readonly LayerName[]): string[] {
+	return [...layers, baseOf(layers[0] ?? "base")].map(layerDir);
+}
+
 /** The folder of a layer; its name changes with all that goes into the layer, so a changed recipe is built anew. */
 export function layerDir(name: LayerName): string {
-	const hash = createHash("sha256").update(JSON.stringify([suite, recipes.base, readFileSync(baseScript, "utf8")]));
-	if (name !== "base")
+	const base = baseOf(name);
+	const hash = createHash("sha256").update(
+		JSON.stringify([suites[base], recipes[base], readFileSync(baseScript, "utf8")]),
+	);
+	if (name !== base)
 		hash.update(JSON.stringify([recipes[name], idleUnits[name], readFileSync(additionScript, "utf8")]));
 	return cacheDir("layers", `${name}-${hash.digest("hex").slice(0, 12)}`);
 }
 
-/** Builds the layers that are not there yet: `base` first, then the others two at a time. */
+/** Builds the layers that are not there yet: the bases first, then the others, two at a time. */
 export async function ensureLayers(report: Report, names: readonly LayerName[] = layerNames): Promise<void> {
-	const missing = names.filter((name) => name !== "base" && !existsSync(layerDir(name)));
-	if (!existsSync(layerDir("base"))) await report.step("root filesystem base", () => build("base"));
+	const bases = new Set<LayerName>(names.map(baseOf));
+	await buildMissing(report, [...bases]);
+	await buildMissing(
+		report,
+		names.filter((name) => !bases.has(name)),
+	);
+}
+
+async function buildMissing(report: Report, names: readonly LayerName[]): Promise<void> {
+	const missing = names.filter((name) => !existsSync(layerDir(name)));
 	const worker = async () => {
 		for (let name = missing.shift(); name; name = missing.shift()) {
 			const next = name;
@@ -98,10 +136,12 @@ async function build(name: LayerName): Promise<void> {
 	await mkdir(partial, { recursive: true });
 	const options = await aptOptions();
 	const packages = recipes[name];
+	const base = baseOf(name);
+	const suite = suites[base];
 	const argv =
-		name === "base"
+		name === base
 			? [baseScript, partial, suite, packages.join(","), await debianSources(suite), ...options]
-			: [additionScript, layerDir("base"), partial, packages.join(" "), idleUnits[name]?.join(" ") ?? "", ...options];
+			: [additionScript, layerDir(base), partial, packages.join(" "), idleUnits[name]?.join(" ") ?? "", ...options];
 	const { exitCode, all } = await execa("setpriv", [...enclosure, "sh", ...argv], {
 		all: true,
 		reject: false,
@@ -112,7 +152,7 @@ async function build(name: LayerName): Promise<void> {
 		const tail = all.split("\n").slice(-15).join("\n");
 		throw new Error(`building root filesystem layer ${name} failed with exit code ${exitCode}:\n${tail}`);
 	}
-	await rename(name === "base" ? partial : `${partial}/upper`, target);
+	await rename(name === base ? partial : `${partial}/upper`, target);
 	await rm(partial, { recursive: true, force: true });
 }
 

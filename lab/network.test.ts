@@ -4,7 +4,14 @@ import { fill, networkValues } from "./network.ts";
 
 test("network templates are filled in whole", async () => {
 	const values = networkValues(machineNamed("ps-resolved"));
-	for (const template of ["eth0.network", "eth0.nmconnection", "interfaces", "resolv.conf"]) {
+	for (const template of [
+		"eth0.network",
+		"eth0.nmconnection",
+		"interfaces",
+		"local-dnsmasq.conf",
+		"netplan.yaml",
+		"resolv.conf",
+	]) {
 		expect(await fill(template, values)).not.toMatch(/[{}]/);
 	}
 	expect(await fill("interfaces", values)).toContain("address 10.200.0.31/24\n\tgateway 10.200.0.1");

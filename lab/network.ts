@@ -31,6 +31,13 @@ export async function usePlainResolvConf(root: string, machine: Machine): Promis
 	await put(root, "etc/resolv.conf", await fill("resolv.conf", networkValues(machine)));
 }
 
+/** systemd-resolved, and resolv.conf a link to the file that names its stub. */
+export async function useResolved(root: string): Promise<void> {
+	await enableUnit(root, "sysinit.target", "systemd-resolved.service");
+	await rm(join(root, "etc/resolv.conf"), { force: true });
+	await symlink("../run/systemd/resolve/stub-resolv.conf", join(root, "etc/resolv.conf"));
+}
+
 /** Writes a file below a root filesystem, replacing what was there (a symbolic link, too). */
 export async function put(root: string, path: string, content: string, mode = 0o644): Promise<void> {
 	const target = join(root, path);

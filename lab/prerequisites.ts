@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import type { Report } from "./progress.ts";
 
-/** Debian packages the lab needs on the machine, and the program by which each is known to be there. */
+/** Debian packages the lab needs on the machine, and the program (or file) by which each is known to be there. */
 const packages = {
 	"systemd-container": "systemd-nspawn",
 	mmdebstrap: "mmdebstrap",
@@ -14,6 +14,8 @@ const packages = {
 	"gpg-agent": "gpg-agent",
 	"openssh-client": "ssh-keyscan",
 	shellcheck: "shellcheck",
+	// Older versions of it lack the newer release's keys.
+	"debian-archive-keyring": "/etc/apt/trusted.gpg.d/debian-archive-trixie-stable.asc",
 } as const;
 
 /** Go builds Kubernetes and CoreDNS from their modules; older ones cannot. */
@@ -25,7 +27,7 @@ const oldestGo = { major: 1, minor: 25 };
  */
 export async function ensurePrerequisites(report: Report): Promise<void> {
 	const complaints = [...(await lacks())];
-	const missing = Object.entries(packages).flatMap(([name, program]) => (isOnPath(program) ? [] : [name]));
+	const missing = Object.entries(packages).flatMap(([name, program]) => (isThere(program) ? [] : [name]));
 	if (missing.length > 0) {
 		const argv = ["install", "--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", ...missing];
 		if (complaints.length === 0 && isDebian()) {
@@ -66,6 +68,10 @@ async function goComplaint(): Promise<string | undefined> {
 function isDebian(): boolean {
 	if (!existsSync("/etc/os-release") || !isOnPath("apt-get")) return false;
 	return /^ID(_LIKE)?=.*\bdebian\b/m.test(readFileSync("/etc/os-release", "utf8"));
+}
+
+function isThere(program: string): boolean {
+	return program.startsWith("/") ? existsSync(program) : isOnPath(program);
 }
 
 function isOnPath(program: string): boolean {

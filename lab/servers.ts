@@ -1,7 +1,8 @@
-import { rm, symlink } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { HostSpec } from "./hostSpec.ts";
-import { enableUnit, fill, networkValues, put, useNetworkd, usePlainResolvConf } from "./network.ts";
+import { macOf } from "./machines.ts";
+import { fill, networkValues, put, useNetworkd, usePlainResolvConf, useResolved } from "./network.ts";
 import { packagesFolder } from "./packages.ts";
 import { type PhysicalServerMachine, site } from "./site.ts";
 import { vmFolder } from "./vm/image.ts";
@@ -17,9 +18,7 @@ function server(machine: PhysicalServerMachine): HostSpec {
 				layers: ["resolved"],
 				async prepare(root) {
 					await useNetworkd(root, machine);
-					await enableUnit(root, "sysinit.target", "systemd-resolved.service");
-					await rm(join(root, "etc/resolv.conf"), { force: true });
-					await symlink("../run/systemd/resolve/stub-resolv.conf", join(root, "etc/resolv.conf"));
+					await useResolved(root);
 				},
 			};
 		case "networkmanager":
@@ -40,6 +39,36 @@ function server(machine: PhysicalServerMachine): HostSpec {
 				async prepare(root) {
 					await put(root, "etc/network/interfaces", await fill("interfaces", networkValues(machine)));
 					await usePlainResolvConf(root, machine);
+				},
+			};
+		case "netplan":
+			return {
+				name: machine.name,
+				layers: ["netplan"],
+				async prepare(root) {
+					await put(root, "etc/netplan/eth0.yaml", await fill("netplan.yaml", networkValues(machine)), 0o600);
+					await useResolved(root);
+				},
+			};
+		case "dnsmasq":
+			return {
+				name: machine.name,
+				layers: ["dnsmasq"],
+				async prepare(root) {
+					await useNetworkd(root, machine);
+					await put(root, "etc/dnsmasq.d/local.conf", await fill("local-dnsmasq.conf", networkValues(machine)));
+					await put(root, "etc/resolv.conf", "nameserver 127.0.0.1\n");
+				},
+			};
+		case "dhcp":
+			return {
+				name: machine.name,
+				layers: ["dhcp"],
+				cgroups: "v2",
+				async prepare(root) {
+					await put(root, "etc/network/interfaces", await fill("dhcp-interfaces", {}));
+					// dhcpcd makes the file of what the site's DHCP server says.
+					await rm(join(root, "etc/resolv.conf"), { force: true });
 				},
 			};
 	}
@@ -64,8 +93,16 @@ function resolver(): HostSpec {
 				address: machine.address,
 			};
 			await put(root, "etc/dnsmasq.d/site.conf", await fill("dnsmasq.conf", zone));
+			const dhcp = await fill("dhcp.conf", { ...networkValues(machine), hosts: dhcpHosts() });
+			await put(root, "etc/dnsmasq.d/dhcp.conf", dhcp);
 			await rm(join(root, "etc/nginx/sites-enabled/default"), { force: true });
 			await put(root, "etc/nginx/conf.d/packages.conf", await fill("packages.conf", { packages }));
 		},
 	};
+}
+
+/** A line of dnsmasq's settings for each server that gets its address by DHCP. */
+function dhcpHosts(): string {
+	const servers = site.servers.filter(({ kind }) => kind === "dhcp");
+	return servers.map((machine) => `dhcp-host=${macOf(machine)},${machine.address}`).join("\n");
 }

@@ -25,6 +25,11 @@ describe("the site on paper", () => {
 		expect(() => machineNamed("nobody")).toThrow(/no host nobody; it has ns-1, cp-1/);
 	});
 
+	test("there is a server of every kind", () => {
+		const kinds: readonly string[] = site.servers.map(({ kind }) => kind);
+		expect(kinds).toEqual(["resolved", "networkmanager", "ifupdown", "netplan", "dnsmasq", "dhcp"]);
+	});
+
 	test("MAC addresses and namespaces follow from address and name", () => {
 		expect(macOf({ name: "ps-resolved", address: "10.200.0.31" })).toBe("02:00:0a:c8:00:1f");
 		expect(namespaceOf("gw-1")).toBe("pgw-gw-1");

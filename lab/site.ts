@@ -15,8 +15,8 @@ export interface Worker extends Machine {
 	readonly blocks: readonly string[];
 }
 
-/** Who configures a physical server's network and names: the three kinds the lab boots. */
-export type ServerKind = "resolved" | "networkmanager" | "ifupdown";
+/** Who configures a physical server's network and names: the kinds the lab boots. */
+export type ServerKind = "resolved" | "networkmanager" | "ifupdown" | "netplan" | "dnsmasq" | "dhcp";
 
 /** A machine outside the cluster that is to reach the pods. */
 export interface PhysicalServerMachine extends Machine {
@@ -61,6 +61,9 @@ export const site = {
 		{ name: "ps-resolved", address: "10.200.0.31", kind: "resolved" },
 		{ name: "ps-nm", address: "10.200.0.32", kind: "networkmanager" },
 		{ name: "ps-ifupdown", address: "10.200.0.33", kind: "ifupdown" },
+		{ name: "ps-netplan", address: "10.200.0.34", kind: "netplan" },
+		{ name: "ps-dnsmasq", address: "10.200.0.35", kind: "dnsmasq" },
+		{ name: "ps-trixie", address: "10.200.0.36", kind: "dhcp" },
 	] satisfies readonly PhysicalServerMachine[],
 	podRange: "192.244.0.0/16",
 	serviceRange: "192.96.0.0/16",

@@ -3,12 +3,26 @@ import { join } from "node:path";
 import type { HostSpec } from "./hostSpec.ts";
 import { macOf } from "./machines.ts";
 import { fill, networkValues, put, useNetworkd, usePlainResolvConf, useResolved } from "./network.ts";
+import { letOperatorInAs } from "./operatorUser.ts";
 import { packagesFolder } from "./packages.ts";
 import { type PhysicalServerMachine, site } from "./site.ts";
 import { vmFolder } from "./vm/image.ts";
 
 /** The servers outside the cluster, each with its network and names in other hands, and the site's resolver. */
-export const outsideHosts: readonly HostSpec[] = [resolver(), ...site.servers.map(server)];
+export const outsideHosts: readonly HostSpec[] = [resolver(), ...site.servers.map(withItsUser)];
+
+function withItsUser(machine: PhysicalServerMachine): HostSpec {
+	const spec = server(machine);
+	const { user } = machine;
+	if (user === undefined) return spec;
+	return {
+		...spec,
+		async prepare(root) {
+			await spec.prepare?.(root);
+			await letOperatorInAs(user, root);
+		},
+	};
+}
 
 function server(machine: PhysicalServerMachine): HostSpec {
 	switch (machine.kind) {

@@ -21,6 +21,8 @@ export type ServerKind = "resolved" | "networkmanager" | "ifupdown" | "netplan" 
 /** A machine outside the cluster that is to reach the pods. */
 export interface PhysicalServerMachine extends Machine {
 	readonly kind: ServerKind;
+	/** Whom the operator logs in as; default: root. */
+	readonly user?: string;
 }
 
 export const NAMESPACE_PREFIX = "pgw-";
@@ -62,9 +64,9 @@ export const site = {
 		{ name: "ps-nm", address: "10.200.0.32", kind: "networkmanager" },
 		{ name: "ps-ifupdown", address: "10.200.0.33", kind: "ifupdown" },
 		{ name: "ps-netplan", address: "10.200.0.34", kind: "netplan" },
-		{ name: "ps-dnsmasq", address: "10.200.0.35", kind: "dnsmasq" },
+		{ name: "ps-dnsmasq", address: "10.200.0.35", kind: "dnsmasq", user: "netops" },
 		{ name: "ps-trixie", address: "10.200.0.36", kind: "dhcp" },
-	] satisfies readonly PhysicalServerMachine[],
+	] as readonly PhysicalServerMachine[],
 	podRange: "192.244.0.0/16",
 	serviceRange: "192.96.0.0/16",
 	dnsAddress: "192.96.0.10",

@@ -27,7 +27,10 @@ export async function labSettings(gateway: GatewayKind) {
 			pods: [`web.default.svc.${site.clusterDomain}`],
 			outside: [site.outsideName.name],
 		},
-		"pod-gateway:servers": site.servers.map(machine),
+		"pod-gateway:servers": site.servers.map((server) => ({
+			...machine(server),
+			...(server.user && { ssh: { user: server.user } }),
+		})),
 	};
 }
 

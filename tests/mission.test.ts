@@ -74,7 +74,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		await writeStack(settings);
 		expect(exitCode).not.toBe(0);
 		expect(stdout + stderr).toContain("pod-gateway:servers[0].hostKey");
-		expect(stdout + stderr).toContain("pod-gateway:servers[3].name");
+		expect(stdout + stderr).toContain(`pod-gateway:servers[${servers.length}].name`);
 		expect(stdout + stderr).toContain("pod-gateway:rotues");
 		for (const server of servers) {
 			expect(await footprint(server)).toEqual(before.get(server));

@@ -4,15 +4,14 @@ import { bootHost, copyIn, exec, inOperator, powerOff, writeFile } from "../lab/
 import { operatorKeyFile } from "../lab/keys.ts";
 import { setCable } from "../lab/namespaces.ts";
 import { outsideHosts } from "../lab/servers.ts";
-import { site } from "../lab/site.ts";
+import { type PhysicalServerMachine, site } from "../lab/site.ts";
 import { type Footprint, footprint } from "./footprint.ts";
 import { type Cut, cuts, script, scriptWith } from "./transactionCuts.ts";
 
-const uploaded = "/usr/local/lib/pod-gateway-host-test";
 /** Made by a script that waits to be cut. */
 const reached = "/run/cut-here";
-const servers = site.servers.map(({ name, address }) => ({ name, address }));
-type Server = (typeof servers)[number];
+const { servers } = site;
+type Server = PhysicalServerMachine;
 
 /** Seconds within which a server is to be as before or as desired, whatever happened. */
 const WITHIN = 120;
@@ -33,6 +32,11 @@ rollback-after 20
 `;
 }
 
+/** Where `pulumi up` would put the script. */
+function uploaded({ user }: Server): string {
+	return user ? `/home/${user}/.pod-gateway-host-test` : "/usr/local/lib/pod-gateway-host-test";
+}
+
 /** What the network of a server is, as far as a transaction changes it. */
 async function network(server: Server): Promise<string> {
 	const { stdout } = await exec(
@@ -50,8 +54,8 @@ async function network(server: Server): Promise<string> {
 
 /** Brings a server to a state by hand, as `pulumi up` would. */
 async function apply(server: Server, prefixes: readonly string[], nameserver: string): Promise<void> {
-	await copyIn(server.name, script, uploaded);
-	await exec(server.name, ["sh", uploaded, "apply"], { input: desired(server, prefixes, nameserver) });
+	await copyIn(server.name, script, uploaded(server));
+	await exec(server.name, ["sh", uploaded(server), "apply"], { input: desired(server, prefixes, nameserver) });
 }
 
 /** Every server has `a` in force and is at work on `b` when `cut` happens. Afterwards it is as before or as desired. */
@@ -69,8 +73,8 @@ async function cutEach(
 				await apply(server, first, site.dnsAddress);
 				const asBefore = await network(server);
 				expect(asDesired, told).not.toBe(asBefore);
-				await writeFile(server.name, uploaded, scriptWith(command, place));
-				const running = inOperator(ssh(server, `sh ${uploaded} apply`), {
+				await writeFile(server.name, uploaded(server), scriptWith(command, place));
+				const running = inOperator(ssh(server, `sh ${uploaded(server)} apply`), {
 					input: desired(server, second, "192.96.0.11"),
 					check: false,
 				});
@@ -104,9 +108,9 @@ async function cutEach(
 	);
 }
 
-function ssh({ address }: Server, command: string): string[] {
+function ssh({ address, user = "root" }: Server, command: string): string[] {
 	const trusting = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"];
-	return ["ssh", ...trusting, "-o", "ConnectTimeout=10", "-i", operatorKeyFile(), `root@${address}`, command];
+	return ["ssh", ...trusting, "-o", "ConnectTimeout=10", "-i", operatorKeyFile(), `${user}@${address}`, command];
 }
 
 /** Some of the cuts, every server another share of them. */

@@ -211,6 +211,20 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		await expect.poll(() => footprint(spec.name), { timeout: 20_000, interval: 1000 }).toEqual(before.get(spec.name));
 	});
 
+	test("an entry that comes to mean another machine: the old one is as it was before, the new one has it all", async () => {
+		const all = settings["pod-gateway:servers"];
+		const { address, hostKey } = all.find(({ name }) => name === "ps-nm") ?? { address: "", hostKey: "" };
+		const others = all.filter(({ name }) => name !== "ps-nm");
+		const moved = others.map((server) => (server.name === "ps-ifupdown" ? { ...server, address, hostKey } : server));
+		await writeStack({ ...settings, "pod-gateway:servers": moved });
+		await pulumi.run(["up", "--yes", "--skip-preview"]);
+		expect(await footprint("ps-ifupdown")).toEqual(before.get("ps-ifupdown"));
+		expect((await checkServer("ps-nm")).filter(({ ok }) => !ok)).toEqual([]);
+		await writeStack({ ...settings, "pod-gateway:servers": others });
+		await pulumi.run(["up", "--yes", "--skip-preview"]);
+		expect(await footprint("ps-nm")).toEqual(before.get("ps-nm"));
+	});
+
 	test("destroy leaves every server as it was, no node object and a reset gateway", async () => {
 		await pulumi.run(["destroy", "--yes"]);
 		for (const server of servers) {

@@ -33,7 +33,7 @@ const web = `web-0.web.default.svc.${site.clusterDomain}`;
 const rows = site.servers.flatMap((server) =>
 	[...events[server.kind], ...everywhere].map((event) => [server.name, event, server] as const),
 );
-const taken: (readonly [string, string, number])[] = [];
+const taken: string[][] = [["server", "event", "seconds"]];
 
 describe.skipIf(inject("noLab") !== undefined)("what a server's own network takes away", { timeout: 300_000 }, () => {
 	let pulumi: LabPulumi;
@@ -48,11 +48,7 @@ describe.skipIf(inject("noLab") !== undefined)("what a server's own network take
 
 	afterAll(async () => {
 		await pulumi.run(["destroy", "--yes"]);
-		const widths = [0, 1].map((column) => Math.max(...taken.map((row) => String(row[column]).length)));
-		const lines = taken.map(([server, event, seconds]) =>
-			[server.padEnd(widths[0] ?? 0), event.padEnd(widths[1] ?? 0), `${seconds.toFixed(1).padStart(5)} s`].join("  "),
-		);
-		process.stderr.write(`\nBack in force after\n${lines.join("\n")}\n`);
+		process.stderr.write(`\nBack in force after\n${table(taken)}\n`);
 	}, 300_000);
 
 	test.each(rows)(`is back within ${WITHIN} s: %s, %s`, async (name, event, server) => {
@@ -69,13 +65,86 @@ describe.skipIf(inject("noLab") !== undefined)("what a server's own network take
 				interval: 200,
 			})
 			.toBe(true);
-		taken.push([name, event, (Date.now() - begin) / 1000]);
+		taken.push([name, event, ((Date.now() - begin) / 1000).toFixed(1)]);
 		// Back for good: what was late to start does not take it away again.
 		await sleep(3000);
 		expect(await routes(name)).toBe(wanted);
 		expect((await checkServer(name)).filter(({ ok }) => !ok)).toEqual([]);
 	});
 });
+
+/** The kinds whose names go by a plain list: every name asks the cluster's nameserver first. */
+const withoutSplit: readonly ServerKind[] = ["ifupdown", "dhcp"];
+
+describe.skipIf(inject("noLab") !== undefined)("names outside the cluster", { timeout: 300_000 }, () => {
+	let pulumi: LabPulumi;
+	const measured: string[][] = [["server", "name", "before", "in force", "gateway dead"]];
+
+	beforeAll(async () => {
+		if (isUp(site.hypervisor.name)) await powerOff(site.hypervisor.name);
+		await bootGateway(progress(), "existing");
+		await writeStack(await labSettings("existing"));
+		pulumi = await labPulumi(await resolveEngine(() => {}));
+	}, 300_000);
+
+	afterAll(async () => {
+		await pulumi.run(["destroy", "--yes"]);
+		process.stderr.write(
+			`\nMilliseconds until a name outside the cluster is known, the slowest of five\n${table(measured)}\n`,
+		);
+	}, 300_000);
+
+	test("are known as before while the gateway is dead, where names can be split; within 2 s elsewhere", async () => {
+		const before = await times();
+		await pulumi.run(["up", "--yes", "--skip-preview"]);
+		const inForce = await times();
+		await powerOff(site.gateway.name);
+		const dead = await times();
+		for (const key of before.keys()) {
+			const row = [before, inForce, dead].map((times) => times.get(key) ?? Number.NaN);
+			measured.push([...key.split(" "), ...row.map((ms) => ms.toFixed(0))]);
+		}
+		for (const { name, kind } of site.servers) {
+			expect(dead.get(`${name} known`), name).toBeLessThan(withoutSplit.includes(kind) ? 2000 : 500);
+		}
+	});
+});
+
+/** Milliseconds of the slowest of five fresh names outside the cluster, by `SERVER known` and `SERVER unknown`. */
+async function times(): Promise<ReadonlyMap<string, number>> {
+	const found = new Map<string, number>();
+	for (const { name: server } of site.servers) {
+		for (const [kind, zone, code] of [
+			["known", "fresh", 0],
+			["unknown", "nowhere", 2],
+		] as const) {
+			const taken: number[] = [];
+			for (let index = 0; index < 5; index++) {
+				const name = `n${Date.now()}-${index}.${zone}.${site.outsideDomain}`;
+				const script = `begin=$(date +%s%N); getent ahosts ${name} >/dev/null; code=$?; echo $code $((($(date +%s%N) - begin) / 1000000))`;
+				const { stdout } = await exec(server, ["sh", "-c", script]);
+				const [exitCode, ms] = stdout.split(" ").map(Number);
+				expect(exitCode, `${server}: ${name}`).toBe(code);
+				taken.push(ms ?? Number.NaN);
+			}
+			found.set(`${server} ${kind}`, Math.max(...taken));
+		}
+	}
+	return found;
+}
+
+/** Text for people, its columns side by side. */
+function table(rows: readonly (readonly string[])[]): string {
+	const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+	return rows
+		.map((row) =>
+			row
+				.map((cell, column) => cell.padEnd(widths[column] ?? 0))
+				.join("  ")
+				.trimEnd(),
+		)
+		.join("\n");
+}
 
 async function cutPower({ name }: PhysicalServerMachine): Promise<void> {
 	await powerOff(name);

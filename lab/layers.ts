@@ -26,7 +26,8 @@ const basePackages = [
 /** Debian packages that make a kind of host what it is, each list on top of a base. */
 const recipes = {
 	base: basePackages,
-	"base-trixie": basePackages,
+	// Its systemd opens this library at run time, and only recommends it.
+	"base-trixie": [...basePackages, "libkmod2"],
 	resolved: ["systemd-resolved", "libnss-resolve"],
 	networkmanager: ["network-manager", "dnsmasq-base"],
 	ifupdown: ["ifupdown"],

@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { HostSpec } from "./hostSpec.ts";
 import { macOf } from "./machines.ts";
-import { fill, networkValues, put, useNetworkd, usePlainResolvConf, useResolved } from "./network.ts";
+import { enableUnit, fill, networkValues, put, useNetworkd, usePlainResolvConf, useResolved } from "./network.ts";
 import { letOperatorInAs } from "./operatorUser.ts";
 import { packagesFolder } from "./packages.ts";
 import { type PhysicalServerMachine, site } from "./site.ts";
@@ -62,6 +62,9 @@ function server(machine: PhysicalServerMachine): HostSpec {
 				async prepare(root) {
 					await put(root, "etc/netplan/eth0.yaml", await fill("netplan.yaml", networkValues(machine)), 0o600);
 					await useResolved(root);
+					const unit = "own-devices.service";
+					await put(root, `usr/lib/systemd/system/${unit}`, await fill(unit, {}));
+					await enableUnit(root, "sysinit.target", unit);
 				},
 			};
 		case "dnsmasq":

@@ -14,7 +14,9 @@ import { status, statusTable } from "./status.ts";
 import { domains, execVm } from "./vm/hypervisor.ts";
 
 const lab = new Command("npm run lab --")
-	.description("A whole site on this machine: a Kubernetes cluster, its gateway-to-be and three physical servers.")
+	.description(
+		"A whole site on this machine: a Kubernetes cluster, its gateway-to-be and physical servers of six kinds.",
+	)
 	.enablePositionalOptions()
 	.showHelpAfterError();
 

@@ -28,6 +28,8 @@ INSTALLED=/usr/local/sbin/pod-gateway-host
 UPLOADED=/usr/local/lib/pod-gateway-host
 BACKUPS=/var/backups/pod-gateway
 LOCK=/run/pod-gateway.lock
+# Its time is when everything was last seen to be as desired.
+SEEN=/run/pod-gateway.in-force
 PENDING=$STATE/pending
 COMMITTED=$STATE/desired
 ROLLBACK_UNIT=pod-gateway-rollback
@@ -527,6 +529,10 @@ arm() {
 }
 disarm() { systemctl stop $ROLLBACK_UNIT.timer 2>/dev/null; }
 
+units_run() {
+	active pod-gateway.timer && systemctl --quiet is-enabled pod-gateway.timer && systemctl --quiet is-enabled pod-gateway.service
+} 2>/dev/null
+
 # A reapply that runs just now is ended, which systemd takes for a failure and would remember.
 stop_units() {
 	systemctl --quiet disable --now pod-gateway.timer pod-gateway.service 2>/dev/null
@@ -643,6 +649,7 @@ apply() {
 	disarm
 	rm -rf "$PENDING.done"
 	systemctl start pod-gateway.timer
+	: >$SEEN
 	remove_uploads ! -path "$SELF"
 	say "applied: $(wc -l <"$WORK/routes.wanted") routes, nameserver by $method"
 	result applied
@@ -650,7 +657,7 @@ apply() {
 
 # Whether the desired state is declared, routed and written already.
 in_force() {
-	cmp -s "$WORK/desired" "$COMMITTED" && cmp -s "$WORK/routes.wanted" "$WORK/routes.before" || return 1
+	cmp -s "$WORK/desired" "$COMMITTED" && cmp -s "$WORK/routes.wanted" "$WORK/routes.before" && units_run || return 1
 	dry=$DRY_RUN DRY_RUN=quiet CHANGED=
 	own_files "$WORK/desired"
 	dns_files "$method" "$WORK/desired"
@@ -661,7 +668,9 @@ in_force() {
 preview() {
 	comm -13 "$WORK/routes.wanted" "$WORK/routes.before" | sed 's/^/- route /'
 	comm -23 "$WORK/routes.wanted" "$WORK/routes.before" | sed 's/^/+ route /'
+	cmp -s "$WORK/desired" "$COMMITTED" || echo "~ what is desired here"
 	own_files "$WORK/desired"
+	[ ! -e "$COMMITTED" ] || units_run || echo '~ units pod-gateway.timer and pod-gateway.service: not enabled, or not running'
 	if [ "$previous_method" != "$method" ] && [ -n "$previous_method" ]; then
 		echo "- nameserver by $previous_method"
 	fi
@@ -786,9 +795,10 @@ unprobed_routes() {
 }
 
 result() {
-	printf '{"result":"%s","server":"%s","stack":"%s","routes":%d,"dnsMethod":"%s","digest":"%s"}\n' "$1" \
+	seen=$(date -u -r $SEEN +%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
+	printf '{"result":"%s","server":"%s","stack":"%s","routes":%d,"dnsMethod":"%s","digest":"%s","inForceAt":"%s"}\n' "$1" \
 		"$(field "$WORK/desired" server)" "$(field "$WORK/desired" stack)" "$(wc -l <"$WORK/routes.wanted")" \
-		"$method" "$(sha256sum <"$WORK/desired" | cut -d ' ' -f 1)"
+		"$method" "$(sha256sum <"$WORK/desired" | cut -d ' ' -f 1)" "$seen"
 }
 
 # --- the way out ---
@@ -819,7 +829,7 @@ restore() {
 	remove_folders "$STATE/folders"
 	rm -rf "$STATE"
 	remove_uploads
-	rm -f $INSTALLED $LOCK
+	rm -f $INSTALLED $LOCK $SEEN
 	say 'restored: nothing of pod-gateway is left on this server'
 	outcome restored
 }
@@ -841,7 +851,12 @@ reapply() {
 	fi
 	CHANGED=
 	dns_files "$method" "$COMMITTED"
-	[ -z "$CHANGED" ] || { say "put back$CHANGED" && note_written && dns_reload "$method"; }
+	if [ -n "$CHANGED" ]; then
+		say "put back$CHANGED"
+		note_written
+		dns_reload "$method"
+	fi
+	! cmp -s "$WORK/routes.wanted" "$WORK/routes.before" || [ -n "$CHANGED" ] || : >$SEEN
 }
 
 # The timer's part. A run that still holds the lock had its time: it is ended first, so that it cannot go on applying.

@@ -99,8 +99,12 @@ async function cutEach(
 						},
 					)
 					.toBe(0);
-				const now = await network(server);
-				if (now !== asDesired) expect(now, told).toBe(asBefore);
+				await expect
+					.poll(() => network(server).then((now) => (now === asDesired ? asBefore : now)), {
+						message: told,
+						timeout: 20_000,
+					})
+					.toBe(asBefore);
 				expect((await inOperator(ssh(server, "true"), { check: false })).exitCode, told).toBe(0);
 				await apply(server, second, "192.96.0.11");
 				expect(await network(server), `${told}: the next up`).toBe(asDesired);

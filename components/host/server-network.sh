@@ -37,13 +37,15 @@ ROLLBACK_UNIT=pod-gateway-rollback
 PROTOCOL_FILE=/etc/iproute2/rt_protos.d/pod-gateway.conf
 SERVICE_FILE=/etc/systemd/system/pod-gateway.service
 TIMER_FILE=/etc/systemd/system/pod-gateway.timer
+PATH_FILE=/etc/systemd/system/pod-gateway.path
+UNITS='pod-gateway.timer pod-gateway.path'
 RESOLVED_FILE=/etc/systemd/resolved.conf.d/pod-gateway.conf
 NM_FILE=/etc/NetworkManager/conf.d/90-pod-gateway.conf
 NM_DNSMASQ_FILE=/etc/NetworkManager/dnsmasq.d/pod-gateway.conf
 DNSMASQ_FILE=/etc/dnsmasq.d/pod-gateway.conf
 RESOLV_CONF=/etc/resolv.conf
 DNS_FILES="$RESOLVED_FILE $NM_FILE $NM_DNSMASQ_FILE $DNSMASQ_FILE"
-OWN_FILES="$INSTALLED $PROTOCOL_FILE $SERVICE_FILE $TIMER_FILE $DNS_FILES"
+OWN_FILES="$INSTALLED $PROTOCOL_FILE $SERVICE_FILE $TIMER_FILE $PATH_FILE $DNS_FILES"
 BLOCK_BEGIN='# pod-gateway begin'
 BLOCK_END='# pod-gateway end'
 HELD_BACK='# held back by pod-gateway: '
@@ -139,15 +141,17 @@ next_hops() {
 # route_batch WANTED CURRENT: the ip(8) batch lines, with the family first, that turn one list into the other. What stays is not
 # touched; a changed next hop is one atomic replace.
 route_batch() {
-	comm -23 "$1" "$2" | while read -r line; do
+	wanted=$1
+	current=$2
+	comm -23 "$wanted" "$current" | while read -r line; do
 		# shellcheck disable=SC2086 # the line is words by contract, and read_desired let nothing else in
 		set -- $line
 		verb=add
-		cut -d ' ' -f 1 "$2" | grep -qxF "$1" && verb=replace
+		cut -d ' ' -f 1 "$current" | grep -qxF "$1" && verb=replace
 		printf '%s route %s %s proto %s %s\n' "$(family "$1")" "$verb" "$1" "$PROTOCOL" "$(next_hops "$@")"
 	done
-	cut -d ' ' -f 1 "$2" | while read -r prefix; do
-		cut -d ' ' -f 1 "$1" | grep -qxF "$prefix" ||
+	cut -d ' ' -f 1 "$current" | while read -r prefix; do
+		cut -d ' ' -f 1 "$wanted" | grep -qxF "$prefix" ||
 			printf '%s route del %s proto %s\n' "$(family "$prefix")" "$prefix" "$PROTOCOL"
 	done
 }
@@ -459,6 +463,7 @@ service_unit() {
 		[Unit]
 		Description=Routes and nameserver of the Kubernetes cluster behind pod-gateway
 		After=network.target
+		StartLimitIntervalSec=0
 		[Service]
 		Type=oneshot
 		ExecStart=$INSTALLED reapply
@@ -483,10 +488,25 @@ timer_unit() {
 	UNIT
 }
 
+# DHCP clients write resolv.conf anew at every renewal; names are not to be gone until the timer comes.
+path_unit() {
+	header "$1"
+	cat <<-UNIT
+		[Unit]
+		Description=Put back the nameserver of pod-gateway when something wrote resolv.conf anew
+		[Path]
+		PathChanged=$RESOLV_CONF
+		Unit=pod-gateway.service
+		[Install]
+		WantedBy=paths.target
+	UNIT
+}
+
 own_files() {
 	update $PROTOCOL_FILE protocol_conf
 	update $SERVICE_FILE service_unit "$1"
 	update $TIMER_FILE timer_unit "$1"
+	update $PATH_FILE path_unit "$1"
 	update $INSTALLED cat "$SELF"
 	[ -n "$DRY_RUN" ] || chmod 755 $INSTALLED
 }
@@ -522,7 +542,8 @@ snapshot() {
 
 # From here on this machine undoes the change by itself: the timer while it is up, the service at its next boot.
 arm() {
-	systemctl daemon-reload && systemctl --quiet enable pod-gateway.service pod-gateway.timer 2>/dev/null || return 1
+	# shellcheck disable=SC2086 # a list of units
+	systemctl daemon-reload && systemctl --quiet enable pod-gateway.service $UNITS 2>/dev/null || return 1
 	systemctl stop $ROLLBACK_UNIT.timer 2>/dev/null
 	systemctl reset-failed $ROLLBACK_UNIT.service 2>/dev/null
 	systemd-run --quiet --unit=$ROLLBACK_UNIT --on-active="$1" --timer-property=AccuracySec=1s $INSTALLED rollback 9>&-
@@ -530,12 +551,14 @@ arm() {
 disarm() { systemctl stop $ROLLBACK_UNIT.timer 2>/dev/null; }
 
 units_run() {
-	active pod-gateway.timer && systemctl --quiet is-enabled pod-gateway.timer && systemctl --quiet is-enabled pod-gateway.service
+	for unit in $UNITS; do active "$unit" || return 1; done
+	for unit in $UNITS pod-gateway.service; do systemctl --quiet is-enabled "$unit" || return 1; done
 } 2>/dev/null
 
 # A reapply that runs just now is ended, which systemd takes for a failure and would remember.
 stop_units() {
-	systemctl --quiet disable --now pod-gateway.timer pod-gateway.service 2>/dev/null
+	# shellcheck disable=SC2086 # a list of units
+	systemctl --quiet disable --now $UNITS pod-gateway.service 2>/dev/null
 	systemctl reset-failed pod-gateway.service 2>/dev/null
 }
 
@@ -648,7 +671,8 @@ apply() {
 	UNFINISHED=
 	disarm
 	rm -rf "$PENDING.done"
-	systemctl start pod-gateway.timer
+	# shellcheck disable=SC2086 # a list of units
+	systemctl start $UNITS
 	: >$SEEN
 	remove_uploads ! -path "$SELF"
 	say "applied: $(wc -l <"$WORK/routes.wanted") routes, nameserver by $method"
@@ -670,7 +694,7 @@ preview() {
 	comm -23 "$WORK/routes.wanted" "$WORK/routes.before" | sed 's/^/+ route /'
 	cmp -s "$WORK/desired" "$COMMITTED" || echo "~ what is desired here"
 	own_files "$WORK/desired"
-	[ ! -e "$COMMITTED" ] || units_run || echo '~ units pod-gateway.timer and pod-gateway.service: not enabled, or not running'
+	[ ! -e "$COMMITTED" ] || units_run || echo "~ units $UNITS: not enabled, or not running"
 	if [ "$previous_method" != "$method" ] && [ -n "$previous_method" ]; then
 		echo "- nameserver by $previous_method"
 	fi
@@ -824,7 +848,7 @@ restore() {
 	set_routes "$WORK/none"
 	[ ! -e "$STATE/method" ] || remove_dns "$(cat "$STATE/method")"
 	stop_units
-	rm -f $SERVICE_FILE $TIMER_FILE $PROTOCOL_FILE
+	rm -f $SERVICE_FILE $TIMER_FILE $PATH_FILE $PROTOCOL_FILE
 	systemctl daemon-reload
 	remove_folders "$STATE/folders"
 	rm -rf "$STATE"

@@ -27,7 +27,7 @@ afterEach(() => host.remove());
 function running(...services: string[]): void {
 	host.command(
 		"systemctl",
-		`case "$*" in *is-active*) case " pod-gateway.timer ${services.join(" ")} " in *" \${3:-} "*) ;; *) exit 3 ;; esac ;; esac`,
+		`case "$*" in *is-active*) case " pod-gateway.timer pod-gateway.path ${services.join(" ")} " in *" \${3:-} "*) ;; *) exit 3 ;; esac ;; esac`,
 	);
 }
 

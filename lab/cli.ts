@@ -66,6 +66,17 @@ lab
 		process.exitCode = (await pulumi.run(withoutDashes(words), options)).exitCode;
 	});
 
+lab
+	.command("run")
+	.description("run a command of this project on the operator's workstation, with the lab's Pulumi and its stack")
+	.argument("<command...>", "after --, such as: npm run drift -- lab")
+	.passThroughOptions()
+	.action(async (words: string[]) => {
+		const pulumi = await labPulumi(await resolveEngine(progress().note));
+		const options = { inherit: true, check: false, timeoutSeconds: 0 };
+		process.exitCode = (await pulumi.beside(withoutDashes(words), options)).exitCode;
+	});
+
 const block = lab
 	.command("block")
 	.description("a worker's pod blocks, as Calico's address management would change them");

@@ -14,6 +14,8 @@ const project = join(import.meta.dirname, "..");
 export interface LabPulumi {
 	/** Runs `pulumi ARG…` in the project's folder. */
 	run(args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+	/** Runs any command of the operator's there, with this Pulumi and the stack's state. */
+	beside(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
 }
 
 /** Prepares the stack `lab` in a state folder that goes with the lab, and frees it from a Pulumi that was killed. */
@@ -22,6 +24,7 @@ export async function labPulumi(engine: Engine): Promise<LabPulumi> {
 	await mkdir(state, { recursive: true });
 	const env = {
 		PATH: [...engine.path, process.env["PATH"] ?? ""].join(":"),
+		POD_GATEWAY_PULUMI: engine.pulumi,
 		PULUMI_BACKEND_URL: `file://${state}`,
 		PULUMI_STACK: STACK,
 		// The lab's secrets guard nothing outside the lab.
@@ -29,15 +32,9 @@ export async function labPulumi(engine: Engine): Promise<LabPulumi> {
 		PULUMI_SKIP_UPDATE_CHECK: "true",
 		PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
 	};
-	const pulumi: LabPulumi = {
-		run: (args, options = {}) =>
-			inOperator([engine.pulumi, ...args], {
-				cwd: project,
-				timeoutSeconds: 1800,
-				...options,
-				env: { ...env, ...options.env },
-			}),
-	};
+	const beside: LabPulumi["beside"] = (argv, options = {}) =>
+		inOperator(argv, { cwd: project, timeoutSeconds: 1800, ...options, env: { ...env, ...options.env } });
+	const pulumi: LabPulumi = { beside, run: (args, options) => beside([engine.pulumi, ...args], options) };
 	await pulumi.run(["stack", "select", "--create", STACK]);
 	const locks = join(state, ".pulumi", "locks", "organization", "pod-gateway", STACK);
 	if (await heldByTheDead(locks)) await pulumi.run(["cancel", "--yes"]);

@@ -615,7 +615,11 @@ apply() {
 	done
 	[ "$DRY_RUN" = show ] || take_lock 30
 	if [ -d "$PENDING" ]; then
-		[ "$DRY_RUN" != show ] || refuse 'a transaction is under way or was left unfinished here; it ends by itself, try again in two minutes'
+		if [ "$DRY_RUN" = show ]; then
+			say 'a transaction is under way or was left unfinished here; it ends by itself, try again in two minutes'
+			outcome busy
+			exit 2
+		fi
 		say 'an earlier transaction was left unfinished; undoing it first'
 		roll_back
 	fi

@@ -21,6 +21,11 @@ export class ConnectionError extends Error {
 	}
 }
 
+/** Something else than the known server was there, or the server has another key now. */
+export class HostKeyError extends ConnectionError {
+	override name = "HostKeyError";
+}
+
 /** Seconds without a word from the server until it is asked for a sign of life, and how many such questions it may leave open. */
 const KEEPALIVE = { interval: 15, unanswered: 4 };
 
@@ -99,12 +104,12 @@ async function connect(target: SshTarget, clients: Client[]): Promise<Client> {
 			answered ||= error.code === "ECONNREFUSED";
 			const unknownKey = offered && !offered.equals(known.blob);
 			reject(
-				new ConnectionError(
-					unknownKey
-						? `${place(target)} shows another host key than the pinned one (${target.hostKey}); if the machine was rebuilt, update hostKey after checking it out of band`
-						: `cannot connect to ${place(target)} as ${target.user}: ${error.message}`,
-					{ answered },
-				),
+				unknownKey
+					? new HostKeyError(
+							`${place(target)} shows another host key than the pinned one (${target.hostKey}); if the machine was rebuilt, update hostKey after checking it out of band`,
+							{ answered },
+						)
+					: new ConnectionError(`cannot connect to ${place(target)} as ${target.user}: ${error.message}`, { answered }),
 			);
 		});
 		client.connect(config);

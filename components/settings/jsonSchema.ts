@@ -1,0 +1,43 @@
+import { z } from "zod";
+import { schema } from "./schema.ts";
+
+/** As Pulumi writes a secret into a stack file. */
+const secure = { type: "object", properties: { secure: { type: "string" } }, required: ["secure"] };
+
+/** The keys that may be secrets. */
+const SECRETS = ["kubeconfig", "privateKey"];
+
+/**
+ * The JSON Schema (draft 2020-12) of a stack file, for editors: completion, descriptions and errors while typing. The program
+ * itself checks more (addresses, keys, what excludes each other).
+ */
+export function stackFileSchema(): object {
+	const { $schema, properties, required } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+	const keys = Object.entries(properties ?? {}).map(([key, value]) => [`pod-gateway:${key}`, withSecrets(value)]);
+	return {
+		$schema,
+		title: "pod-gateway: settings of an environment",
+		type: "object",
+		properties: {
+			config: {
+				type: "object",
+				properties: Object.fromEntries(keys),
+				required: required?.map((key) => `pod-gateway:${key}`),
+			},
+		},
+		required: ["config"],
+	};
+}
+
+/** The same with every key that may be a secret either in clear or encrypted. */
+function withSecrets(part: unknown): unknown {
+	if (Array.isArray(part)) return part.map(withSecrets);
+	if (typeof part !== "object" || part === null) return part;
+	return Object.fromEntries(
+		Object.entries(part).map(([key, value]) => [key, SECRETS.includes(key) ? maybeSecret(value) : withSecrets(value)]),
+	);
+}
+
+function maybeSecret({ description, ...plain }: { description?: string }): object {
+	return { description, anyOf: [plain, secure] };
+}

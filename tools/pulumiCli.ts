@@ -1,0 +1,27 @@
+import { execFile, spawn } from "node:child_process";
+import { promisify } from "node:util";
+
+/** The Pulumi to run. Default: the one on PATH. */
+const pulumi = process.env["POD_GATEWAY_PULUMI"] ?? "pulumi";
+
+/** The state of a stack, its secrets shown. @throws Error with what Pulumi said. */
+export async function exportState(stack: string): Promise<unknown> {
+	const argv = ["stack", "export", "--show-secrets", "--stack", stack];
+	try {
+		const { stdout } = await promisify(execFile)(pulumi, argv, { maxBuffer: 2 ** 30 });
+		return JSON.parse(stdout);
+	} catch (error) {
+		const { stderr, message } = error as Error & { stderr?: string };
+		throw new Error(`pulumi ${argv.join(" ")}: ${stderr?.trim() || message}`);
+	}
+}
+
+/** Runs Pulumi for a person to watch, its output on standard error. @throws Error when it fails. */
+export async function runPulumi(argv: readonly string[]): Promise<void> {
+	const child = spawn(pulumi, argv, { stdio: ["inherit", 2, 2] });
+	const code = await new Promise<number | null>((resolve, reject) => {
+		child.once("error", reject);
+		child.once("close", resolve);
+	});
+	if (code !== 0) throw new Error(`pulumi ${argv[0]} failed with exit code ${code}`);
+}

@@ -1,0 +1,54 @@
+import { expect, test } from "vitest";
+import { deployedServers } from "./deployed.ts";
+
+const target = { host: "10.0.0.1", port: 22, user: "root", hostKey: "ssh-ed25519 AAAA", connectTimeout: 15 };
+const urn = (server: string, type: string, resource: string) =>
+	`urn:pulumi:prod::pod-gateway::pod-gateway:index:PhysicalServer$command:${type}:${server}-${resource}`;
+
+/** As `pulumi stack export --show-secrets` shows a secret. */
+function secret(value: unknown) {
+	return { "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", plaintext: JSON.stringify(value) };
+}
+
+function resources(server: string) {
+	return [
+		{ urn: urn(server, "remote:CopyToRemote:", "script"), type: "command:remote:CopyToRemote", inputs: {} },
+		{
+			urn: urn(server, "local:Command:", "restore"),
+			type: "command:local:Command",
+			inputs: { stdin: secret(JSON.stringify(target)) },
+		},
+		{
+			urn: urn(server, "remote:Command:", "network"),
+			type: "command:remote:Command",
+			inputs: { stdin: `pod-gateway 1\nserver ${server}\n` },
+		},
+	];
+}
+
+test("servers are read out of the state, in order, whatever else is in it", () => {
+	const stack = {
+		urn: "urn:pulumi:prod::pod-gateway::pulumi:pulumi:Stack::pod-gateway-prod",
+		type: "pulumi:pulumi:Stack",
+	};
+	const deployment = { resources: [stack, ...resources("db-2"), ...resources("db-1")] };
+	expect(deployedServers({ version: 3, deployment })).toEqual(
+		["db-1", "db-2"].map((name) => ({
+			name,
+			target,
+			desired: `pod-gateway 1\nserver ${name}\n`,
+			urns: [urn(name, "remote:CopyToRemote:", "script"), urn(name, "remote:Command:", "network")],
+		})),
+	);
+});
+
+test("a stack that was never deployed has no servers", () => {
+	expect(deployedServers({ deployment: {} })).toEqual([]);
+});
+
+test.each([
+	["something else", {}, /this is no state of a stack/],
+	["a server half made", { deployment: { resources: resources("db-1").slice(2) } }, /the state of server db-1/],
+])("%s is an error", (_, exported, message) => {
+	expect(() => deployedServers(exported)).toThrow(message);
+});

@@ -2,12 +2,12 @@
  * Makes a cluster's pods, Services and names reachable from every listed physical server: a gateway joins the cluster and is
  * drained, its routes are gathered, and each server gets routes and a nameserver in one safe transaction.
  */
-import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { ClusterFacts } from "./components/clusterFacts.ts";
 import { readConfig } from "./components/config.ts";
 import { GatewayNode } from "./components/gatewayNode.ts";
 import { GatewayVm } from "./components/gatewayVm.ts";
+import { readLock } from "./components/lock.ts";
 import { addressesOf } from "./components/network/machine.ts";
 import { PhysicalServer } from "./components/physicalServer.ts";
 import { RouteSurvey } from "./components/routeSurvey.ts";
@@ -15,8 +15,8 @@ import { planServers } from "./components/serverPlans.ts";
 
 const config = readConfig();
 const { cluster } = config;
-const provider = new kubernetes.Provider("cluster", { kubeconfig: cluster.kubeconfig, context: cluster.context });
-const facts = new ClusterFacts("facts", { cluster, provider });
+const lock = config.routes.source === "locked" ? readLock(pulumi.getStack()) : undefined;
+const facts = new ClusterFacts("facts", { cluster, lock });
 
 const gatewayVms = config.gateways.map((gateway) => ({
 	gateway,
@@ -34,11 +34,12 @@ const gatewayParts = gatewayVms.map(({ gateway, vm }) => {
 		cluster,
 		facts,
 		convergeTimeout: config.routes.convergeTimeout,
+		lock,
 	});
 	return { name, vm, survey };
 });
 
-const planOf = planServers({ config, facts, gateways: gatewayParts });
+const planOf = planServers({ config, facts, lock, gateways: gatewayParts });
 const physicalServers = config.servers.map(
 	(server) => new PhysicalServer(server.name, { server, plan: planOf(server.name) }),
 );
@@ -57,8 +58,10 @@ export const ranges = {
 	nameservers: facts.dnsAddresses.apply((addresses) => addresses.map(({ text }) => text)),
 	domain: facts.domain,
 };
-/** What the gateways reach by way of other hosts. */
-export const podRoutes = gatewayParts.map(({ survey }) => survey.routes);
+/** What the gateways reach by way of other hosts: `PREFIX of NODE` each. */
+export const podRoutes = gatewayParts.map(({ survey }) =>
+	survey.found.apply((routes) => routes.map(({ prefix, node }) => `${prefix.text} of ${node}`)),
+);
 /** What is in force on each server, in one line. */
 export const servers = pulumi
 	.all(physicalServers.map(({ name, inForce }) => inForce.apply((text) => [name, text] as const)))

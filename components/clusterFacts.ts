@@ -5,6 +5,7 @@ import { type Address, parseAddress } from "./network/address.ts";
 import { parseClusterInfo } from "./network/clusterInfo.ts";
 import { parseClusterConfiguration } from "./network/clusterRanges.ts";
 import { endpointOf } from "./network/joinConfiguration.ts";
+import type { Lock } from "./network/lockFile.ts";
 import type { Prefix } from "./network/prefix.ts";
 import { all, type Result } from "./network/result.ts";
 import { valueOrRefusal } from "./refusal.ts";
@@ -12,14 +13,14 @@ import { valueOrRefusal } from "./refusal.ts";
 export interface ClusterFactsArgs {
 	/** What overrides the cluster's own words. */
 	cluster: Config["cluster"];
-	/** Provider for that cluster. */
-	provider: kubernetes.Provider;
+	/** What was locked; then nothing is read. */
+	lock?: Lock | undefined;
 }
 
 /**
  * What the cluster says about itself: its ranges (ConfigMap `kube-system/kubeadm-config`), its nameserver (Service
  * `kube-system/kube-dns`), its API server and CA (ConfigMap `kube-public/cluster-info`). Read in every preview and update,
- * never changed.
+ * never changed; not read at all where it was locked.
  */
 export class ClusterFacts extends pulumi.ComponentResource {
 	/** Prefixes the pods' addresses come from. */
@@ -28,7 +29,7 @@ export class ClusterFacts extends pulumi.ComponentResource {
 	readonly serviceRanges: pulumi.Output<readonly Prefix[]>;
 	/** The cluster's DNS domain, such as `cluster.local`. */
 	readonly domain: pulumi.Output<string>;
-	/** The cluster's version, such as `v1.34.4`. */
+	/** The cluster's version, such as `v1.34.4`; of a lock the minor version alone. */
 	readonly kubernetesVersion: pulumi.Output<string>;
 	/** The nameserver's addresses, one per family. */
 	readonly dnsAddresses: pulumi.Output<readonly Address[]>;
@@ -37,8 +38,21 @@ export class ClusterFacts extends pulumi.ComponentResource {
 	/** `sha256:…` of each CA's public key. */
 	readonly caCertHashes: pulumi.Output<readonly string[]>;
 
-	constructor(name: string, { cluster, provider }: ClusterFactsArgs, opts?: pulumi.ComponentResourceOptions) {
+	constructor(name: string, { cluster, lock }: ClusterFactsArgs, opts?: pulumi.ComponentResourceOptions) {
 		super("pod-gateway:index:ClusterFacts", name, {}, opts);
+		if (lock) {
+			const locked = lock.cluster;
+			this.podRanges = pulumi.output(cluster.podRanges ?? locked.podRanges);
+			this.serviceRanges = pulumi.output(cluster.serviceRanges ?? locked.serviceRanges);
+			this.dnsAddresses = pulumi.output(cluster.dnsAddresses ?? locked.dnsAddresses);
+			this.domain = pulumi.output(cluster.domain ?? locked.domain);
+			this.kubernetesVersion = pulumi.output(locked.kubernetesVersion);
+			this.endpoint = pulumi.output(cluster.apiServer ? endpointOf(cluster.apiServer) : locked.endpoint);
+			this.caCertHashes = pulumi.output(locked.caCertHashes);
+			this.registerOutputs();
+			return;
+		}
+		const provider = new kubernetes.Provider("cluster", { kubeconfig: cluster.kubeconfig, context: cluster.context });
 		const from = { parent: this, provider };
 		const entry = (id: string, key: string) =>
 			kubernetes.core.v1.ConfigMap.get(`${name}-${id.split("/")[1]}`, id, from).data.apply((data) => data?.[key] ?? "");

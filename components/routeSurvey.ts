@@ -5,8 +5,9 @@ import type { Config } from "./config.ts";
 import type { GatewayNode } from "./gatewayNode.ts";
 import type { GatewayVm } from "./gatewayVm.ts";
 import { type Block, type ExpectedBlocks, expectedBlocks } from "./network/blocks.ts";
+import type { Lock, LockedRoute } from "./network/lockFile.ts";
 import type { Prefix } from "./network/prefix.ts";
-import type { GatheredPrefix } from "./network/survey.ts";
+import { withNodes } from "./network/survey.ts";
 import { refusal } from "./refusal.ts";
 import { type GatewaySurvey, readRoutes } from "./remote/readRoutes.ts";
 
@@ -24,6 +25,8 @@ export interface RouteSurveyArgs {
 	facts: ClusterFacts;
 	/** Seconds the routes may take to appear and come to rest. */
 	convergeTimeout: number;
+	/** What was locked; then a preview reads nothing. */
+	lock?: Lock | undefined;
 }
 
 /**
@@ -32,15 +35,17 @@ export interface RouteSurveyArgs {
  */
 export class RouteSurvey extends pulumi.ComponentResource {
 	/** Pod prefixes that the gateway reaches by way of another host, sorted. Unknown until the gateway has joined. */
-	readonly prefixes: pulumi.Output<readonly GatheredPrefix[]>;
-
-	/** The same for people: `PREFIX via NODE` each. */
-	readonly routes: pulumi.Output<readonly string[]>;
+	readonly found: pulumi.Output<readonly LockedRoute[]>;
 
 	constructor(name: string, args: RouteSurveyArgs, opts?: pulumi.ComponentResourceOptions) {
 		super("pod-gateway:index:RouteSurvey", name, {}, opts);
-		const { cluster, convergeTimeout } = args;
-		this.prefixes = pulumi
+		const { cluster, convergeTimeout, lock } = args;
+		if (lock && pulumi.runtime.isDryRun()) {
+			this.found = pulumi.output(lock.routes);
+			this.registerOutputs();
+			return;
+		}
+		const found = pulumi
 			.all([args.vm.target, args.facts.podRanges, args.node.nodeName, args.gatewayNodes, cluster.kubeconfig])
 			.apply(async ([target, podRanges, _, gatewayNodes, kubeconfig]) => {
 				const expected = () => blocksToAwait(kubeconfig, cluster.context, podRanges, gatewayNodes);
@@ -54,14 +59,11 @@ export class RouteSurvey extends pulumi.ComponentResource {
 				});
 				for (const warning of warnings(survey, convergeTimeout))
 					await pulumi.log.warn(`${args.gateway.name}: ${warning}`, this);
-				return survey.prefixes;
+				return withNodes(survey.prefixes, survey.owners);
 			});
 		// What was read holds no secret, though the key and the kubeconfig that opened the way are.
-		this.prefixes = pulumi.unsecret(this.prefixes);
-		this.routes = this.prefixes.apply((prefixes) =>
-			prefixes.map(({ prefix, via }) => [prefix.text, ...via.map(({ text }) => text)].join(" via ")),
-		);
-		this.registerOutputs({ routes: this.routes });
+		this.found = pulumi.unsecret(found);
+		this.registerOutputs();
 	}
 }
 
@@ -72,7 +74,7 @@ async function blocksToAwait(
 	gateways: readonly string[],
 ): Promise<ExpectedBlocks> {
 	const { records, notes } = await readCalicoBlocks(kubeconfig, context);
-	return records ? expectedBlocks(records, podRanges, gateways) : { blocks: [], notes };
+	return records ? expectedBlocks(records, podRanges, gateways) : { blocks: [], owners: new Map(), notes };
 }
 
 function warnings({ rejected, unreadable, missing, notes }: GatewaySurvey, seconds: number): readonly string[] {

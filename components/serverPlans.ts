@@ -2,16 +2,20 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ClusterFacts } from "./clusterFacts.ts";
 import type { Config } from "./config.ts";
 import type { GatewayVm } from "./gatewayVm.ts";
+import { lockCommand } from "./lock.ts";
 import { parseAddress } from "./network/address.ts";
+import { type Lock, lockDifferences } from "./network/lockFile.ts";
 import { planSite } from "./network/plan.ts";
 import type { ServerPlan } from "./network/serverPlan.ts";
 import { onEveryGateway } from "./network/survey.ts";
-import { refusal, valueOrRefusal } from "./refusal.ts";
+import { listed, refusal, valueOrRefusal } from "./refusal.ts";
 import type { RouteSurvey } from "./routeSurvey.ts";
 
 export interface ServerPlansArgs {
 	config: Config;
 	facts: ClusterFacts;
+	/** What was locked; a plan of anything else is refused. */
+	lock?: Lock | undefined;
 	/** Each gateway's machine and what was read from it. */
 	gateways: readonly { readonly vm: GatewayVm; readonly survey: RouteSurvey }[];
 }
@@ -26,6 +30,7 @@ export function planServers({
 	config,
 	facts,
 	gateways,
+	lock,
 }: ServerPlansArgs): (server: string) => pulumi.Output<ServerPlan> {
 	const plans = pulumi
 		.all([
@@ -35,17 +40,20 @@ export function planServers({
 			facts.dnsAddresses,
 			facts.endpoint,
 			pulumi.all(gateways.map(({ vm }) => vm.machine)),
-			pulumi.all(gateways.map(({ survey }) => survey.prefixes)),
+			pulumi.all(gateways.map(({ survey }) => survey.found)),
 		])
 		.apply(([pods, services, domain, addresses, endpoint, machines, gathered]) => {
 			const apiServer = parseAddress(new URL(`https://${endpoint}`).hostname.replace(/^\[|\]$/g, ""));
+			const routes = onEveryGateway(gathered);
+			const differences = lock ? lockDifferences(lock.routes, routes) : [];
+			if (differences.length > 0) throw refusal(listed(notLocked(), differences));
 			const plans = planSite(
 				{
 					stack: pulumi.getStack(),
 					gateways: machines,
 					ranges: { pods, services },
 					mode: config.routes.mode,
-					gathered: onEveryGateway(gathered),
+					gathered: routes,
 					dns: { ...config.dns, addresses, domain },
 					verify: config.verify,
 					apiServer: apiServer.ok ? apiServer.value : undefined,
@@ -60,4 +68,9 @@ export function planServers({
 			if (!plan) throw refusal(`there is no plan for ${server}`);
 			return plan;
 		});
+}
+
+function notLocked(): string {
+	const stack = pulumi.getStack();
+	return `the gateways' routes are not those of stacks/${stack}.routes.json (+ live, - locked); no server was touched; to bring it up to date: ${lockCommand(stack)}`;
 }

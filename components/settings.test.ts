@@ -81,6 +81,7 @@ describe("defaults", () => {
 			  "routes": {
 			    "convergeTimeout": 60,
 			    "mode": "blocks",
+			    "source": "live",
 			  },
 			  "servers": [
 			    {

@@ -6,7 +6,7 @@ import type { PlannedServer, RouteMode } from "./network/site.ts";
 import type { Taint } from "./network/taint.ts";
 import { conflicts } from "./settings/conflicts.ts";
 import { describeIssues, wording } from "./settings/problems.ts";
-import { type StackFile, schema } from "./settings/schema.ts";
+import { type ROUTE_SOURCES, type StackFile, schema } from "./settings/schema.ts";
 import type { SshBlock } from "./settings/sshSchema.ts";
 
 /** Where a secret is: in a file, or in the settings themselves. */
@@ -91,7 +91,11 @@ export interface Settings<Auth = Authentication, Kubeconfig = SecretSource> {
 	readonly ssh: SshBlock;
 	readonly gateways: readonly Gateway<Auth>[];
 	/** `convergeTimeout` is in seconds. */
-	readonly routes: { readonly mode: RouteMode; readonly convergeTimeout: number };
+	readonly routes: {
+		readonly source: (typeof ROUTE_SOURCES)[number];
+		readonly mode: RouteMode;
+		readonly convergeTimeout: number;
+	};
 	readonly dns: { readonly searchDomains: readonly string[]; readonly reverseZones: boolean };
 	/** `rollbackAfter` is in seconds. */
 	readonly verify: Pick<StackFile["verify"], "names" | "pods" | "outside" | "rollbackAfter">;

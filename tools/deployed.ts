@@ -1,4 +1,8 @@
 import { z } from "zod";
+import { parseAddress } from "../components/network/address.ts";
+import type { LockedCluster } from "../components/network/lockFile.ts";
+import { parsePrefix } from "../components/network/prefix.ts";
+import { all, type Result } from "../components/network/result.ts";
 import { type SshTarget, sshTargetSchema } from "../components/remote/sshTarget.ts";
 
 /** A server as the last deployment left it. */
@@ -11,6 +15,23 @@ export interface DeployedServer {
 	readonly urns: readonly string[];
 }
 
+/** A gateway as the last deployment left it. */
+export interface DeployedGateway {
+	readonly name: string;
+	/** The Node's name. */
+	readonly node: string;
+	readonly target: SshTarget;
+	readonly kubeconfig: string;
+	readonly context: string | undefined;
+}
+
+/** A deployed stack, as far as a survey needs it. */
+export interface DeployedSite {
+	/** In order of their names; empty when none has joined. */
+	readonly gateways: readonly DeployedGateway[];
+	readonly cluster: LockedCluster;
+}
+
 /** How the engine marks a secret that it shows all the same (sdk/go/common/resource/properties.go). */
 const SECRET = "4dabf18193072939515e22adb298388d";
 const shownSecret = z.object({ [SECRET]: z.string(), plaintext: z.string() });
@@ -18,7 +39,16 @@ const shownSecret = z.object({ [SECRET]: z.string(), plaintext: z.string() });
 const state = z.object({
 	deployment: z.object({
 		resources: z
-			.array(z.object({ urn: z.string(), type: z.string(), inputs: z.record(z.string(), z.unknown()).default({}) }))
+			.array(
+				z.object({
+					urn: z.string(),
+					type: z.string(),
+					inputs: z.record(z.string(), z.unknown()).default({}),
+					outputs: z.record(z.string(), z.unknown()).default({}),
+					/** It was replaced and is about to go. */
+					delete: z.boolean().default(false),
+				}),
+			)
 			.default([]),
 	}),
 });
@@ -29,11 +59,8 @@ const state = z.object({
  * @throws Error when it is no such state.
  */
 export function deployedServers(exported: unknown): readonly DeployedServer[] {
-	const parsed = state.safeParse(exported);
-	if (!parsed.success) throw new Error("this is no state of a stack");
-	const { resources } = parsed.data.deployment;
 	const ofServer = new Map(
-		resources
+		resourcesOf(exported)
 			.filter(({ urn }) => urn.includes("pod-gateway:index:PhysicalServer$command:"))
 			.map((resource) => [resource.urn.split("::").at(-1) ?? "", resource]),
 	);
@@ -48,6 +75,71 @@ export function deployedServers(exported: unknown): readonly DeployedServer[] {
 		const urns = [`${name}-script`, `${name}-network`].flatMap((resource) => ofServer.get(resource)?.urn ?? []);
 		return { name, target: target.data, desired, urns };
 	});
+}
+
+function resourcesOf(exported: unknown) {
+	const parsed = state.safeParse(exported);
+	if (!parsed.success) throw new Error("this is no state of a stack");
+	return parsed.data.deployment.resources;
+}
+
+const request = z.object({
+	cluster: z.object({
+		kubeconfig: z.string(),
+		context: z.string().optional(),
+		endpoint: z.string(),
+		caCertHashes: z.array(z.string()),
+	}),
+	node: z.object({ name: z.string() }),
+	software: z.object({ version: z.string() }),
+	machine: sshTargetSchema,
+});
+
+const ranges = z.object({
+	pods: z.array(z.string()),
+	services: z.array(z.string()),
+	nameservers: z.array(z.string()),
+	domain: z.string(),
+});
+
+/**
+ * The gateways and the cluster of a stack, out of its state with secrets shown.
+ *
+ * @throws Error when it is no such state, or nothing was deployed yet.
+ */
+export function deployedSite(exported: unknown): DeployedSite {
+	const resources = resourcesOf(exported);
+	const requests = resources
+		.filter(({ urn, delete: leaving }) => urn.includes("pod-gateway:index:GatewayNode$command:") && !leaving)
+		.map(({ urn, inputs }) => ({
+			name: (urn.split("::").at(-1) ?? "").replace(/-node$/, ""),
+			request: request.parse(JSON.parse(shown(inputs["stdin"]) ?? "null")),
+		}))
+		.sort((a, b) => a.name.localeCompare(b.name));
+	const stack = resources.find(({ type }) => type === "pulumi:pulumi:Stack");
+	const outputs = ranges.safeParse(stack?.outputs["ranges"]);
+	const [first] = requests;
+	if (!first || !outputs.success) throw new Error("no gateway has joined yet; run pulumi up first");
+	const { pods, services, nameservers, domain } = outputs.data;
+	const { endpoint, caCertHashes } = first.request.cluster;
+	return {
+		gateways: requests.map(({ name, request: { cluster, node, machine } }) => ({
+			...{ name, node: node.name, target: machine },
+			...{ kubeconfig: cluster.kubeconfig, context: cluster.context },
+		})),
+		cluster: {
+			podRanges: valuesOf(pods.map((text) => parsePrefix(text))),
+			serviceRanges: valuesOf(services.map((text) => parsePrefix(text))),
+			dnsAddresses: valuesOf(nameservers.map(parseAddress)),
+			...{ domain, endpoint, caCertHashes, kubernetesVersion: first.request.software.version },
+		},
+	};
+}
+
+function valuesOf<Value>(results: readonly Result<Value>[]): readonly Value[] {
+	const together = all(results);
+	if (!together.ok) throw new Error(`the stack's outputs make no sense: ${together.problems.join("; ")}`);
+	return together.value;
 }
 
 /** A text of the state, whether it is a secret or not. */

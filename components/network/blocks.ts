@@ -14,6 +14,8 @@ export interface Block {
 export interface ExpectedBlocks {
 	/** In order, each prefix once. */
 	readonly blocks: readonly Block[];
+	/** The node of every block that is given to one, by the block's prefix; also of nodes that are down. */
+	readonly owners: ReadonlyMap<string, string>;
 	/** A text for each record that made no sense, and for what could not be read. */
 	readonly notes: readonly string[];
 }
@@ -54,6 +56,7 @@ export function expectedBlocks(
 ): ExpectedBlocks {
 	const ready = new Set(records.nodes.flatMap(readyNode));
 	const blocks = new Map<string, Block>();
+	const owners = new Map<string, string>();
 	const notes: string[] = [];
 	for (const record of records.affinities) {
 		const parsed = affinity.safeParse(record);
@@ -62,12 +65,17 @@ export function expectedBlocks(
 			continue;
 		}
 		const { cidr, node, state, deleted } = parsed.data.spec;
-		if (state !== "confirmed" || `${deleted}` === "true" || gateways.includes(node) || !ready.has(node)) continue;
+		if (state !== "confirmed" || `${deleted}` === "true") continue;
 		const prefix = parsePrefix(cidr);
-		if (!prefix.ok) notes.push(...prefix.problems.map((problem) => `left out a block of ${quote(node)}: ${problem}`));
-		else if (isPartOf(podRanges, prefix.value)) blocks.set(prefix.value.text, { prefix: prefix.value, node });
+		if (!prefix.ok) {
+			notes.push(...prefix.problems.map((problem) => `left out a block of ${quote(node)}: ${problem}`));
+			continue;
+		}
+		if (/^[a-z0-9.-]+$/.test(node)) owners.set(prefix.value.text, node);
+		const wanted = !gateways.includes(node) && ready.has(node) && isPartOf(podRanges, prefix.value);
+		if (wanted) blocks.set(prefix.value.text, { prefix: prefix.value, node });
 	}
-	return { blocks: [...blocks.values()].sort((a, b) => comparePrefixes(a.prefix, b.prefix)), notes };
+	return { blocks: [...blocks.values()].sort((a, b) => comparePrefixes(a.prefix, b.prefix)), owners, notes };
 }
 
 /** The expected blocks to which no gathered prefix leads. */

@@ -29,7 +29,7 @@ export interface Site {
 	readonly ranges: { readonly pods: readonly Prefix[]; readonly services: readonly Prefix[] };
 	readonly mode: RouteMode;
 	/** What the survey found; not used in mode `pools`. */
-	readonly gathered: readonly GatheredPrefix[];
+	readonly gathered: readonly Pick<GatheredPrefix, "prefix">[];
 	readonly dns: {
 		/** The cluster's nameservers. */
 		readonly addresses: readonly Address[];

@@ -1,5 +1,6 @@
 import { type Address, compareAddresses } from "./address.ts";
 import type { KernelRoute } from "./kernelRoutes.ts";
+import type { LockedRoute } from "./lockFile.ts";
 import { comparePrefixes, contains, isDefault, type Prefix } from "./prefix.ts";
 
 /** A prefix of pods that the gateway reaches by way of other hosts: in most clusters a block. */
@@ -47,11 +48,24 @@ export function gatherRoutes(routes: readonly KernelRoute[], podRanges: readonly
  * The prefixes that every gateway has found: traffic may take any gateway, so none may be a dead end. With one gateway: all of
  * its own.
  */
-export function onEveryGateway(surveys: readonly (readonly GatheredPrefix[])[]): readonly GatheredPrefix[] {
+export function onEveryGateway<Route extends { readonly prefix: Prefix }>(
+	surveys: readonly (readonly Route[])[],
+): readonly Route[] {
 	const [first = [], ...others] = surveys;
 	return first.filter(({ prefix }) =>
 		others.every((survey) => survey.some((found) => found.prefix.text === prefix.text)),
 	);
+}
+
+/** The prefixes with the nodes behind them. @param owners the node of a block by its prefix, where that is known. */
+export function withNodes(
+	prefixes: readonly GatheredPrefix[],
+	owners: ReadonlyMap<string, string>,
+): readonly LockedRoute[] {
+	return prefixes.map(({ prefix, via }) => ({
+		prefix,
+		node: owners.get(prefix.text) ?? via.map(({ text }) => text).join(", "),
+	}));
 }
 
 /** The addresses in order, each once. */

@@ -15,6 +15,8 @@ export interface GatewaySurvey extends Survey {
 	readonly missing: readonly Block[];
 	/** What there is to say of the expectation. */
 	readonly notes: readonly string[];
+	/** The node of every block, where that is known, by the block's prefix. */
+	readonly owners: ReadonlyMap<string, string>;
 }
 
 /**
@@ -33,11 +35,11 @@ export async function readRoutes(
 ): Promise<GatewaySurvey> {
 	const deadline = Date.now() + seconds * 1000;
 	for (;;) {
-		const [table, { blocks, notes }] = await Promise.all([readTable(gateway, seconds), expected()]);
+		const [table, { blocks, notes, owners }] = await Promise.all([readTable(gateway, seconds), expected()]);
 		const survey = gatherRoutes(table.routes, podRanges);
 		const missing = missingBlocks(blocks, survey.prefixes);
 		if ((survey.prefixes.length > 0 && missing.length === 0) || Date.now() > deadline) {
-			return { ...survey, unreadable: table.unreadable, missing, notes };
+			return { ...survey, unreadable: table.unreadable, missing, notes, owners };
 		}
 		await sleep(1000);
 	}

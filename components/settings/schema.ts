@@ -22,6 +22,9 @@ import { ssh } from "./sshSchema.ts";
 /** Where a gateway's kubeadm and kubelet come from. */
 export const SOFTWARE_SOURCES = ["packages", "preinstalled"] as const;
 
+/** Where the routes of a plan come from. */
+export const ROUTE_SOURCES = ["live", "locked"] as const;
+
 /*
  * What a stack file says under `pod-gateway:`. The descriptions are the reference documentation: the JSON Schema for editors is
  * made from them.
@@ -135,6 +138,12 @@ const server = z.strictObject({
 
 const routes = z
 	.strictObject({
+		source: z
+			.enum(ROUTE_SOURCES)
+			.default("live")
+			.describe(
+				"live: the gateways' routes as they are. locked: stacks/<env>.routes.json; up refuses when they differ. Default: live.",
+			),
 		mode: z
 			.enum(ROUTE_MODES)
 			.default("blocks")

@@ -1,0 +1,106 @@
+import { readFile, rm } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { lockPath } from "../components/lock.ts";
+import { addBlock, removeBlock } from "../lab/cluster/cluster.ts";
+import { resolveEngine } from "../lab/engine/engine.ts";
+import { type ExecResult, exec, isUp, powerOff } from "../lab/host.ts";
+import { bootGateway } from "../lab/lifecycle.ts";
+import { setCable } from "../lab/namespaces.ts";
+import { progress } from "../lab/progress.ts";
+import { type LabPulumi, labPulumi } from "../lab/pulumi.ts";
+import { site } from "../lab/site.ts";
+import { type LabSettings, labSettings, writeStack } from "../lab/stack.ts";
+
+const newBlock = "192.244.191.0/26";
+const path = lockPath("lab");
+
+describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_000 }, () => {
+	let pulumi: LabPulumi;
+	let settings: LabSettings;
+
+	beforeAll(async () => {
+		if (isUp(site.hypervisor.name)) await powerOff(site.hypervisor.name);
+		await bootGateway(progress(), "existing");
+		settings = await labSettings("existing");
+		await writeStack(settings);
+		pulumi = await labPulumi(await resolveEngine(() => {}));
+		await rm(path, { force: true });
+	}, 300_000);
+
+	afterAll(async () => {
+		await setCable(site.operator.name, true);
+		await pulumi.run(["destroy", "--yes"]);
+		await removeBlock("ku13-1", newBlock).catch(() => {});
+		await rm(path, { force: true });
+	}, 300_000);
+
+	function survey(...options: string[]): Promise<ExecResult> {
+		return pulumi.beside(["node", "--import", "tsx", "tools/survey.ts", "lab", ...options], { check: false });
+	}
+
+	async function lockedUp(...command: string[]): Promise<ExecResult> {
+		await writeStack({ ...settings, "pod-gateway:routes": { source: "locked" } });
+		return pulumi.run(command, { check: false });
+	}
+
+	test("before the first deployment there is nothing to survey, and nothing to plan from", async () => {
+		const early = await survey();
+		expect(early.exitCode).toBe(1);
+		expect(early.stderr).toContain("run pulumi up first");
+		const { exitCode, stdout, stderr } = await lockedUp("preview");
+		expect(exitCode).not.toBe(0);
+		expect(stdout + stderr).toContain("npm run survey -- lab --write");
+		await writeStack(settings);
+		await pulumi.run(["up", "--yes", "--skip-preview"]);
+	});
+
+	test("the survey makes the file, and finds nothing more to say", async () => {
+		const missing = await survey();
+		expect(missing.exitCode).toBe(2);
+		expect(missing.stdout).toContain("  192.244.32.0/26 of ku13-2\n");
+		expect((await survey("--write")).exitCode).toBe(0);
+		const file = await readFile(path, "utf8");
+		expect(file).toContain('\n\t\t{ "prefix": "192.244.32.0/26", "family": 4, "node": "ku13-2" },\n');
+		const again = await survey("--write");
+		expect(again.stderr).toContain("was up to date");
+		expect(await readFile(path, "utf8")).toBe(file);
+		const { exitCode, stderr } = await survey();
+		expect([exitCode, stderr]).toEqual([0, ""]);
+	});
+
+	test("going from live to locked changes nothing on any server", async () => {
+		const { exitCode, stdout, stderr } = await lockedUp("up", "--yes", "--skip-preview");
+		expect(exitCode, stdout + stderr).toBe(0);
+		expect(stdout).not.toMatch(/ps-\w+-network/);
+	});
+
+	test("a preview needs no network at all", async () => {
+		await setCable(site.operator.name, false);
+		const { exitCode, stdout, stderr } = await lockedUp("preview", "--diff", "--expect-no-changes");
+		await setCable(site.operator.name, true);
+		expect(exitCode, stdout + stderr).toBe(0);
+	});
+
+	test("up refuses what is not locked, naming each difference; the survey writes it; then it arrives", async () => {
+		await addBlock("ku13-1", newBlock);
+		await expect
+			.poll(async () => (await exec(site.gateway.name, ["ip", "route"])).stdout, { timeout: 60_000 })
+			.toContain(newBlock);
+		const refused = await lockedUp("up", "--yes", "--skip-preview");
+		expect(refused.exitCode).not.toBe(0);
+		expect(refused.stdout + refused.stderr).toContain(`+ ${newBlock} of ku13-1`);
+		expect(refused.stdout + refused.stderr).toContain("npm run survey -- lab --write");
+		expect((await exec("ps-nm", ["ip", "route"])).stdout).not.toContain(newBlock);
+		const found = await survey();
+		expect(found.exitCode).toBe(2);
+		expect(found.stdout).toContain(`+ ${newBlock} of ku13-1`);
+		expect((await survey("--write")).exitCode).toBe(0);
+		await setCable(site.operator.name, false);
+		const preview = await lockedUp("preview", "--diff");
+		await setCable(site.operator.name, true);
+		expect(preview.stdout).toContain(`+ route ${newBlock} via ${site.gateway.address}`);
+		const { exitCode, stdout, stderr } = await lockedUp("up", "--yes", "--skip-preview");
+		expect(exitCode, stdout + stderr).toBe(0);
+		expect((await exec("ps-nm", ["ip", "route"])).stdout).toContain(newBlock);
+	});
+});

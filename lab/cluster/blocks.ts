@@ -27,7 +27,7 @@ export function ipPool() {
 			blockSize: 26,
 			ipipMode: "Never",
 			vxlanMode: "Never",
-			natOutgoing: false,
+			natOutgoing: true,
 			nodeSelector: "all()",
 		},
 	};

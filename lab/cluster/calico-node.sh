@@ -1,7 +1,8 @@
 #!/bin/sh
 # What calico-node does for a node in a cluster with BGP and no overlay: writes BIRD's configuration from the API (every node
 # a peer in a full mesh, this node's blocks announced), keeps BIRD running, and hands the container runtime its CNI
-# configuration. The tables, filters and protocols are those of Calico's confd templates (bird.cfg, bird_ipam.cfg,
+# configuration; what pods begin towards addresses outside the pools leaves under the node's own, where the pool says so
+# (natOutgoing). The tables, filters and protocols are those of Calico's confd templates (bird.cfg, bird_ipam.cfg,
 # bird_aggr.cfg), in BIRD 2's words.
 # environment: NODE_NAME, and the Service address of the API that every pod is given
 # usage: calico-node
@@ -34,6 +35,7 @@ read_cluster() {
 	peers=$(jq -r --arg node "$NODE_NAME" '.items[] | select(.metadata.name != $node) | .status.addresses[]?
 		| select(.type == "InternalIP").address' "$work/nodes" | sort)
 	pools=$(jq -r '.items[].spec | select(.disabled != true).cidr' "$work/pools" | sort)
+	masqueraded=$(jq -r '.items[].spec | select(.disabled != true and .natOutgoing == true).cidr' "$work/pools" | sort)
 	blocks=$(jq -r --arg node "$NODE_NAME" '.items[].spec
 		| select(.node == $node and .state == "confirmed" and .deleted != "true").cidr' "$work/affinities" | sort)
 	[ -n "$own" ] && mv "$work/all.new" "$work/all"
@@ -98,6 +100,19 @@ cni_config() {
 		--args $blocks
 }
 
+# A chain of Calico's name, filled anew at once.
+nat_outgoing() {
+	chain=cali-nat-outgoing
+	{
+		echo '*nat'
+		echo ":$chain - [0:0]"
+		for pool in $pools; do echo "-A $chain -d $pool -j RETURN"; done
+		for pool in $masqueraded; do echo "-A $chain -s $pool -j MASQUERADE"; done
+		echo COMMIT
+	} | iptables-restore --noflush
+	iptables -t nat -C POSTROUTING -j "$chain" 2>/dev/null || iptables -t nat -A POSTROUTING -j "$chain"
+}
+
 # Replaces a file at once, and only when its content changes; says by its exit code whether it did.
 replace() {
 	cat >"$1.new"
@@ -114,6 +129,7 @@ bird=
 while :; do
 	if read_cluster; then
 		if bird_config | replace "$config" && [ -n "$bird" ]; then birdc -s /run/bird/bird.ctl configure; fi
+		nat_outgoing
 		cni_config | replace "$cni" && echo "CNI configuration written: blocks ${blocks:-none}"
 	fi
 	if [ -e "$config" ] && { [ -z "$bird" ] || ! kill -0 "$bird" 2>/dev/null; }; then

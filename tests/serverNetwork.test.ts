@@ -10,13 +10,19 @@ const server = "ps-ifupdown";
 const route = `route 192.244.32.0/26 via ${site.gateway.address}`;
 
 /** A desired state, by default a harmless one that nothing verifies. */
-function desired({ routes = [route], verify = ["verify off"], more = "", rollbackAfter = 20 } = {}): string {
+function desired({
+	routes = [route],
+	verify = ["verify off"],
+	more = "",
+	rollbackAfter = 20,
+	nameserver = site.dnsAddress as string,
+} = {}): string {
 	return `pod-gateway 1
 stack lab
 server ${server}
 ${routes.join("\n")}
 dns-method auto
-nameserver ${site.dnsAddress}
+nameserver ${nameserver}
 domain ${site.clusterDomain}
 ${more}${verify.join("\n")}
 rollback-after ${rollbackAfter}
@@ -71,6 +77,31 @@ describe.skipIf(inject("noLab") !== undefined)("the transaction on a server, by 
 		expect(await footprint(server)).toEqual(before);
 	});
 
+	test.each([
+		["a container bridge, though it is down", "172.17.9.0/24", "10.200.0.20"],
+		["a container bridge by IPv6", "fd00:17::/80", "fd00::20"],
+		["a VM bridge, from above", "192.168.0.0/16", "10.200.0.20"],
+	])("refuses a route over %s", async (_, prefix, hop) => {
+		await exec(server, ["sh", "-ec", BRIDGES]);
+		try {
+			const { exitCode, stderr } = await apply(desired({ routes: [`route ${prefix} via ${hop}`] }));
+			expect(stderr).toMatch(/the route \S+ overlaps \S+, a network this server is connected to/);
+			expect(exitCode).toBe(2);
+		} finally {
+			await exec(server, ["sh", "-c", "ip link delete docker0; ip link delete virbr0"]);
+		}
+		expect(await footprint(server)).toEqual(before);
+	});
+
+	test("a nameserver that does not answer fails the verification, and nothing of the change is left", async () => {
+		const name = `verify-name kubernetes.default.svc.${site.clusterDomain} ${site.serviceRange}`;
+		const { exitCode, stderr } = await apply(desired({ nameserver: "192.96.0.99", verify: ["verify strict", name] }));
+		expect(stderr).toContain("the nameserver 192.96.0.99 does not answer on port 53 by udp");
+		expect(stderr).toContain("rolled back: this server is as it was before");
+		expect(exitCode).toBe(1);
+		expect(await footprint(server)).toEqual({ ...before, files: expect.anything() });
+	});
+
 	test("a dry run says what would change and changes nothing", async () => {
 		const { exitCode, stdout } = await apply(desired(), "--dry-run");
 		expect(exitCode).toBe(0);
@@ -107,6 +138,43 @@ describe.skipIf(inject("noLab") !== undefined)("the transaction on a server, by 
 		await expect.poll(() => routes(), { timeout: 30_000 }).toContain("192.244.32.0/26");
 		const resolvConf = async () => (await exec(server, ["cat", "/etc/resolv.conf"])).stdout;
 		await expect.poll(resolvConf, { timeout: 30_000 }).toContain(`nameserver ${site.dnsAddress}`);
+	});
+});
+
+/** Networks that a server has for its containers and VMs. */
+const BRIDGES = `ip link add docker0 type bridge
+ip address add 172.17.0.1/16 dev docker0
+ip address add fd00:17::1/64 dev docker0 nodad
+ip link set docker0 up
+ip link add virbr0 type bridge
+ip address add 192.168.122.1/24 dev virbr0
+ip link set virbr0 up`;
+
+describe.skipIf(inject("noLab") !== undefined)("NetworkManager without a resolver that can split", () => {
+	const nm = "ps-nm";
+	const hidden = "mv /usr/sbin/dnsmasq /usr/sbin/dnsmasq.hidden";
+
+	test("asks the cluster first and the others after it, three in all, and is itself again after restore", async () => {
+		await exec(nm, ["sh", "-c", hidden]);
+		try {
+			await exec(nm, ["systemctl", "restart", "NetworkManager"]);
+			const before = await footprint(nm);
+			await copyIn(nm, script, uploaded);
+			await exec(nm, ["sh", uploaded, "apply"], { input: desired() });
+			const resolvConf = async () =>
+				(await exec(nm, ["cat", "/etc/resolv.conf"])).stdout.split("\n").filter((line) => !line.startsWith("#"));
+			await expect
+				.poll(resolvConf, { timeout: 20_000 })
+				.toEqual([
+					`nameserver ${site.dnsAddress}`,
+					`nameserver ${site.resolver.address}`,
+					"options timeout:1 attempts:2",
+				]);
+			await exec(nm, ["/usr/local/sbin/pod-gateway-host", "restore"]);
+			await expect.poll(() => footprint(nm), { timeout: 20_000 }).toEqual(before);
+		} finally {
+			await exec(nm, ["sh", "-c", "mv /usr/sbin/dnsmasq.hidden /usr/sbin/dnsmasq"]);
+		}
 	});
 });
 

@@ -97,8 +97,12 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		expect((await survey("--write")).exitCode).toBe(0);
 		await setCable(site.operator.name, false);
 		const preview = await lockedUp("preview", "--diff");
+		const review = await pulumi.beside(["node", "--import", "tsx", "tools/review.ts", "lab"], { check: false });
 		await setCable(site.operator.name, true);
 		expect(preview.stdout).toContain(`+ route ${newBlock} via ${site.gateway.address}`);
+		expect(review.exitCode, review.stderr).toBe(2);
+		expect(review.stdout).toContain("- ps-nm: +1 routes, DNS unchanged\n");
+		expect(review.stdout).toContain(`+route ${newBlock} via ${site.gateway.address}\n`);
 		const { exitCode, stdout, stderr } = await lockedUp("up", "--yes", "--skip-preview");
 		expect(exitCode, stdout + stderr).toBe(0);
 		expect((await exec("ps-nm", ["ip", "route"])).stdout).toContain(newBlock);

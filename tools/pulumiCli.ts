@@ -5,14 +5,22 @@ import { promisify } from "node:util";
 const pulumi = process.env["POD_GATEWAY_PULUMI"] ?? "pulumi";
 
 /** The state of a stack, its secrets shown. @throws Error with what Pulumi said. */
-export async function exportState(stack: string): Promise<unknown> {
-	const argv = ["stack", "export", "--show-secrets", "--stack", stack];
+export function exportState(stack: string): Promise<unknown> {
+	return json(["stack", "export", "--show-secrets", "--stack", stack]);
+}
+
+/** What `pulumi up` would do, with secrets hidden. @throws Error with what Pulumi said. */
+export function previewJson(stack: string): Promise<unknown> {
+	return json(["preview", "--json", "--stack", stack]);
+}
+
+async function json(argv: readonly string[]): Promise<unknown> {
 	try {
 		const { stdout } = await promisify(execFile)(pulumi, argv, { maxBuffer: 2 ** 30 });
 		return JSON.parse(stdout);
 	} catch (error) {
-		const { stderr, message } = error as Error & { stderr?: string };
-		throw new Error(`pulumi ${argv.join(" ")}: ${stderr?.trim() || message}`);
+		const { stderr, stdout, message } = error as Error & { stderr?: string; stdout?: string };
+		throw new Error(`pulumi ${argv.join(" ")}: ${stderr?.trim() || stdout?.trim() || message}`);
 	}
 }
 

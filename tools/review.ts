@@ -1,0 +1,24 @@
+/**
+ * `npm run review -- ENV`: `pulumi preview` as Markdown for a pull request, a line per server first. Exit code 0: nothing changes;
+ * 2: something does; 1: the preview failed.
+ */
+import { Command } from "commander";
+import pc from "picocolors";
+import { markdown, reviewOf } from "./preview.ts";
+import { previewJson } from "./pulumiCli.ts";
+
+const program = new Command("npm run review --")
+	.description(
+		"What pulumi up would change, as Markdown for a pull request. Changes nothing.\nExit code 0: nothing changes; 2: something does; 1: the preview failed.",
+	)
+	.argument("<env>", "name of the stack, such as prod")
+	.action(async (stack: string) => {
+		const review = reviewOf(await previewJson(stack));
+		process.stdout.write(markdown(stack, review));
+		if (review.servers.length > 0 || review.others.length > 0) process.exitCode = 2;
+	});
+
+program.parseAsync().catch((error: unknown) => {
+	process.stderr.write(`${pc.red("error:")} ${error instanceof Error ? error.message : String(error)}\n`);
+	process.exitCode = 1;
+});

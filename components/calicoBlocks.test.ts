@@ -4,6 +4,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { readCalicoBlocks } from "./calicoBlocks.ts";
 
 const BLOCKS = "/apis/crd.projectcalico.org/v1/blockaffinities";
+const POOLS = "/apis/crd.projectcalico.org/v1/ippools";
 const NODES = "/api/v1/nodes";
 
 let server: Server | undefined;
@@ -31,7 +32,8 @@ async function apiServer(answer: RequestListener): Promise<string> {
 /** Answers by path: an object with 200, a number as the status of a failure, nothing at all. */
 function answers(byPath: Record<string, object | number | undefined>): RequestListener {
 	return (request, response) => {
-		const answer = byPath[request.url ?? ""];
+		// Pools are there unless a test says otherwise.
+		const answer = { [POOLS]: { items: [] }, ...byPath }[request.url ?? ""];
 		if (answer === undefined) return;
 		response.writeHead(typeof answer === "number" ? answer : 200, { "Content-Type": "application/json" });
 		response.end(JSON.stringify(typeof answer === "number" ? { kind: "Status", code: answer } : answer));

@@ -21,15 +21,18 @@ export interface CalicoBlocks {
 export async function readCalicoBlocks(kubeconfig: string, context?: string): Promise<CalicoBlocks> {
 	const connection = clusterConnection(kubeconfig, context);
 	const resource = { group: "crd.projectcalico.org", version: "v1", plural: "blockaffinities" };
-	const [affinities, nodes] = await Promise.all([
+	const [affinities, pools, nodes] = await Promise.all([
 		attempt("list blockaffinities.crd.projectcalico.org", () =>
 			new CustomObjectsApi(connection).listClusterCustomObject(resource),
 		),
+		attempt("list ippools.crd.projectcalico.org", () =>
+			new CustomObjectsApi(connection).listClusterCustomObject({ ...resource, plural: "ippools" }),
+		),
 		attempt("list nodes", () => new CoreV1Api(connection).listNode()),
 	]);
-	const notes = [...affinities.notes, ...nodes.notes];
+	const notes = [...affinities.notes, ...pools.notes, ...nodes.notes];
 	if (affinities.items === undefined || nodes.items === undefined) return { notes };
-	return { records: { affinities: affinities.items, nodes: nodes.items }, notes };
+	return { records: { affinities: affinities.items, pools: pools.items ?? [], nodes: nodes.items }, notes };
 }
 
 interface Attempt {

@@ -74,7 +74,7 @@ async function blocksToAwait(
 	gateways: readonly string[],
 ): Promise<ExpectedBlocks> {
 	const { records, notes } = await readCalicoBlocks(kubeconfig, context);
-	return records ? expectedBlocks(records, podRanges, gateways) : { blocks: [], owners: new Map(), notes };
+	return records ? expectedBlocks(records, podRanges, gateways) : { blocks: [], owners: new Map(), pools: [], notes };
 }
 
 function warnings({ rejected, unreadable, missing, notes }: GatewaySurvey, seconds: number): readonly string[] {

@@ -11,6 +11,7 @@ import { readCalicoBlocks } from "../components/calicoBlocks.ts";
 import { lockCommand, lockPath } from "../components/lock.ts";
 import { type ExpectedBlocks, expectedBlocks } from "../components/network/blocks.ts";
 import { type Lock, type LockedRoute, lockDifferences, parseLock, renderLock } from "../components/network/lockFile.ts";
+import { poolWarnings } from "../components/network/pools.ts";
 import { onEveryGateway, withNodes } from "../components/network/survey.ts";
 import { type GatewaySurvey, readRoutes } from "../components/remote/readRoutes.ts";
 import { type DeployedGateway, type DeployedSite, deployedSite } from "./deployed.ts";
@@ -74,14 +75,15 @@ async function blocksOf(
 	gateways: readonly string[],
 ): Promise<ExpectedBlocks> {
 	const { records, notes } = await readCalicoBlocks(kubeconfig, context);
-	return records ? expectedBlocks(records, podRanges, gateways) : { blocks: [], owners: new Map(), notes };
+	return records ? expectedBlocks(records, podRanges, gateways) : { blocks: [], owners: new Map(), pools: [], notes };
 }
 
 /** What Calico's records and the kernel's routes do not agree on, and what made no sense. */
-function warnings({ prefixes, missing, unreadable, notes, owners }: GatewaySurvey): readonly string[] {
+function warnings({ prefixes, missing, unreadable, notes, owners, pools }: GatewaySurvey): readonly string[] {
 	const unowned = owners.size === 0 ? [] : prefixes.filter(({ prefix }) => !owners.has(prefix.text));
 	return [
 		...notes,
+		...poolWarnings(pools),
 		...unreadable.map((problem) => `left out what is no route: ${problem}`),
 		...missing.map(({ prefix, node }) => `block ${prefix.text} of ${node} has no route`),
 		...unowned.map(({ prefix }) => `the route to ${prefix.text} is to no block that Calico knows`),

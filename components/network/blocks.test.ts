@@ -24,8 +24,8 @@ function node(name: string, ready = "True") {
 
 const nodes = [node("ku13-1"), node("ku13-2"), node("gw-1"), node("gw-2")];
 
-function expected(affinities: readonly unknown[], among: readonly unknown[] = nodes) {
-	const { blocks, notes } = expectedBlocks({ affinities, nodes: among }, pods, ["gw-1", "gw-2"]);
+function expected(affinities: readonly unknown[], among: readonly unknown[] = nodes, pools: readonly unknown[] = []) {
+	const { blocks, notes } = expectedBlocks({ affinities, nodes: among, pools }, pods, ["gw-1", "gw-2"]);
 	return { blocks: blocks.map(({ prefix, node }) => `${prefix.text} of ${node}`), notes };
 }
 
@@ -62,6 +62,12 @@ describe("the blocks that a gateway is to have routes to", () => {
 		expect(expected([record], among)).toEqual({ blocks: [], notes: [] });
 	});
 
+	test("leave out those of a pool that is not announced: no route to them ever comes", () => {
+		const pools = [{ spec: { cidr: "192.244.1.0/24", disableBGPExport: true } }];
+		const both = [affinity("ku13-1", "192.244.1.0/26"), affinity("ku13-1", "192.244.2.0/26")];
+		expect(expected(both, nodes, pools).blocks).toEqual(["192.244.2.0/26 of ku13-1"]);
+	});
+
 	test.each<[string, unknown, string]>([
 		[
 			"no prefix",
@@ -91,7 +97,7 @@ describe("the blocks that a gateway is to have routes to", () => {
 		);
 		fc.assert(
 			fc.property(fc.array(anyRecord), (affinities) => {
-				for (const { prefix } of expectedBlocks({ affinities, nodes }, pods, ["gw-1", "gw-2"]).blocks) {
+				for (const { prefix } of expectedBlocks({ affinities, nodes, pools: [] }, pods, ["gw-1", "gw-2"]).blocks) {
 					expect(pods.some((range) => contains(range, prefix))).toBe(true);
 				}
 			}),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type Pool, poolsOf } from "./pools.ts";
 import { comparePrefixes, contains, type Prefix, parsePrefix } from "./prefix.ts";
 import { quote } from "./quote.ts";
 import type { GatheredPrefix } from "./survey.ts";
@@ -16,6 +17,7 @@ export interface ExpectedBlocks {
 	readonly blocks: readonly Block[];
 	/** The node of every block that is given to one, by the block's prefix; also of nodes that are down. */
 	readonly owners: ReadonlyMap<string, string>;
+	readonly pools: readonly Pool[];
 	/** A text for each record that made no sense, and for what could not be read. */
 	readonly notes: readonly string[];
 }
@@ -24,6 +26,8 @@ export interface ExpectedBlocks {
 export interface BlockRecords {
 	/** Calico's, of kind BlockAffinity in crd.projectcalico.org/v1. */
 	readonly affinities: readonly unknown[];
+	/** Calico's, of kind IPPool in crd.projectcalico.org/v1. */
+	readonly pools: readonly unknown[];
 	/** The cluster's, of kind Node in v1. */
 	readonly nodes: readonly unknown[];
 }
@@ -44,7 +48,7 @@ const node = z.object({
 });
 
 /**
- * The blocks that have been given to other nodes for good and whose nodes are up. Blocks outside the pod ranges, or as wide as
+ * The blocks that have been given to other nodes for good, are announced, and whose nodes are up. Blocks outside the pod ranges, or as wide as
  * one, are none: no such route is ever kept.
  *
  * @param gateways the gateways' own nodes: drained, they have no pods that a server could want.
@@ -57,7 +61,9 @@ export function expectedBlocks(
 	const ready = new Set(records.nodes.flatMap(readyNode));
 	const blocks = new Map<string, Block>();
 	const owners = new Map<string, string>();
-	const notes: string[] = [];
+	const { pools, notes: poolNotes } = poolsOf(records.pools);
+	const silent = pools.filter(({ announced }) => !announced);
+	const notes = [...poolNotes];
 	for (const record of records.affinities) {
 		const parsed = affinity.safeParse(record);
 		if (!parsed.success) {
@@ -72,10 +78,11 @@ export function expectedBlocks(
 			continue;
 		}
 		if (/^[a-z0-9.-]+$/.test(node)) owners.set(prefix.value.text, node);
-		const wanted = !gateways.includes(node) && ready.has(node) && isPartOf(podRanges, prefix.value);
+		const announced = !silent.some((pool) => contains(pool.prefix, prefix.value));
+		const wanted = announced && !gateways.includes(node) && ready.has(node) && isPartOf(podRanges, prefix.value);
 		if (wanted) blocks.set(prefix.value.text, { prefix: prefix.value, node });
 	}
-	return { blocks: [...blocks.values()].sort((a, b) => comparePrefixes(a.prefix, b.prefix)), owners, notes };
+	return { blocks: [...blocks.values()].sort((a, b) => comparePrefixes(a.prefix, b.prefix)), owners, pools, notes };
 }
 
 /** The expected blocks to which no gathered prefix leads. */

@@ -14,7 +14,7 @@ const second = "192.244.190.128/26";
 
 function blocks(...texts: string[]): ExpectedBlocks {
 	const of = (text: string): Block => ({ prefix: must(parsePrefix(text)), node: "ku13-1" });
-	return { blocks: texts.map(of), owners: new Map(), notes: ["a note"] };
+	return { blocks: texts.map(of), owners: new Map(), pools: [], notes: ["a note"] };
 }
 
 /** The gateway has these routes at the first reading, the second and so on; the last one stays. */

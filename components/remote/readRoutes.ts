@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Block, type ExpectedBlocks, missingBlocks } from "../network/blocks.ts";
+import type { Pool } from "../network/pools.ts";
 import type { Prefix } from "../network/prefix.ts";
 import { gatherRoutes, type Survey } from "../network/survey.ts";
 import { parseSurveyOutput } from "../network/surveyOutput.ts";
@@ -17,6 +18,8 @@ export interface GatewaySurvey extends Survey {
 	readonly notes: readonly string[];
 	/** The node of every block, where that is known, by the block's prefix. */
 	readonly owners: ReadonlyMap<string, string>;
+	/** Calico's pools, where they are known. */
+	readonly pools: readonly Pool[];
 }
 
 /**
@@ -35,11 +38,11 @@ export async function readRoutes(
 ): Promise<GatewaySurvey> {
 	const deadline = Date.now() + seconds * 1000;
 	for (;;) {
-		const [table, { blocks, notes, owners }] = await Promise.all([readTable(gateway, seconds), expected()]);
+		const [table, { blocks, notes, owners, pools }] = await Promise.all([readTable(gateway, seconds), expected()]);
 		const survey = gatherRoutes(table.routes, podRanges);
 		const missing = missingBlocks(blocks, survey.prefixes);
 		if ((survey.prefixes.length > 0 && missing.length === 0) || Date.now() > deadline) {
-			return { ...survey, unreadable: table.unreadable, missing, notes, owners };
+			return { ...survey, unreadable: table.unreadable, missing, notes, owners, pools };
 		}
 		await sleep(1000);
 	}

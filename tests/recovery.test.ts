@@ -50,25 +50,30 @@ describe.skipIf(inject("noLab") !== undefined)("what a server's own network take
 		process.stderr.write(`\nBack in force after\n${table(sorted)}\n`);
 	}, 300_000);
 
-	test.concurrent.each(site.servers.map((server) => [server.name, server] as const))(
-		`is back within ${WITHIN} s, on %s`,
-		async (name, server) => {
-			const wanted = await routes(name);
-			expect(wanted).not.toBe("");
-			for (const event of [...events[server.kind], ...everywhere]) {
-				const seconds = await until(server, event, wanted);
-				taken.push([name, event, seconds.toFixed(1)]);
-				// Back for good: what was late to start does not take it away again.
-				await sleep(3000);
-				expect(await routes(name), `${name}, ${event}`).toBe(wanted);
-				expect(
-					(await checkServer(name)).filter(({ ok }) => !ok),
-					`${name}, ${event}`,
-				).toEqual([]);
-			}
-		},
-	);
+	test(`is back within ${WITHIN} s, on every server`, { timeout: 600_000 }, async () => {
+		const all = await Promise.allSettled(site.servers.map(goThrough));
+		const failed = all.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
+		if (failed.length > 0) throw new AggregateError(failed, failed.map(String).join("\n"));
+	});
 });
+
+/** Every event of one server, one after the other. */
+async function goThrough(server: PhysicalServerMachine): Promise<void> {
+	const { name } = server;
+	const wanted = await routes(name);
+	expect(wanted).not.toBe("");
+	for (const event of [...events[server.kind], ...everywhere]) {
+		const seconds = await until(server, event, wanted);
+		taken.push([name, event, seconds.toFixed(1)]);
+		// Back for good: what was late to start does not take it away again.
+		await sleep(3000);
+		expect(await routes(name), `${name}, ${event}`).toBe(wanted);
+		expect(
+			(await checkServer(name)).filter(({ ok }) => !ok),
+			`${name}, ${event}`,
+		).toEqual([]);
+	}
+}
 
 /** Makes it happen and waits for routes and names to be as they were. @returns seconds that took. */
 async function until(server: PhysicalServerMachine, event: string, wanted: string): Promise<number> {
@@ -109,7 +114,7 @@ describe.skipIf(inject("noLab") !== undefined)("names outside the cluster", { ti
 		);
 	}, 300_000);
 
-	test("are known as before while the gateway is dead, where names can be split; within 2 s elsewhere", async () => {
+	test("are known as before while the gateway is dead, where names can be split; a second per question later elsewhere", async () => {
 		const before = await times();
 		await pulumi.run(["up", "--yes", "--skip-preview"]);
 		const inForce = await times();
@@ -120,7 +125,7 @@ describe.skipIf(inject("noLab") !== undefined)("names outside the cluster", { ti
 			measured.push([...key.split(" "), ...row.map((ms) => ms.toFixed(0))]);
 		}
 		for (const { name, kind } of site.servers) {
-			expect(dead.get(`${name} known`), name).toBeLessThan(withoutSplit.includes(kind) ? 2000 : 500);
+			expect(dead.get(`${name} known`), name).toBeLessThan(withoutSplit.includes(kind) ? 2500 : 500);
 		}
 	});
 });

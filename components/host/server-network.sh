@@ -30,6 +30,7 @@ BACKUPS=/var/backups/pod-gateway
 LOCK=/run/pod-gateway.lock
 # Its time is when everything was last seen to be as desired.
 SEEN=/run/pod-gateway.in-force
+LINKS=$STATE/links
 PENDING=$STATE/pending
 COMMITTED=$STATE/desired
 ROLLBACK_UNIT=pod-gateway-rollback
@@ -344,6 +345,36 @@ write_through() {
 	fi
 }
 
+# systemd-resolved asks its global nameservers, where ours have to be, beside those of links for every name that no domain claims;
+# a dead gateway would then hold up every «no such name». So links with nameservers claim all names (the routing domain ~.), and
+# the cluster's own domains, being longer, still come to us (resolvectl(1), systemd-resolved.service(8)).
+unclaimed_links() {
+	resolvectl dns 2>/dev/null | sed -n 's/^Link [0-9]* (\(.*\)): *[^ ].*/\1/p' | while read -r link; do
+		case $(resolvectl default-route "$link" 2>/dev/null) in
+		*': yes') case " $(link_domains "$link") " in *' ~. '*) ;; *) echo "$link" ;; esac ;;
+		esac
+	done
+}
+link_domains() { resolvectl domain "$1" 2>/dev/null | sed 's/^Link [^:]*: *//'; }
+
+claim_links() {
+	unclaimed_links | while read -r link; do
+		domains=$(link_domains "$link")
+		{ grep -v "^$link " "$LINKS" 2>/dev/null; echo "$link $domains"; } >"$LINKS.new" && mv "$LINKS.new" "$LINKS"
+		# shellcheck disable=SC2086 # a list of domains
+		resolvectl domain "$link" $domains '~.'
+	done
+}
+
+release_links() {
+	[ -e "$LINKS" ] || return 0
+	while read -r link domains; do
+		# shellcheck disable=SC2086 # a list of domains; an empty one is said by an empty word
+		resolvectl domain "$link" ${domains:-''} 2>/dev/null
+	done <"$LINKS"
+	rm -f "$LINKS"
+}
+
 resolved_conf() {
 	header "$1"
 	echo '[Resolve]'
@@ -447,7 +478,10 @@ note_written() {
 
 dns_reload() {
 	case $1 in
-	resolved) systemctl restart systemd-resolved ;;
+	resolved)
+		systemctl restart systemd-resolved || return 1
+		[ ! -e $RESOLVED_FILE ] || claim_links
+		;;
 	networkmanager) ! active NetworkManager || systemctl reload NetworkManager ;;
 	dnsmasq) systemctl restart dnsmasq ;;
 	esac >&2
@@ -522,7 +556,7 @@ take_lock() {
 # so it is their target that is kept.
 touched_files() {
 	# shellcheck disable=SC2086 # a list of paths without blanks
-	printf '%s\n' $OWN_FILES "$COMMITTED" "$STATE/method" "$STATE/folders" "$STATE/written" "$STATE/resolv.conf.absent"
+	printf '%s\n' $OWN_FILES "$COMMITTED" "$STATE/method" "$STATE/folders" "$STATE/written" "$LINKS" "$STATE/resolv.conf.absent"
 	case " $* " in *' resolvconf '*) readlink -f $RESOLV_CONF ;; esac
 }
 
@@ -564,6 +598,7 @@ stop_units() {
 
 # Takes the machine back to the snapshot. Every step may be repeated.
 roll_back() {
+	[ -e "$PENDING/files$LINKS" ] || release_links
 	while read -r path; do
 		if [ -e "$PENDING/files$path" ] || [ -L "$PENDING/files$path" ]; then
 			cmp -s "$PENDING/files$path" "$path" || { cp -a "$PENDING/files$path" "$path.pod-gateway" && mv -f "$path.pod-gateway" "$path"; }
@@ -658,6 +693,7 @@ apply() {
 	fi
 	CHANGED=
 	dns_files "$method" "$WORK/desired"
+	[ "$method" != resolved ] || CHANGED="$CHANGED$(unclaimed_links)"
 	[ -z "$CHANGED" ] || dns_reload "$method" || undo "the owner of resolv.conf ($method) did not take the new configuration"
 
 	case $(field "$WORK/desired" verify) in
@@ -689,6 +725,7 @@ in_force() {
 	dry=$DRY_RUN DRY_RUN=quiet CHANGED=
 	own_files "$WORK/desired"
 	dns_files "$method" "$WORK/desired"
+	[ "$method" != resolved ] || CHANGED="$CHANGED$(unclaimed_links)"
 	DRY_RUN=$dry
 	[ -z "$CHANGED" ]
 }
@@ -703,6 +740,7 @@ preview() {
 		echo "- nameserver by $previous_method"
 	fi
 	dns_files "$method" "$WORK/desired"
+	[ "$method" != resolved ] || unclaimed_links | sed 's/.*/~ link &: its nameservers are asked for every name but those of the cluster/'
 	echo "  nameserver by $method"
 }
 
@@ -834,6 +872,7 @@ result() {
 remove_dns() {
 	# shellcheck disable=SC2086 # a list of paths without blanks
 	rm -f $DNS_FILES
+	release_links
 	if [ -e $RESOLV_CONF ] && grep -q "^$BLOCK_BEGIN" $RESOLV_CONF; then
 		if [ -e "$STATE/resolv.conf.absent" ]; then
 			rm -f "$(readlink -f $RESOLV_CONF)" "$STATE/resolv.conf.absent"
@@ -879,6 +918,7 @@ reapply() {
 	fi
 	CHANGED=
 	dns_files "$method" "$COMMITTED"
+	[ "$method" != resolved ] || [ -n "$CHANGED" ] || claim_links
 	if [ -n "$CHANGED" ]; then
 		say "put back$CHANGED"
 		note_written

@@ -164,11 +164,51 @@ describe("a method that cannot work here is refused before any change", () => {
 
 	test("resolved with nameservers of its links alone is fine, and so is our own", async () => {
 		running("systemd-resolved");
-		host.command("resolvectl", "echo Global: 192.96.0.10; echo 'Link 2 (eth0): 10.200.0.3'");
+		resolvectl("Global: 192.96.0.10\nLink 2 (eth0): 10.200.0.3");
 		host.write("/etc/systemd/resolved.conf.d/pod-gateway.conf", "[Resolve]\nDNS=192.96.0.10\n");
 		const { exitCode, stderr } = await host.run(SCRIPT, ["apply"], desired({ method: "resolved" }));
 		expect(stderr).toMatch(/applied/);
 		expect(exitCode).toBe(0);
+	});
+});
+
+/** systemd-resolved's nameservers as it shows them, and links whose domains can be set. */
+function resolvectl(nameservers: string): void {
+	host.command(
+		"resolvectl",
+		`command=$1 link=\${2:-}
+case $command in
+dns) printf '%s\\n' '${nameservers}' ;;
+default-route) case $link in vpn*) echo "Link 3 ($link): no" ;; *) echo "Link 2 ($link): yes" ;; esac ;;
+domain)
+	shift 2
+	[ $# -eq 0 ] || echo $* >$root/domains.$link
+	echo "Link 2 ($link): $(cat $root/domains.$link)"
+	;;
+esac`,
+	);
+}
+
+describe("systemd-resolved", () => {
+	test("asks links alone for names that are not the cluster's, and has their domains back afterwards", async () => {
+		running("systemd-resolved");
+		resolvectl("Global:\nLink 1 (lo):\nLink 2 (eth0): 10.200.0.3\nLink 3 (vpn0): 10.9.0.1\nLink 4 (eth1): 10.200.0.4");
+		host.write("/domains.eth0", "site.example ~corp.example\n");
+		host.write("/domains.eth1", "\n");
+		host.write("/domains.vpn0", "vpn.example\n");
+		const domains = () => ["eth0", "eth1", "vpn0"].map((link) => host.read(`/domains.${link}`)?.trim());
+		const preview = await host.run(SCRIPT, ["apply", "--dry-run"], desired({ method: "resolved" }));
+		expect(preview.stdout).toContain("~ link eth0: ");
+		expect(domains()).toEqual(["site.example ~corp.example", "", "vpn.example"]);
+		await host.run(SCRIPT, ["apply"], desired({ method: "resolved" }));
+		expect(domains()).toEqual(["site.example ~corp.example ~.", "~.", "vpn.example"]);
+		expect((await host.run(SCRIPT, ["apply"], desired({ method: "resolved" }))).stderr).toContain("no change");
+		// networkd has set them anew.
+		host.write("/domains.eth0", "site.example ~corp.example\n");
+		await host.run(SCRIPT, ["reapply"]);
+		expect(domains()).toEqual(["site.example ~corp.example ~.", "~.", "vpn.example"]);
+		await host.run(SCRIPT, ["restore"]);
+		expect(domains()).toEqual(["site.example ~corp.example", "", "vpn.example"]);
 	});
 });
 

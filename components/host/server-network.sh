@@ -260,7 +260,7 @@ can_do() {
 		active systemd-resolved || refuse 'dns.method is resolved, but systemd-resolved does not run here'
 		# Its global nameservers are one list of equals: each would be asked for the cluster's names and for all others.
 		others=$(resolvectl dns 2>/dev/null | sed -n 's/^Global: *//p' | tr ' ' '\n' | sed 's/[#%].*//' | grep . |
-			grep -vxF "$(sed -n 's/^DNS=//p' $RESOLVED_FILE 2>/dev/null | tr ' ' '\n' | grep . || echo none)" | join ' ')
+			grep -vxF "$({ cat "$WORK/desired" "$COMMITTED" 2>/dev/null | sed -n 's/^nameserver //p'; echo none; })" | join ' ')
 		[ -z "$others" ] || refuse "systemd-resolved has global nameservers ($others), from which it cannot keep the cluster's apart; give them to a link (DNS= in its .network file, nameservers in netplan), or set dns.method to resolvconf or none"
 		;;
 	networkmanager) active NetworkManager || refuse 'dns.method is networkmanager, but NetworkManager does not run here' ;;

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { exec } from "../lab/host.ts";
 
 /** What a physical server is, as far as this project could change it. */
@@ -23,6 +25,19 @@ export async function footprint(server: string): Promise<Footprint> {
 		resolvConf: (await exec(server, ["cat", "/etc/resolv.conf"])).stdout,
 		units: (await exec(server, ["systemctl", "list-units", "--all", "--plain", "--no-legend", "pod-gateway*"])).stdout,
 	};
+}
+
+/**
+ * The server's footprint, once it is as expected, or after 20 s: a server's own services, such as a DHCP client at a renewal, may
+ * be at work just then.
+ */
+export async function settledFootprint(server: string, expected: Footprint | undefined): Promise<Footprint> {
+	for (let tries = 0; tries < 20; tries++) {
+		const now = await footprint(server);
+		if (isDeepStrictEqual(now, expected)) return now;
+		await sleep(1000);
+	}
+	return footprint(server);
 }
 
 /** How many SSH logins the server has seen. */

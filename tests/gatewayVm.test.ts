@@ -13,7 +13,7 @@ import { type GatewaySettings, type LabSettings, labSettings, writeStack } from 
 import { type Phase, timelineTable } from "../lab/timeline.ts";
 import { domains, execVm, imagesOnHypervisor, virsh } from "../lab/vm/hypervisor.ts";
 import { imageUrl, type VmImages } from "../lab/vm/image.ts";
-import { type Footprint, footprint } from "./footprint.ts";
+import { type Footprint, footprint, settledFootprint } from "./footprint.ts";
 
 const servers = site.servers.map(({ name }) => name);
 const { name: gw } = site.gateway;
@@ -195,7 +195,7 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 		expect((await exec(site.hypervisor.name, ["find", disks, "-name", "*.qcow2"], { check: false })).stdout).toBe("");
 		expect(await kubectl(["get", "nodes", "--output", "name"])).not.toContain(gw);
 		for (const server of servers) {
-			expect(await footprint(server), server).toEqual(before.get(server));
+			expect(await settledFootprint(server, before.get(server)), server).toEqual(before.get(server));
 			expect(await isCutOff(server), server).toBe(true);
 		}
 	});

@@ -12,7 +12,7 @@ import { type LabPulumi, labPulumi } from "../lab/pulumi.ts";
 import { outsideHosts } from "../lab/servers.ts";
 import { site } from "../lab/site.ts";
 import { type LabSettings, labSettings, writeStack } from "../lab/stack.ts";
-import { type Footprint, footprint, logins } from "./footprint.ts";
+import { type Footprint, footprint, logins, settledFootprint } from "./footprint.ts";
 
 const servers = site.servers.map(({ name }) => name);
 const newBlock = "192.244.191.0/26";
@@ -58,7 +58,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 	test("a preview changes nothing", async () => {
 		await pulumi.run(["preview"]);
 		for (const server of servers) {
-			expect(await footprint(server)).toEqual(before.get(server));
+			expect(await settledFootprint(server, before.get(server)), server).toEqual(before.get(server));
 		}
 	});
 
@@ -77,7 +77,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		expect(stdout + stderr).toContain(`pod-gateway:servers[${servers.length}].name`);
 		expect(stdout + stderr).toContain("pod-gateway:rotues");
 		for (const server of servers) {
-			expect(await footprint(server)).toEqual(before.get(server));
+			expect(await settledFootprint(server, before.get(server)), server).toEqual(before.get(server));
 		}
 	});
 
@@ -228,7 +228,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 	test("destroy leaves every server as it was, no node object and a reset gateway", async () => {
 		await pulumi.run(["destroy", "--yes"]);
 		for (const server of servers) {
-			expect(await footprint(server), server).toEqual(before.get(server));
+			expect(await settledFootprint(server, before.get(server)), server).toEqual(before.get(server));
 			expect(await isCutOff(server), server).toBe(true);
 		}
 		expect(await kubectl(["get", "nodes", "-o", "name"])).not.toContain(site.gateway.name);

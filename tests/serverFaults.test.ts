@@ -5,7 +5,7 @@ import { operatorKeyFile } from "../lab/keys.ts";
 import { setCable } from "../lab/namespaces.ts";
 import { outsideHosts } from "../lab/servers.ts";
 import { type PhysicalServerMachine, site } from "../lab/site.ts";
-import { type Footprint, footprint } from "./footprint.ts";
+import { type Footprint, footprint, settledFootprint } from "./footprint.ts";
 import { type Cut, cuts, script, scriptWith } from "./transactionCuts.ts";
 
 /** Made by a script that waits to be cut. */
@@ -148,7 +148,7 @@ describe.skipIf(inject("noLab") !== undefined)("a transaction that is cut", { ti
 	afterAll(async () => {
 		for (const { name } of servers) {
 			await exec(name, ["/usr/local/sbin/pod-gateway-host", "restore"]);
-			expect(await footprint(name), name).toEqual(before.get(name));
+			expect(await settledFootprint(name, before.get(name)), name).toEqual(before.get(name));
 		}
 	});
 

@@ -4,13 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { checkServer } from "../lab/checks.ts";
 import { kubectl } from "../lab/cluster/cluster.ts";
-import { resolveEngine } from "../lab/engine/engine.ts";
-import { isUp, powerOff } from "../lab/host.ts";
-import { bootGateway } from "../lab/lifecycle.ts";
-import { progress } from "../lab/progress.ts";
-import { type LabPulumi, labPulumi } from "../lab/pulumi.ts";
+import type { LabPulumi } from "../lab/pulumi.ts";
 import { site } from "../lab/site.ts";
-import { labSettings, labStackFile, writeStack } from "../lab/stack.ts";
+import { labStackFile, writeStack } from "../lab/stack.ts";
+import { useExistingGateway } from "./existingGateway.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -20,9 +17,8 @@ describe.skipIf(inject("noLab") !== undefined)("a driver of one's own", () => {
 	let project: string;
 
 	beforeAll(async () => {
-		if (isUp(site.hypervisor.name)) await powerOff(site.hypervisor.name);
-		await bootGateway(progress(), "existing");
-		pulumi = await labPulumi(await resolveEngine(() => {}));
+		const existing = await useExistingGateway();
+		({ pulumi } = existing);
 		project = await mkdtemp(join(tmpdir(), "pod-gateway-"));
 		for (const part of ["Pulumi.yaml", "package.json", "tsconfig.json", "index.ts", "components", "tools", "stacks"]) {
 			await cp(join(root, part), join(project, part), { recursive: true });
@@ -30,7 +26,7 @@ describe.skipIf(inject("noLab") !== undefined)("a driver of one's own", () => {
 		await symlink(join(root, "node_modules"), join(project, "node_modules"));
 		await copyFile(join(root, "tests/cloudDriver.ts"), join(project, "components/drivers/cloud.ts"));
 
-		const settings = await labSettings("existing");
+		const { settings } = existing;
 		const [{ name, address, hostKey, kubernetes }] = settings["pod-gateway:gateways"];
 		const instance = join(project, "instance.json");
 		await writeFile(instance, JSON.stringify({ address, hostKey }));

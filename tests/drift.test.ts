@@ -1,12 +1,9 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { resolveEngine } from "../lab/engine/engine.ts";
-import { bootHost, type ExecResult, exec, isUp, powerOff } from "../lab/host.ts";
-import { bootGateway } from "../lab/lifecycle.ts";
-import { progress } from "../lab/progress.ts";
-import { type LabPulumi, labPulumi } from "../lab/pulumi.ts";
+import { bootHost, type ExecResult, exec, powerOff } from "../lab/host.ts";
+import type { LabPulumi } from "../lab/pulumi.ts";
 import { outsideHosts } from "../lab/servers.ts";
 import { site } from "../lab/site.ts";
-import { labSettings, writeStack } from "../lab/stack.ts";
+import { useExistingGateway } from "./existingGateway.ts";
 import { footprint, logins } from "./footprint.ts";
 
 const servers = site.servers.map(({ name }) => name);
@@ -37,10 +34,7 @@ describe.skipIf(inject("noLab") !== undefined)("drift", { timeout: 300_000 }, ()
 	let pulumi: LabPulumi;
 
 	beforeAll(async () => {
-		if (isUp(site.hypervisor.name)) await powerOff(site.hypervisor.name);
-		await bootGateway(progress(), "existing");
-		await writeStack(await labSettings("existing"));
-		pulumi = await labPulumi(await resolveEngine(() => {}));
+		({ pulumi } = await useExistingGateway());
 		await pulumi.run(["up", "--yes", "--skip-preview"]);
 	}, 300_000);
 

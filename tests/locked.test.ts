@@ -2,14 +2,12 @@ import { readFile, rm } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { lockPath } from "../components/lock.ts";
 import { addBlock, removeBlock } from "../lab/cluster/cluster.ts";
-import { resolveEngine } from "../lab/engine/engine.ts";
-import { type ExecResult, exec, isUp, powerOff } from "../lab/host.ts";
-import { bootGateway } from "../lab/lifecycle.ts";
+import { type ExecResult, exec } from "../lab/host.ts";
 import { setCable } from "../lab/namespaces.ts";
-import { progress } from "../lab/progress.ts";
-import { type LabPulumi, labPulumi } from "../lab/pulumi.ts";
+import type { LabPulumi } from "../lab/pulumi.ts";
 import { site } from "../lab/site.ts";
-import { type LabSettings, labSettings, writeStack } from "../lab/stack.ts";
+import { type LabSettings, writeStack } from "../lab/stack.ts";
+import { useExistingGateway } from "./existingGateway.ts";
 
 const newBlock = "192.244.191.0/26";
 const path = lockPath("lab");
@@ -19,11 +17,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 	let settings: LabSettings;
 
 	beforeAll(async () => {
-		if (isUp(site.hypervisor.name)) await powerOff(site.hypervisor.name);
-		await bootGateway(progress(), "existing");
-		settings = await labSettings("existing");
-		await writeStack(settings);
-		pulumi = await labPulumi(await resolveEngine(() => {}));
+		({ pulumi, settings } = await useExistingGateway());
 		await rm(path, { force: true });
 	}, 300_000);
 

@@ -4,14 +4,12 @@ import { beforeAll, describe, expect, inject, test } from "vitest";
 import { cacheDir } from "../lab/cache.ts";
 import { checkServer, isCutOff } from "../lab/checks.ts";
 import { addBlock, kubectl, removeBlock } from "../lab/cluster/cluster.ts";
-import { resolveEngine } from "../lab/engine/engine.ts";
-import { bootHost, exec, isUp, powerOff } from "../lab/host.ts";
-import { bootGateway } from "../lab/lifecycle.ts";
-import { progress } from "../lab/progress.ts";
-import { type LabPulumi, labPulumi } from "../lab/pulumi.ts";
+import { bootHost, exec, powerOff } from "../lab/host.ts";
+import type { LabPulumi } from "../lab/pulumi.ts";
 import { outsideHosts } from "../lab/servers.ts";
 import { site } from "../lab/site.ts";
-import { type LabSettings, labSettings, writeStack } from "../lab/stack.ts";
+import { type LabSettings, writeStack } from "../lab/stack.ts";
+import { useExistingGateway } from "./existingGateway.ts";
 import { type Footprint, footprint, logins, settledFootprint } from "./footprint.ts";
 
 const servers = site.servers.map(({ name }) => name);
@@ -39,11 +37,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 	let pulumi: LabPulumi;
 
 	beforeAll(async () => {
-		if (isUp(site.hypervisor.name)) await powerOff(site.hypervisor.name);
-		await bootGateway(progress(), "existing");
-		settings = await labSettings("existing");
-		await writeStack(settings);
-		pulumi = await labPulumi(await resolveEngine(() => {}));
+		({ pulumi, settings } = await useExistingGateway());
 		for (const server of servers) {
 			before.set(server, await footprint(server));
 		}

@@ -1,15 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { checkServer } from "../lab/checks.ts";
-import { resolveEngine } from "../lab/engine/engine.ts";
-import { bootHost, exec, isUp, powerOff } from "../lab/host.ts";
+import { bootHost, exec, powerOff } from "../lab/host.ts";
 import { initOf } from "../lab/hostProcess.ts";
-import { bootGateway } from "../lab/lifecycle.ts";
-import { progress } from "../lab/progress.ts";
-import { type LabPulumi, labPulumi } from "../lab/pulumi.ts";
+import type { LabPulumi } from "../lab/pulumi.ts";
 import { outsideHosts } from "../lab/servers.ts";
 import { type PhysicalServerMachine, type ServerKind, site } from "../lab/site.ts";
-import { labSettings, writeStack } from "../lab/stack.ts";
+import { useExistingGateway } from "./existingGateway.ts";
 
 /** Seconds within which routes and nameserver are to be back. */
 const WITHIN = 30;
@@ -36,10 +33,7 @@ describe.skipIf(inject("noLab") !== undefined)("what a server's own network take
 	let pulumi: LabPulumi;
 
 	beforeAll(async () => {
-		if (isUp(site.hypervisor.name)) await powerOff(site.hypervisor.name);
-		await bootGateway(progress(), "existing");
-		await writeStack(await labSettings("existing"));
-		pulumi = await labPulumi(await resolveEngine(() => {}));
+		({ pulumi } = await useExistingGateway());
 		await pulumi.run(["up", "--yes", "--skip-preview"]);
 	}, 300_000);
 
@@ -101,10 +95,7 @@ describe.skipIf(inject("noLab") !== undefined)("names outside the cluster", { ti
 	const measured: string[][] = [["server", "name", "before", "in force", "gateway dead"]];
 
 	beforeAll(async () => {
-		if (isUp(site.hypervisor.name)) await powerOff(site.hypervisor.name);
-		await bootGateway(progress(), "existing");
-		await writeStack(await labSettings("existing"));
-		pulumi = await labPulumi(await resolveEngine(() => {}));
+		({ pulumi } = await useExistingGateway());
 	}, 300_000);
 
 	afterAll(async () => {

@@ -1,0 +1,16 @@
+import { resolveEngine } from "../lab/engine/engine.ts";
+import { isUp, powerOff } from "../lab/host.ts";
+import { bootGateway } from "../lab/lifecycle.ts";
+import { progress } from "../lab/progress.ts";
+import { type LabPulumi, labPulumi } from "../lab/pulumi.ts";
+import { site } from "../lab/site.ts";
+import { type LabSettings, labSettings, writeStack } from "../lab/stack.ts";
+
+/** The site with a machine that is there as its gateway-to-be, also where other tests had a VM at its address. */
+export async function useExistingGateway(): Promise<{ pulumi: LabPulumi; settings: LabSettings }> {
+	if (isUp(site.hypervisor.name)) await powerOff(site.hypervisor.name);
+	await bootGateway(progress(), "existing");
+	const settings = await labSettings("existing");
+	await writeStack(settings);
+	return { pulumi: await labPulumi(await resolveEngine(() => {})), settings };
+}

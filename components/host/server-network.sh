@@ -283,12 +283,15 @@ dns_method() {
 
 # replace_file PATH: standard input becomes the file in one rename, as root's, readable by all. The folder is made if need be.
 replace_file() {
-	folder=$(dirname "$1")
-	if [ ! -d "$folder" ]; then
-		mkdir -p "$folder"
-		echo "$folder" >>"$FOLDERS"
-	fi
+	make_folder "$(dirname "$1")"
 	cat >"$1.pod-gateway" && mv -f "$1.pod-gateway" "$1"
+}
+
+# Makes a folder and those above it, and notes each one, so that none is left when we go.
+make_folder() {
+	[ ! -d "$1" ] || return 0
+	make_folder "$(dirname "$1")"
+	mkdir "$1" && echo "$1" >>"$FOLDERS"
 }
 
 dnsmasq_lines() {
@@ -341,7 +344,7 @@ write_through() {
 		cp -a "$target" "$target.pod-gateway" && cat >"$target.pod-gateway" && mv -f "$target.pod-gateway" "$target"
 	else
 		: >"$STATE/resolv.conf.absent"
-		mkdir -p "$(dirname "$target")" && cat >"$target"
+		make_folder "$(dirname "$target")" && cat >"$target"
 	fi
 }
 

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, readlinkSync, statSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, statSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -330,6 +330,19 @@ describe("a user other than root", () => {
 		expect(exitCode).toBe(0);
 		expect(stdout).toMatch(/^-n \/bin\/sh \S+ apply --dry-run $/);
 	});
+});
+
+test("no file and no folder is left after restore, where none was before", async () => {
+	running("systemd-resolved");
+	host.command("resolvectl", "exit 0");
+	host.write(RESOLV_CONF, "nameserver 127.0.0.53\n");
+	const all = () => readdirSync(host.root, { recursive: true, encoding: "utf8" }).sort();
+	await host.run(SCRIPT, ["detect"]);
+	const before = all();
+	await host.run(SCRIPT, ["apply"], desired({ method: "resolved" }));
+	expect(all()).toContain("etc/iproute2/rt_protos.d/pod-gateway.conf");
+	await host.run(SCRIPT, ["restore"]);
+	expect(all()).toEqual(before);
 });
 
 test("a dry run shows the lines of every file and route, and changes nothing", async () => {

@@ -3,9 +3,9 @@
  * each. Exit code 0: all are in sync; 2: at least one is not; 1: it could not be told.
  */
 import { Command } from "commander";
-import pc from "picocolors";
 import { parseDryRun } from "../components/network/dryRun.ts";
 import { HostKeyError, runRemote } from "../components/remote/ssh.ts";
+import { coloursFor } from "./colours.ts";
 import { type DeployedServer, deployedServers } from "./deployed.ts";
 import { exportState, runPulumi } from "./pulumiCli.ts";
 
@@ -84,6 +84,7 @@ async function readOne({ name: server, target, desired }: DeployedServer): Promi
 /** Findings for people: a line per server, then what is the matter with it. */
 function text(findings: readonly Finding[]): string {
 	const width = Math.max(0, ...findings.map(({ server }) => server.length));
+	const pc = coloursFor(process.stdout);
 	const colour = { "in sync": pc.green, drift: pc.red, unknown: pc.yellow };
 	return findings
 		.flatMap(({ server, state, details, inForceAt }) => [
@@ -94,6 +95,8 @@ function text(findings: readonly Finding[]): string {
 }
 
 program.parseAsync().catch((error: unknown) => {
-	process.stderr.write(`${pc.red("error:")} ${error instanceof Error ? error.message : String(error)}\n`);
+	process.stderr.write(
+		`${coloursFor(process.stderr).red("error:")} ${error instanceof Error ? error.message : String(error)}\n`,
+	);
 	process.exitCode = 1;
 });

@@ -19,7 +19,8 @@ async function json(argv: readonly string[]): Promise<unknown> {
 		const { stdout } = await promisify(execFile)(pulumi, argv, { maxBuffer: 2 ** 30 });
 		return JSON.parse(stdout);
 	} catch (error) {
-		const { stderr, stdout, message } = error as Error & { stderr?: string; stdout?: string };
+		const { code, stderr, stdout, message } = error as Error & { code?: string; stderr?: string; stdout?: string };
+		if (code === "ENOENT") throw new Error(`there is no ${pulumi}; run this by npm run, or install Pulumi`);
 		throw new Error(`pulumi ${argv.join(" ")}: ${stderr?.trim() || stdout?.trim() || message}`);
 	}
 }

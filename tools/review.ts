@@ -3,7 +3,7 @@
  * 2: something does; 1: the preview failed.
  */
 import { Command } from "commander";
-import pc from "picocolors";
+import { coloursFor } from "./colours.ts";
 import { markdown, reviewOf } from "./preview.ts";
 import { previewJson } from "./pulumiCli.ts";
 
@@ -19,6 +19,8 @@ const program = new Command("npm run review --")
 	});
 
 program.parseAsync().catch((error: unknown) => {
-	process.stderr.write(`${pc.red("error:")} ${error instanceof Error ? error.message : String(error)}\n`);
+	process.stderr.write(
+		`${coloursFor(process.stderr).red("error:")} ${error instanceof Error ? error.message : String(error)}\n`,
+	);
 	process.exitCode = 1;
 });

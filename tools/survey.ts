@@ -6,7 +6,6 @@ import { existsSync } from "node:fs";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { relative } from "node:path";
 import { Command } from "commander";
-import pc from "picocolors";
 import { readCalicoBlocks } from "../components/calicoBlocks.ts";
 import { lockCommand, lockPath } from "../components/lock.ts";
 import { type ExpectedBlocks, expectedBlocks } from "../components/network/blocks.ts";
@@ -14,6 +13,7 @@ import { type Lock, type LockedRoute, lockDifferences, parseLock, renderLock } f
 import { poolWarnings } from "../components/network/pools.ts";
 import { onEveryGateway, withNodes } from "../components/network/survey.ts";
 import { type GatewaySurvey, readRoutes } from "../components/remote/readRoutes.ts";
+import { coloursFor } from "./colours.ts";
 import { type DeployedGateway, type DeployedSite, deployedSite } from "./deployed.ts";
 import { exportState } from "./pulumiCli.ts";
 
@@ -62,7 +62,8 @@ async function surveyed({ gateways, cluster }: DeployedSite): Promise<readonly L
 		gateways.map(async (gateway) => {
 			const expected = () => blocksOf(gateway, cluster.podRanges, nodes);
 			const survey = await readRoutes(gateway.target, cluster.podRanges, CONVERGE, expected);
-			for (const warning of warnings(survey)) note(`${pc.yellow("warning:")} ${gateway.name}: ${warning}`);
+			for (const warning of warnings(survey))
+				note(`${coloursFor(process.stderr).yellow("warning:")} ${gateway.name}: ${warning}`);
 			return withNodes(survey.prefixes, survey.owners);
 		}),
 	);
@@ -101,10 +102,11 @@ function print(live: readonly LockedRoute[], differences: readonly string[]): vo
 	const added = new Set(differences.filter((line) => line.startsWith("+ ")));
 	const lines = live.map(({ prefix, node }) => `${prefix.text} of ${node}`).filter((line) => !added.has(`+ ${line}`));
 	for (const line of lines) process.stdout.write(`  ${line}\n`);
-	for (const line of differences) process.stdout.write(`${line.startsWith("+") ? pc.green(line) : pc.red(line)}\n`);
+	const { green, red } = coloursFor(process.stdout);
+	for (const line of differences) process.stdout.write(`${line.startsWith("+") ? green(line) : red(line)}\n`);
 }
 
 program.parseAsync().catch((error: unknown) => {
-	note(`${pc.red("error:")} ${error instanceof Error ? error.message : String(error)}`);
+	note(`${coloursFor(process.stderr).red("error:")} ${error instanceof Error ? error.message : String(error)}`);
 	process.exitCode = 1;
 });

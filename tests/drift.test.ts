@@ -76,11 +76,11 @@ describe.skipIf(inject("noLab") !== undefined)("drift", { timeout: 300_000 }, ()
 	test("that cannot be told is told so: a dead server", async () => {
 		await powerOff(second);
 		const { exitCode, stdout } = await drift();
+		const spec = outsideHosts.find(({ name }) => name === second);
+		if (spec) await bootHost(spec);
 		expect(stdout).toMatch(new RegExp(`^${second} +unknown$`, "m"));
 		expect(stdout).toMatch(new RegExp(`^${first} +in sync$`, "m"));
 		expect(exitCode).toBe(1);
-		const spec = outsideHosts.find(({ name }) => name === second);
-		if (spec) await bootHost(spec);
 	});
 
 	test("--help tells of exit codes", async () => {

@@ -69,7 +69,7 @@ describe.skipIf(inject("noLab") !== undefined)("drift", { timeout: 300_000 }, ()
 		// What no repair may touch is taken away as it came.
 		await exec(first, ["sh", "-c", "ip route del 192.96.0.0/16 via 10.200.0.1"], { check: false });
 		const repaired = await drift("--repair", "--json");
-		expect(repaired.exitCode, repaired.stderr).toBe(0);
+		expect(repaired.exitCode, `${repaired.stderr}\n${repaired.stdout}`).toBe(0);
 		expect(JSON.parse(repaired.stdout)).toEqual(inSync);
 	});
 

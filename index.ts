@@ -66,3 +66,7 @@ export const podRoutes = gatewayParts.map(({ survey }) =>
 export const servers = pulumi
 	.all(physicalServers.map(({ name, inForce }) => inForce.apply((text) => [name, text] as const)))
 	.apply((entries) => Object.fromEntries(entries));
+/** Who deployed what on each server, and when: the record that is there, too. */
+export const records = pulumi
+	.all(physicalServers.map(({ name, record }) => record.apply((entry) => [name, entry] as const)))
+	.apply((entries) => Object.fromEntries(entries));

@@ -1,6 +1,8 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Config } from "./config.ts";
+import type { DeploymentRecord } from "./network/deploymentRecord.ts";
+import { parseOutcome } from "./network/outcome.ts";
 import { renderDesired } from "./network/render.ts";
 import type { ServerPlan } from "./network/serverPlan.ts";
 import { summary } from "./network/summary.ts";
@@ -25,6 +27,8 @@ export class PhysicalServer extends pulumi.ComponentResource {
 	readonly name: string;
 	/** What is in force, in one line, once the server has said so. */
 	readonly inForce: pulumi.Output<string>;
+	/** The record that the last deployment left there; undefined of a version that left none. */
+	readonly record: pulumi.Output<DeploymentRecord | undefined>;
 
 	constructor(name: string, { server, plan }: PhysicalServerArgs, opts?: pulumi.ComponentResourceOptions) {
 		super("pod-gateway:index:PhysicalServer", name, {}, opts);
@@ -62,20 +66,16 @@ export class PhysicalServer extends pulumi.ComponentResource {
 			},
 			{ ...perMachine, dependsOn: [upload, restore] },
 		);
+		const outcome = network.stdout.apply(parseOutcome);
 		this.inForce = pulumi
-			.all([plan, network.stdout])
-			.apply(([planned, stdout]) => `${summary(planned)} (${dnsMethod(stdout)})`);
-		this.registerOutputs({ inForce: this.inForce });
+			.all([plan, outcome])
+			.apply(([planned, { dnsMethod }]) => `${summary(planned)} (${dnsMethod})`);
+		this.record = outcome.apply(({ record }) => record);
+		this.registerOutputs({ inForce: this.inForce, record: this.record });
 	}
 }
 
 /** Where the user may write; a relative path is one in their home. The script helps itself by sudo where it is not root. */
 function uploadPath(user: string, version: string): string {
 	return user === "root" ? `/usr/local/lib/pod-gateway-host-${version}` : `.pod-gateway-host-${version}`;
-}
-
-/** The script's last line is JSON; it names the method that `auto` came to. */
-function dnsMethod(stdout: string): string {
-	const result: { dnsMethod?: string } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "{}");
-	return result.dnsMethod ?? "unknown";
 }

@@ -8,8 +8,8 @@ export interface Footprint {
 	files: string[];
 	routes: string[];
 	resolvConf: string;
-	/** Units of ours, loaded or running. */
-	units: string;
+	/** Names of our units that are loaded. Not what they are at: a DHCP renewal may start one at any moment. */
+	units: string[];
 }
 
 /** Takes the server's footprint, to compare byte for byte. */
@@ -23,7 +23,7 @@ export async function footprint(server: string): Promise<Footprint> {
 		files: [...entries, ...sums],
 		routes: await lines("ip route show table all | sort; ip -6 route show | grep -v expires | sort"),
 		resolvConf: (await exec(server, ["cat", "/etc/resolv.conf"])).stdout,
-		units: (await exec(server, ["systemctl", "list-units", "--all", "--plain", "--no-legend", "pod-gateway*"])).stdout,
+		units: await lines("systemctl list-units --all --plain --no-legend 'pod-gateway*' | awk '{ print $1, $2 }'"),
 	};
 }
 

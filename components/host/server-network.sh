@@ -11,7 +11,8 @@
 #
 # Needs systemd, iproute2, util-linux's flock, coreutils, awk, sed and grep, and root: another user is helped by sudo, where it may.
 # With bash the nameserver is asked directly, with ping the pods are; with diffutils a dry run shows the lines of files.
-# Messages for people go to standard error; the last line on standard output is JSON.
+# Messages for people go to standard error; the last line on standard output is JSON. What was done, and by whom, is a line of the
+# journal (journalctl -t pod-gateway); the last deployment is also in /var/lib/pod-gateway/record.json.
 # Exit codes: 0 done (or nothing to do), 1 failed and rolled back, 2 refused before any change.
 #
 # The model is Junos' `commit confirmed`: a timer on this very machine undoes the change unless it is committed in time, so that a
@@ -20,6 +21,7 @@ set -u
 umask 022
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C
+VERSION=0.1.0
 
 # Our routes carry a protocol number of their own (rtnetlink(7), rtm_protocol; 4 to 255 are free for user space).
 PROTOCOL=157
@@ -33,6 +35,7 @@ SEEN=/run/pod-gateway.in-force
 LINKS=$STATE/links
 PENDING=$STATE/pending
 COMMITTED=$STATE/desired
+RECORD=$STATE/record.json
 ROLLBACK_UNIT=pod-gateway-rollback
 
 PROTOCOL_FILE=/etc/iproute2/rt_protos.d/pod-gateway.conf
@@ -58,6 +61,8 @@ refuse() {
 	exit 2
 }
 outcome() { printf '{"result":"%s"}\n' "$1"; }
+# A line of the journal, for whoever asks later what was done here.
+journal() { timeout 5 systemd-cat -t pod-gateway -p notice echo "$*" 9>&- || say 'the journal did not take its line'; }
 
 # --- who runs this ---
 
@@ -83,6 +88,9 @@ operator_address() {
 	connection=${connection%% *}
 	echo "${connection%%\%*}"
 }
+
+# Who runs this: the user who logged in, and from where. Example: netops@10.200.0.10.
+who() { printf '%s' "${SUDO_USER:-$(id -un)}${OPERATOR:+@$OPERATOR}" | tr -cd 'A-Za-z0-9._:@-'; }
 
 header() {
 	printf '# Written by pod-gateway (stack %s). Undo everything with: %s restore\n' "$(field "$1" stack)" "$INSTALLED"
@@ -559,7 +567,7 @@ take_lock() {
 # so it is their target that is kept.
 touched_files() {
 	# shellcheck disable=SC2086 # a list of paths without blanks
-	printf '%s\n' $OWN_FILES "$COMMITTED" "$STATE/method" "$STATE/folders" "$STATE/written" "$LINKS" "$STATE/resolv.conf.absent"
+	printf '%s\n' $OWN_FILES "$COMMITTED" "$RECORD" "$STATE/method" "$STATE/folders" "$STATE/written" "$LINKS" "$STATE/resolv.conf.absent"
 	case " $* " in *' resolvconf '*) readlink -f $RESOLV_CONF ;; esac
 }
 
@@ -639,6 +647,7 @@ at_exit() {
 		say 'rolling back'
 		roll_back
 		say 'rolled back: this server is as it was before'
+		journal "rolled back: what $(who) deployed of stack $(field "$WORK/desired" stack)"
 		outcome rolled-back
 		code=1
 	fi
@@ -707,6 +716,7 @@ apply() {
 	[ ! -e "$PENDING/new-folders" ] || cat "$PENDING/new-folders" >>"$STATE/folders"
 	echo "$method" >"$STATE/method"
 	note_written
+	write_record
 	cp "$WORK/desired" "$COMMITTED.new" && mv "$COMMITTED.new" "$COMMITTED" && sync "$STATE"/*
 	# The commit itself is this one rename.
 	trap '' HUP INT TERM PIPE
@@ -718,8 +728,20 @@ apply() {
 	systemctl start $UNITS
 	: >$SEEN
 	remove_uploads ! -path "$SELF"
+	journal "deployed $(cat "$RECORD")"
 	say "applied: $(wc -l <"$WORK/routes.wanted") routes, nameserver by $method"
 	result applied
+}
+
+digest() { sha256sum 2>/dev/null <"$1" | cut -d ' ' -f 1; }
+
+# Who deployed what, and when: for audits, and for those who find a server other than they left it. Digests are SHA-256 of the
+# desired state; there is none before the first one.
+write_record() {
+	before=
+	[ ! -e "$COMMITTED" ] || before=$(digest "$COMMITTED")
+	printf '{"at":"%s","by":"%s","stack":"%s","version":"%s","before":"%s","after":"%s"}\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
+		"$(who)" "$(field "$WORK/desired" stack)" "$VERSION" "$before" "$(digest "$WORK/desired")" >"$RECORD"
 }
 
 # Whether the desired state is declared, routed and written already.
@@ -865,9 +887,11 @@ unprobed_routes() {
 
 result() {
 	seen=$(date -u -r $SEEN +%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
-	printf '{"result":"%s","server":"%s","stack":"%s","routes":%d,"dnsMethod":"%s","digest":"%s","inForceAt":"%s"}\n' "$1" \
-		"$(field "$WORK/desired" server)" "$(field "$WORK/desired" stack)" "$(wc -l <"$WORK/routes.wanted")" \
-		"$method" "$(sha256sum <"$WORK/desired" | cut -d ' ' -f 1)" "$seen"
+	record=null
+	[ ! -s "$RECORD" ] || record=$(cat "$RECORD")
+	printf '{"result":"%s","server":"%s","stack":"%s","routes":%d,"dnsMethod":"%s","digest":"%s","inForceAt":"%s","record":%s}\n' \
+		"$1" "$(field "$WORK/desired" server)" "$(field "$WORK/desired" stack)" "$(wc -l <"$WORK/routes.wanted")" \
+		"$method" "$(digest "$WORK/desired")" "$seen" "$record"
 }
 
 # --- the way out ---
@@ -901,6 +925,7 @@ restore() {
 	remove_uploads
 	rm -f $INSTALLED $LOCK $SEEN
 	say 'restored: nothing of pod-gateway is left on this server'
+	journal "restored by $(who)"
 	outcome restored
 }
 
@@ -938,6 +963,7 @@ rollback() {
 	[ -d "$PENDING" ] || return 0
 	say 'the change was not committed in time'
 	roll_back
+	journal 'rolled back: a change that was not committed in time'
 }
 
 status() {

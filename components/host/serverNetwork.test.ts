@@ -1,7 +1,20 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, statSync, symlinkSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+	chmodSync,
+	existsSync,
+	lstatSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	readlinkSync,
+	statSync,
+	symlinkSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { parseDryRun } from "../network/dryRun.ts";
+import { parseOutcome } from "../network/outcome.ts";
 import { HostSandbox } from "../node/hostSandbox.ts";
 
 const SCRIPT = "server-network.sh";
@@ -15,6 +28,8 @@ beforeEach(() => {
 	host.command("ip", "exit 0");
 	host.command("getent", 'case $1 in passwd) echo "root:x:0:0::$root/root:/bin/sh" ;; *) exit 2 ;; esac');
 	host.command("systemd-run", "exit 0");
+	host.write("/journal", "");
+	host.command("systemd-cat", 'shift 5; echo "$*" >>"$root/journal"');
 	mkdirSync(join(host.root, "root"));
 	mkdirSync(join(host.root, "usr/local/sbin"), { recursive: true });
 	mkdirSync(join(host.root, "usr/local/lib"), { recursive: true });
@@ -362,4 +377,60 @@ test("a dry run shows the lines of every file and route, and changes nothing", a
 	});
 	expect(host.read(RESOLV_CONF)).toBe("nameserver 10.200.0.3\n");
 	expect(existsSync(join(host.root, "var/lib/pod-gateway"))).toBe(false);
+});
+
+describe("the record of a deployment", () => {
+	const record = () => JSON.parse(host.read("/var/lib/pod-gateway/record.json") ?? "null");
+	const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+	test("says who, when and what, in a file, the journal and the outcome", async () => {
+		const [first, second] = [desired(), desired({ more: "verify-outside example.org\n" })];
+		await host.run(SCRIPT, ["apply"], first);
+		expect(record()).toMatchObject({ by: "root", stack: "lab", before: "", after: sha256(first) });
+		const { stdout } = await host.run(SCRIPT, ["apply"], second);
+		expect(record()).toMatchObject({ before: sha256(first), after: sha256(second) });
+		expect(Math.abs(Date.parse(record().at) - Date.now())).toBeLessThan(60_000);
+		expect(parseOutcome(stdout).record).toEqual(record());
+		expect(host.read("/journal")?.trimEnd().split("\n").at(-1)).toBe(`deployed ${JSON.stringify(record())}`);
+	});
+
+	test("stays when nothing changes, and tells a dry run of the last deployment", async () => {
+		await host.run(SCRIPT, ["apply"], desired());
+		const before = record();
+		const { stdout } = await host.run(SCRIPT, ["apply"], desired());
+		expect(record()).toEqual(before);
+		expect(parseOutcome(stdout).record).toEqual(before);
+		const dryRun = parseDryRun((await host.run(SCRIPT, ["apply", "--dry-run"], desired())).stdout);
+		expect(dryRun).toMatchObject({ ok: true, value: { record: before } });
+	});
+
+	test("is as before when the deployment is rolled back, and the journal has it", async () => {
+		await host.run(SCRIPT, ["apply"], desired());
+		const before = record();
+		host.command("systemd-run", "exit 1");
+		const { exitCode } = await host.run(SCRIPT, ["apply"], desired({ more: "verify-outside example.org\n" }));
+		expect(exitCode).toBe(1);
+		expect(record()).toEqual(before);
+		expect(host.read("/journal")).toMatch(/\nrolled back: what root deployed of stack lab\n$/);
+	});
+
+	test("has no quote in it, whatever the user is called", async () => {
+		host.command("id", `[ "$1" = -u ] && echo 0 || printf %s 'a"b\\c'`);
+		await host.run(SCRIPT, ["apply"], desired());
+		expect(record().by).toBe("abc");
+	});
+
+	test("a journal that is not there is a message, not a failure", async () => {
+		host.command("systemd-cat", "exit 1");
+		const { exitCode, stderr } = await host.run(SCRIPT, ["apply"], desired());
+		expect(exitCode).toBe(0);
+		expect(stderr).toContain("the journal did not take its line");
+		expect(record().by).toBe("root");
+	});
+
+	test("names the version of this project", async () => {
+		const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8"));
+		await host.run(SCRIPT, ["apply"], desired());
+		expect(record().version).toBe(version);
+	});
 });

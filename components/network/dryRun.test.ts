@@ -22,6 +22,23 @@ test("a dry run's difference and when it was last in sync", () => {
 	});
 });
 
+test("who deployed last", () => {
+	const record = {
+		at: "2026-01-31T12:00:00Z",
+		by: "root@10.200.0.10",
+		stack: "prod",
+		version: "0.1.0",
+		before: "",
+		after: "0123456789abcdef".repeat(4),
+	};
+	expect(parseDryRun(JSON.stringify({ result: "unchanged", record }))).toEqual({
+		ok: true,
+		value: { result: "unchanged", difference: [], record },
+	});
+	expect(parseDryRun(JSON.stringify({ result: "unchanged", record: null }))).toMatchObject({ ok: true });
+	expect(parseDryRun(JSON.stringify({ result: "unchanged", record: { ...record, at: "yesterday" } })).ok).toBe(false);
+});
+
 test("a server in sync has no difference, and need not know since when", () => {
 	expect(parseDryRun('{"result":"unchanged","inForceAt":""}')).toEqual({
 		ok: true,

@@ -132,6 +132,19 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		expect(descriptions.filter((text) => text.startsWith("pod-gateway"))).toEqual([]);
 	});
 
+	test("each server has a record of its deployment: in a file, in its journal and in the stack's outputs", async () => {
+		const { stdout } = await pulumi.run(["stack", "output", "--json"]);
+		const { records } = JSON.parse(stdout);
+		expect(Object.keys(records).sort()).toEqual(servers.toSorted());
+		for (const { name, user = "root" } of site.servers) {
+			const record = JSON.parse((await exec(name, ["cat", "/var/lib/pod-gateway/record.json"])).stdout);
+			expect(records[name]).toEqual(record);
+			expect(record).toMatchObject({ by: `${user}@${site.operator.address}`, stack: "lab", before: "" });
+			const journal = await exec(name, ["journalctl", "-t", "pod-gateway", "--no-pager", "-o", "cat"]);
+			expect(journal.stdout.split("\n")).toContain(`deployed ${JSON.stringify(record)}`);
+		}
+	});
+
 	test("up again changes nothing and connects to no server", async () => {
 		const connections = await Promise.all(servers.map(logins));
 		const { stdout } = await pulumi.run(["up", "--yes", "--skip-preview", "--expect-no-changes"]);

@@ -1,14 +1,17 @@
+import { ApiException } from "@kubernetes/client-node";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { readCluster } from "./clusterReading.ts";
 import type { Config } from "./config.ts";
+import { lockCommand } from "./lock.ts";
 import { type Address, parseAddress } from "./network/address.ts";
 import { parseClusterInfo } from "./network/clusterInfo.ts";
 import { parseClusterConfiguration } from "./network/clusterRanges.ts";
 import { endpointOf } from "./network/joinConfiguration.ts";
-import type { Lock } from "./network/lockFile.ts";
+import { clusterDifferences, type Lock, type LockedCluster } from "./network/lockFile.ts";
 import type { Prefix } from "./network/prefix.ts";
 import { all, type Result } from "./network/result.ts";
-import { valueOrRefusal } from "./refusal.ts";
+import { listed, refusal, valueOrRefusal } from "./refusal.ts";
 
 export interface ClusterFactsArgs {
 	/** What overrides the cluster's own words. */
@@ -20,7 +23,7 @@ export interface ClusterFactsArgs {
 /**
  * What the cluster says about itself: its ranges (ConfigMap `kube-system/kubeadm-config`), its nameserver (Service
  * `kube-system/kube-dns`), its API server and CA (ConfigMap `kube-public/cluster-info`). Read in every preview and update,
- * never changed; not read at all where it was locked.
+ * never changed. Where it was locked, a preview reads nothing, and an update refuses what is not as locked.
  */
 export class ClusterFacts extends pulumi.ComponentResource {
 	/** Prefixes the pods' addresses come from. */
@@ -41,14 +44,18 @@ export class ClusterFacts extends pulumi.ComponentResource {
 	constructor(name: string, { cluster, lock }: ClusterFactsArgs, opts?: pulumi.ComponentResourceOptions) {
 		super("pod-gateway:index:ClusterFacts", name, {}, opts);
 		if (lock) {
-			const locked = lock.cluster;
-			this.podRanges = pulumi.output(cluster.podRanges ?? locked.podRanges);
-			this.serviceRanges = pulumi.output(cluster.serviceRanges ?? locked.serviceRanges);
-			this.dnsAddresses = pulumi.output(cluster.dnsAddresses ?? locked.dnsAddresses);
-			this.domain = pulumi.output(cluster.domain ?? locked.domain);
-			this.kubernetesVersion = pulumi.output(locked.kubernetesVersion);
-			this.endpoint = pulumi.output(cluster.apiServer ? endpointOf(cluster.apiServer) : locked.endpoint);
-			this.caCertHashes = pulumi.output(locked.caCertHashes);
+			const own = pulumi.runtime.isDryRun()
+				? pulumi.output(lock.cluster)
+				: pulumi.unsecret(
+						cluster.kubeconfig.apply((kubeconfig) => this.confirmed(lock.cluster, kubeconfig, cluster.context)),
+					);
+			this.podRanges = own.apply((locked) => cluster.podRanges ?? locked.podRanges);
+			this.serviceRanges = own.apply((locked) => cluster.serviceRanges ?? locked.serviceRanges);
+			this.dnsAddresses = own.apply((locked) => cluster.dnsAddresses ?? locked.dnsAddresses);
+			this.domain = own.apply((locked) => cluster.domain ?? locked.domain);
+			this.kubernetesVersion = own.apply((locked) => locked.kubernetesVersion);
+			this.endpoint = own.apply((locked) => (cluster.apiServer ? endpointOf(cluster.apiServer) : locked.endpoint));
+			this.caCertHashes = own.apply((locked) => locked.caCertHashes);
 			this.registerOutputs();
 			return;
 		}
@@ -74,6 +81,21 @@ export class ClusterFacts extends pulumi.ComponentResource {
 		this.endpoint = info.apply(({ apiServer }) => endpointOf(cluster.apiServer ?? apiServer));
 		this.caCertHashes = info.caCertHashes;
 		this.registerOutputs();
+	}
+
+	/** What was locked, once the cluster says the same. One that cannot be asked holds nothing up. */
+	private async confirmed(locked: LockedCluster, kubeconfig: string, context?: string): Promise<LockedCluster> {
+		const live = await readCluster(kubeconfig, context).catch(async (error: Error) => {
+			const why = error instanceof ApiException ? `the API server answers ${error.code}` : error.message;
+			await pulumi.log.warn(`the cluster was not compared with what is locked: ${why}`, this);
+		});
+		const differences = live ? clusterDifferences(locked, read(live)) : [];
+		if (differences.length > 0) {
+			const stack = pulumi.getStack();
+			const what = `the cluster is not as in stacks/${stack}.routes.json (+ live, - locked)`;
+			throw refusal(listed(`${what}; nothing was touched; to bring it up to date: ${lockCommand(stack)}`, differences));
+		}
+		return locked;
 	}
 }
 

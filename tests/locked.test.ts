@@ -1,4 +1,4 @@
-import { readFile, rm } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { lockPath } from "../components/lock.ts";
 import { addBlock, removeBlock } from "../lab/cluster/cluster.ts";
@@ -74,6 +74,17 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		const { exitCode, stdout, stderr } = await lockedUp("preview", "--diff", "--expect-no-changes");
 		await setCable(site.operator.name, true);
 		expect(exitCode, stdout + stderr).toBe(0);
+	});
+
+	test("up refuses a cluster that says otherwise of itself than what is locked, naming each difference", async () => {
+		const file = await readFile(path, "utf8");
+		await writeFile(path, file.replace(`"domain": "${site.clusterDomain}"`, '"domain": "old.local"'));
+		const refused = await lockedUp("up", "--yes", "--skip-preview");
+		await writeFile(path, file);
+		expect(refused.exitCode).not.toBe(0);
+		expect(refused.stdout + refused.stderr).toContain(`1. - "domain": "old.local"`);
+		expect(refused.stdout + refused.stderr).toContain(`2. + "domain": "${site.clusterDomain}"`);
+		expect(refused.stdout + refused.stderr).toContain("npm run survey -- lab --write");
 	});
 
 	test("up refuses what is not locked, naming each difference; the survey writes it; then it arrives", async () => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseAddress } from "./address.ts";
 import { anyPrefix, must } from "./arbitraries.ts";
-import { type Lock, type LockedRoute, lockDifferences, parseLock, renderLock } from "./lockFile.ts";
+import { clusterDifferences, type Lock, type LockedRoute, lockDifferences, parseLock, renderLock } from "./lockFile.ts";
 import { parsePrefix } from "./prefix.ts";
 
 const prefix = (text: string) => must(parsePrefix(text));
@@ -115,5 +115,16 @@ test("differences name what is live only, locked only, and a block that changed 
 		"- 192.244.7.0/26 of ku13-3",
 		"+ 192.244.7.0/26 of ku13-4",
 		"+ 192.244.190.128/26 of ku13-1",
+	]);
+});
+
+test("how the cluster differs from the locked one, a line for each side", () => {
+	expect(clusterDifferences(cluster, cluster)).toEqual([]);
+	const live = { ...cluster, dnsAddresses: [must(parseAddress("192.96.0.11"))], kubernetesVersion: "1.35" };
+	expect(clusterDifferences(cluster, live)).toEqual([
+		'- "dnsAddresses": ["192.96.0.10"]',
+		'+ "dnsAddresses": ["192.96.0.11"]',
+		'- "kubernetesVersion": "1.34"',
+		'+ "kubernetesVersion": "1.35"',
 	]);
 });

@@ -92,6 +92,16 @@ function lockedRoute({ prefix: text, family, node }: z.infer<typeof file>["route
 
 /** The file's text: the same for the same lock, a line per route, so that a change is a line of a diff. */
 export function renderLock({ cluster, routes }: Lock): string {
+	const head = clusterLines(cluster).map((line) => `\t\t${line}`);
+	const rows = inOrder(routes).map(
+		({ prefix, node }) =>
+			`\t\t{ "prefix": "${prefix.text}", "family": ${prefix.family}, "node": ${JSON.stringify(node)} }`,
+	);
+	return `{\n\t"cluster": {\n${head.join(",\n")}\n\t},\n\t"routes": [\n${rows.join(",\n")}\n\t]\n}\n`;
+}
+
+/** A line of JSON for each thing that the cluster says of itself. */
+function clusterLines(cluster: LockedCluster): readonly string[] {
 	const texts = (values: readonly { readonly text: string }[]) => list(values.map(({ text }) => text));
 	const facts = {
 		podRanges: texts(cluster.podRanges),
@@ -102,12 +112,13 @@ export function renderLock({ cluster, routes }: Lock): string {
 		caCertHashes: list(cluster.caCertHashes),
 		kubernetesVersion: JSON.stringify(cluster.kubernetesVersion),
 	};
-	const head = Object.entries(facts).map(([key, json]) => `\t\t"${key}": ${json}`);
-	const rows = inOrder(routes).map(
-		({ prefix, node }) =>
-			`\t\t{ "prefix": "${prefix.text}", "family": ${prefix.family}, "node": ${JSON.stringify(node)} }`,
-	);
-	return `{\n\t"cluster": {\n${head.join(",\n")}\n\t},\n\t"routes": [\n${rows.join(",\n")}\n\t]\n}\n`;
+	return Object.entries(facts).map(([key, json]) => `"${key}": ${json}`);
+}
+
+/** How the live cluster differs from the locked one, a line each: `+ …` is live only, `- …` locked only. */
+export function clusterDifferences(locked: LockedCluster, live: LockedCluster): readonly string[] {
+	const [before, now] = [clusterLines(locked), clusterLines(live)];
+	return before.flatMap((line, index) => (line === now[index] ? [] : [`- ${line}`, `+ ${now[index]}`]));
 }
 
 function list(values: readonly string[]): string {

@@ -129,6 +129,15 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 		expect(stdout).toMatch(/\d+ unchanged/);
 	});
 
+	test("after a power cut of its hypervisor it comes back by itself, as it was", async () => {
+		await powerOff(site.hypervisor.name);
+		await bootGateway(progress(), "vm");
+		const failing = async () => (await checkServer("ps-nm")).filter(({ ok }) => !ok).map(({ what }) => what);
+		await expect.poll(failing, { timeout: 600_000, interval: 5000 }).toEqual([]);
+		await everyServerReaches();
+		expect((await execVm(gw, ["cat", "/proc/net/ip_vs"])).stdout).toContain("C060000A:0035");
+	});
+
 	test("a preview of another image shows what is replaced, and in which order", async () => {
 		await writeStack(gatewayWith({}, image("v2")));
 		const { stdout } = await pulumi.run(["preview", "--diff", "--show-replacement-steps"]);

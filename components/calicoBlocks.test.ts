@@ -45,7 +45,7 @@ const nodes = { items: [{ metadata: { name: "ku13-1" } }] };
 
 test("both lists are read in the named context, whatever their items hold", async () => {
 	const kubeconfig = await apiServer(answers({ [BLOCKS]: blocks, [NODES]: nodes }));
-	const { records, notes } = await readCalicoBlocks(kubeconfig, "one");
+	const { records, notes } = await readCalicoBlocks({ kubeconfig, context: "one" });
 	expect(records?.affinities).toEqual(blocks.items);
 	expect(records?.nodes).toMatchObject(nodes.items);
 	expect(notes).toEqual([]);
@@ -76,13 +76,16 @@ test.each<[string, Record<string, object | number>, string[]]>([
 		[`${unknown}the answer to «list blockaffinities.crd.projectcalico.org» is no list`],
 	],
 ])("%s is no error: nothing is known", async (_, byPath, notes) => {
-	expect(await readCalicoBlocks(await apiServer(answers(byPath)), "one")).toEqual({ notes });
+	expect(await readCalicoBlocks({ kubeconfig: await apiServer(answers(byPath)), context: "one" })).toEqual({ notes });
 });
 
 test("an API server that does not answer is given up", async () => {
 	const real = AbortSignal.timeout;
 	const limit = vi.spyOn(AbortSignal, "timeout").mockImplementation(() => real.call(AbortSignal, 50));
-	const { records, notes } = await readCalicoBlocks(await apiServer(answers({ [NODES]: nodes })), "one");
+	const { records, notes } = await readCalicoBlocks({
+		kubeconfig: await apiServer(answers({ [NODES]: nodes })),
+		context: "one",
+	});
 	expect(records).toBeUndefined();
 	expect(notes.join()).toMatch(/cannot list blockaffinities\.crd\.projectcalico\.org: .*: no answer within 10 s$/);
 	expect(limit).toHaveBeenCalledWith(10_000);
@@ -90,11 +93,11 @@ test("an API server that does not answer is given up", async () => {
 
 test("an API server that is not there is a note too", async () => {
 	const kubeconfig = (await apiServer(() => {})).replace(/127\.0\.0\.1:\d+/, "127.0.0.1:1");
-	const { records, notes } = await readCalicoBlocks(kubeconfig, "one");
+	const { records, notes } = await readCalicoBlocks({ kubeconfig, context: "one" });
 	expect(records).toBeUndefined();
 	expect(notes.join()).toMatch(/cannot list nodes: .*ECONNREFUSED/);
 });
 
 test("a kubeconfig that is none is an error that does not quote it", async () => {
-	await expect(readCalicoBlocks("token: [secret")).rejects.toThrow(/^the kubeconfig cannot be read$/);
+	await expect(readCalicoBlocks({ kubeconfig: "token: [secret" })).rejects.toThrow(/^the kubeconfig cannot be read$/);
 });

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import type { RecordsAccess } from "../components/calicoBlocks.ts";
+import { etcdAccess } from "../components/etcd/etcd.ts";
 import { parseAddress } from "../components/network/address.ts";
 import type { LockedCluster } from "../components/network/lockFile.ts";
 import { parsePrefix } from "../components/network/prefix.ts";
@@ -21,8 +23,8 @@ export interface DeployedGateway {
 	/** The Node's name. */
 	readonly node: string;
 	readonly target: SshTarget;
-	readonly kubeconfig: string;
-	readonly context: string | undefined;
+	/** How its cluster's records are read. */
+	readonly access: RecordsAccess;
 }
 
 /** A deployed stack, as far as a survey needs it. */
@@ -87,6 +89,7 @@ const request = z.object({
 	cluster: z.object({
 		kubeconfig: z.string(),
 		context: z.string().optional(),
+		calicoEtcd: etcdAccess.optional(),
 		endpoint: z.string(),
 		caCertHashes: z.array(z.string()),
 	}),
@@ -125,7 +128,7 @@ export function deployedSite(exported: unknown): DeployedSite {
 	return {
 		gateways: requests.map(({ name, request: { cluster, node, machine } }) => ({
 			...{ name, node: node.name, target: machine },
-			...{ kubeconfig: cluster.kubeconfig, context: cluster.context },
+			access: { kubeconfig: cluster.kubeconfig, context: cluster.context, calicoEtcd: cluster.calicoEtcd },
 		})),
 		cluster: {
 			podRanges: valuesOf(pods.map((text) => parsePrefix(text))),

@@ -1,0 +1,30 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { failure, type Result, success } from "../network/result.ts";
+
+/** Reads certificates, PEM: every one of the text has to be whole. What is no certificate beside them is let be, as TLS does. */
+export function parseCertificates(text: string): Result<string> {
+	const found = text.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? [];
+	return found.length > 0 && found.every(isCertificate)
+		? success(text)
+		: failure("is not a certificate in PEM form (-----BEGIN CERTIFICATE-----…)");
+}
+
+function isCertificate(pem: string): boolean {
+	try {
+		return new X509Certificate(pem).raw.length > 0;
+	} catch {
+		return false;
+	}
+}
+
+/** Reads a private key, PEM, that asks for no passphrase. No problem repeats a part of it. */
+export function parsePrivateKey(text: string): Result<string> {
+	try {
+		createPrivateKey(text);
+		return success(text);
+	} catch (error) {
+		return (error as NodeJS.ErrnoException).code === "ERR_MISSING_PASSPHRASE"
+			? failure("asks for a passphrase; take it off: openssl pkey -in KEY -out PLAIN")
+			: failure("is not a private key in PEM form (-----BEGIN PRIVATE KEY-----…)");
+	}
+}

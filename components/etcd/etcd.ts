@@ -117,6 +117,7 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
 	[/key values mismatch/, "the client's certificate and key do not belong together; correct calicoEtcd.cert or key"],
 	[/wrong version number/, "it does not speak TLS"],
 	[/permission denied/, "the client's user may not read Calico's keys; give its role the prefix /calico/ to read"],
+	[/Failed to connect/, "it ended the connection; see what its log says of the client's certificate"],
 	[/Deadline exceeded/, `no answer within ${ENDPOINT_SECONDS} s`],
 ];
 
@@ -128,5 +129,7 @@ function reasonOf({ message, details = message }: Error & { details?: string }, 
 			: "it wants a client's certificate; set calicoEtcd.cert and key";
 	}
 	const known = REASONS.find(([word]) => word.test(details));
-	return known?.[1] ?? quote(/Last error: (?:Error: )?(.*)\. Resolution note:/s.exec(details)?.[1] ?? details);
+	return (
+		known?.[1] ?? quote(/Last error: (?:Error(?: \[\w+\])?: )?(.*)\. Resolution note:/s.exec(details)?.[1] ?? details)
+	);
 }

@@ -19,12 +19,14 @@ function isCertificate(pem: string): boolean {
 
 /** Reads a private key, PEM, that asks for no passphrase. No problem repeats a part of it. */
 export function parsePrivateKey(text: string): Result<string> {
+	// The header of PKCS #8, and that of older forms (RFC 1421).
+	if (/^(-----BEGIN ENCRYPTED |Proc-Type: 4,ENCRYPTED)/m.test(text)) {
+		return failure("asks for a passphrase; take it off: openssl pkey -in KEY -out PLAIN");
+	}
 	try {
 		createPrivateKey(text);
 		return success(text);
-	} catch (error) {
-		return (error as NodeJS.ErrnoException).code === "ERR_MISSING_PASSPHRASE"
-			? failure("asks for a passphrase; take it off: openssl pkey -in KEY -out PLAIN")
-			: failure("is not a private key in PEM form (-----BEGIN PRIVATE KEY-----…)");
+	} catch {
+		return failure("is not a private key in PEM form (-----BEGIN PRIVATE KEY-----…)");
 	}
 }

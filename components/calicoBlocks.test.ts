@@ -144,7 +144,9 @@ describe("where Calico keeps its data in etcd", () => {
 	test("another etcd than Calico's is no cluster without blocks", async () => {
 		kept = [{ key: "/registry/pods/default/x", value: "" }];
 		expect(await readCalicoBlocks(await access(ca.cert))).toEqual({
-			notes: [`${unknown}the etcd ${etcd.endpoint} has no records of Calico; correct calicoEtcd.endpoints`],
+			notes: [
+				`${unknown}cannot read Calico's etcd: ${etcd.endpoint}: no records of Calico are there; correct calicoEtcd.endpoints`,
+			],
 		});
 	});
 

@@ -58,18 +58,17 @@ export async function readCalicoBlocks({ kubeconfig, context, calicoEtcd }: Reco
 
 /** Affinities and pools, each as the cluster's API would have them. */
 async function fromEtcd(access: EtcdAccess): Promise<readonly [Attempt, Attempt]> {
-	const nothing: Attempt = { notes: [] };
 	try {
 		const { affinities, pools } = recordsOf(await readKeys(access, CALICO_PREFIXES));
-		if (affinities.length > 0 || pools.length > 0)
-			return [
-				{ ...nothing, items: affinities },
-				{ ...nothing, items: pools },
-			];
-		const where = access.endpoints.join(", ");
-		return [{ notes: [unknown(`the etcd ${where} has no records of Calico; correct calicoEtcd.endpoints`)] }, nothing];
+		if (affinities.length === 0 && pools.length === 0) {
+			throw new Error(`${access.endpoints.join(", ")}: no records of Calico are there; correct calicoEtcd.endpoints`);
+		}
+		return [
+			{ items: affinities, notes: [] },
+			{ items: pools, notes: [] },
+		];
 	} catch (error) {
-		return [{ notes: [unknown(`cannot read Calico's etcd: ${(error as Error).message}`)] }, nothing];
+		return [{ notes: [unknown(`cannot read Calico's etcd: ${(error as Error).message}`)] }, { notes: [] }];
 	}
 }
 

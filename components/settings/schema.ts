@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { DEFAULT_DRIVER, drivers } from "../drivers.ts";
 import { DNS_METHODS, ROUTE_MODES, VERIFY_MODES } from "../network/site.ts";
+import { etcd } from "./etcdSchema.ts";
 import {
 	address,
-	certificates,
 	domainName,
 	hostAddress,
 	hostAddress6,
@@ -13,7 +13,6 @@ import {
 	label,
 	labels,
 	prefix,
-	privateKey,
 	repository,
 	seconds,
 	taint,
@@ -32,27 +31,6 @@ export const ROUTE_SOURCES = ["live", "locked"] as const;
  * made from them.
  */
 
-const calicoEtcd = z
-	.strictObject({
-		endpoints: z
-			.array(httpsOrigin("https://10.200.0.10:2379"))
-			.min(1, "is empty; list at least one server")
-			.describe("Client URLs of its servers, tried in turn. Example: https://10.200.0.10:2379"),
-		caFile: text
-			.optional()
-			.describe(
-				"Path of the CA's certificate; ~ is your home. Exactly one of this and ca. Example: /etc/kubernetes/pki/etcd/ca.crt",
-			),
-		ca: certificates.optional().describe("The CA's certificate itself, PEM."),
-		certFile: text.optional().describe("Path of the client's certificate. Default: none, for an etcd that wants none."),
-		cert: certificates.optional().describe("The client's certificate itself, PEM."),
-		keyFile: text.optional().describe("Path of the private key of the client's certificate."),
-		key: privateKey.optional().describe("The private key itself, PEM, as a secret: pulumi config set --secret --path."),
-	})
-	.describe(
-		"Calico's etcd, where its datastoreType is etcdv3: its records of pod blocks are read there. Default: Calico's data is in the Kubernetes API.",
-	);
-
 const cluster = z
 	.strictObject({
 		kubeconfigFile: text
@@ -62,7 +40,11 @@ const cluster = z
 			),
 		kubeconfig: text.optional().describe("Contents of a kubeconfig, as a secret: pulumi config set --secret --path."),
 		context: text.optional().describe("Context in the kubeconfig. Default: its current context."),
-		calicoEtcd: calicoEtcd.optional(),
+		calicoEtcd: etcd
+			.optional()
+			.describe(
+				"Calico's etcd, where its datastoreType is etcdv3: its records of pod blocks are read there. Default: Calico's data is in the Kubernetes API.",
+			),
 		apiServer: httpsOrigin("https://10.200.0.10:6443")
 			.optional()
 			.describe(

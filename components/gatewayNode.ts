@@ -32,8 +32,6 @@ export class GatewayNode extends pulumi.ComponentResource {
 			cluster: {
 				kubeconfig: cluster.kubeconfig,
 				context: cluster.context,
-				// For `npm run survey`, which finds it in the state.
-				calicoEtcd: cluster.calicoEtcd,
 				endpoint: facts.endpoint,
 				caCertHashes: facts.caCertHashes,
 			},

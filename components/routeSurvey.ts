@@ -62,7 +62,9 @@ export class RouteSurvey extends pulumi.ComponentResource {
 			});
 		// What was read holds no secret, though the keys and the kubeconfig that opened the way are.
 		this.found = pulumi.unsecret(found);
-		this.registerOutputs();
+		// `npm run survey` finds it in the state. It is no input of the node: a new certificate is no reason to join again.
+		const etcd = cluster.calicoEtcd;
+		this.registerOutputs(etcd && { calicoEtcd: pulumi.secret(pulumi.jsonStringify(etcd)) });
 	}
 }
 

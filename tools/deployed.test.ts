@@ -55,7 +55,7 @@ test.each([
 
 describe("the site", () => {
 	const cluster = { kubeconfig: "KUBECONFIG", endpoint: "10.0.0.10:6443", caCertHashes: ["sha256:0"] };
-	const joined = (request: object) => ({
+	const joined = (request: object, surveyed: object = {}) => ({
 		deployment: {
 			resources: [
 				{
@@ -64,6 +64,11 @@ describe("the site", () => {
 					outputs: {
 						ranges: { pods: ["192.244.0.0/16"], services: [], nameservers: ["192.96.0.10"], domain: "cluster.local" },
 					},
+				},
+				{
+					urn: "urn:pulumi:prod::pod-gateway::pod-gateway:index:RouteSurvey::gw-1",
+					type: "pod-gateway:index:RouteSurvey",
+					outputs: surveyed,
 				},
 				{
 					urn: "urn:pulumi:prod::pod-gateway::pod-gateway:index:GatewayNode$command:local:Command::gw-1-node",
@@ -95,7 +100,7 @@ describe("the site", () => {
 
 	test("has Calico's etcd, where there is one", () => {
 		const calicoEtcd = { endpoints: ["https://10.0.0.10:2379"], ca: "CA", client: { cert: "CERT", key: "KEY" } };
-		const [gateway] = deployedSite(joined({ ...cluster, calicoEtcd })).gateways;
+		const [gateway] = deployedSite(joined(cluster, { calicoEtcd: secret(JSON.stringify(calicoEtcd)) })).gateways;
 		expect(gateway?.access).toEqual({ kubeconfig: "KUBECONFIG", calicoEtcd });
 	});
 

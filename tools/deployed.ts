@@ -89,7 +89,6 @@ const request = z.object({
 	cluster: z.object({
 		kubeconfig: z.string(),
 		context: z.string().optional(),
-		calicoEtcd: etcdAccess.optional(),
 		endpoint: z.string(),
 		caCertHashes: z.array(z.string()),
 	}),
@@ -119,6 +118,13 @@ export function deployedSite(exported: unknown): DeployedSite {
 			request: request.parse(JSON.parse(shown(inputs["stdin"]) ?? "null")),
 		}))
 		.sort((a, b) => a.name.localeCompare(b.name));
+	const etcdOf = (gateway: string) => {
+		const survey = resources.find(
+			({ type, urn }) => type === "pod-gateway:index:RouteSurvey" && urn.endsWith(`::${gateway}`),
+		);
+		const access = shown(survey?.outputs["calicoEtcd"]);
+		return access === undefined ? undefined : etcdAccess.parse(JSON.parse(access));
+	};
 	const stack = resources.find(({ type }) => type === "pulumi:pulumi:Stack");
 	const outputs = ranges.safeParse(stack?.outputs["ranges"]);
 	const [first] = requests;
@@ -128,7 +134,7 @@ export function deployedSite(exported: unknown): DeployedSite {
 	return {
 		gateways: requests.map(({ name, request: { cluster, node, machine } }) => ({
 			...{ name, node: node.name, target: machine },
-			access: { kubeconfig: cluster.kubeconfig, context: cluster.context, calicoEtcd: cluster.calicoEtcd },
+			access: { kubeconfig: cluster.kubeconfig, context: cluster.context, calicoEtcd: etcdOf(name) },
 		})),
 		cluster: {
 			podRanges: valuesOf(pods.map((text) => parsePrefix(text))),

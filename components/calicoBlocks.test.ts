@@ -1,7 +1,11 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, expect, test, vi } from "vitest";
-import { readCalicoBlocks } from "./calicoBlocks.ts";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { readCalicoBlocks, readExpectedBlocks } from "./calicoBlocks.ts";
+import type { EtcdPair } from "./etcd/etcd.ts";
+import { type ExampleEtcd, exampleCertificates, exampleEtcd } from "./etcd/exampleEtcd.ts";
+import { must } from "./network/arbitraries.ts";
+import { parsePrefix } from "./network/prefix.ts";
 
 const BLOCKS = "/apis/crd.projectcalico.org/v1/blockaffinities";
 const POOLS = "/apis/crd.projectcalico.org/v1/ippools";
@@ -45,7 +49,7 @@ const nodes = { items: [{ metadata: { name: "ku13-1" } }] };
 
 test("both lists are read in the named context, whatever their items hold", async () => {
 	const kubeconfig = await apiServer(answers({ [BLOCKS]: blocks, [NODES]: nodes }));
-	const { records, notes } = await readCalicoBlocks(kubeconfig, "one");
+	const { records, notes } = await readCalicoBlocks({ kubeconfig, context: "one" });
 	expect(records?.affinities).toEqual(blocks.items);
 	expect(records?.nodes).toMatchObject(nodes.items);
 	expect(notes).toEqual([]);
@@ -76,13 +80,16 @@ test.each<[string, Record<string, object | number>, string[]]>([
 		[`${unknown}the answer to «list blockaffinities.crd.projectcalico.org» is no list`],
 	],
 ])("%s is no error: nothing is known", async (_, byPath, notes) => {
-	expect(await readCalicoBlocks(await apiServer(answers(byPath)), "one")).toEqual({ notes });
+	expect(await readCalicoBlocks({ kubeconfig: await apiServer(answers(byPath)), context: "one" })).toEqual({ notes });
 });
 
 test("an API server that does not answer is given up", async () => {
 	const real = AbortSignal.timeout;
 	const limit = vi.spyOn(AbortSignal, "timeout").mockImplementation(() => real.call(AbortSignal, 50));
-	const { records, notes } = await readCalicoBlocks(await apiServer(answers({ [NODES]: nodes })), "one");
+	const { records, notes } = await readCalicoBlocks({
+		kubeconfig: await apiServer(answers({ [NODES]: nodes })),
+		context: "one",
+	});
 	expect(records).toBeUndefined();
 	expect(notes.join()).toMatch(/cannot list blockaffinities\.crd\.projectcalico\.org: .*: no answer within 10 s$/);
 	expect(limit).toHaveBeenCalledWith(10_000);
@@ -90,11 +97,64 @@ test("an API server that does not answer is given up", async () => {
 
 test("an API server that is not there is a note too", async () => {
 	const kubeconfig = (await apiServer(() => {})).replace(/127\.0\.0\.1:\d+/, "127.0.0.1:1");
-	const { records, notes } = await readCalicoBlocks(kubeconfig, "one");
+	const { records, notes } = await readCalicoBlocks({ kubeconfig, context: "one" });
 	expect(records).toBeUndefined();
 	expect(notes.join()).toMatch(/cannot list nodes: .*ECONNREFUSED/);
 });
 
 test("a kubeconfig that is none is an error that does not quote it", async () => {
-	await expect(readCalicoBlocks("token: [secret")).rejects.toThrow(/^the kubeconfig cannot be read$/);
+	await expect(readCalicoBlocks({ kubeconfig: "token: [secret" })).rejects.toThrow(/^the kubeconfig cannot be read$/);
+});
+
+describe("where Calico keeps its data in etcd", () => {
+	const { ca, otherCa, client, server: own } = exampleCertificates();
+	const podRanges = [must(parsePrefix("192.244.0.0/16"))];
+	let etcd: ExampleEtcd;
+	let kept: readonly EtcdPair[];
+
+	beforeAll(async () => {
+		etcd = await exampleEtcd(own, ca.cert, () => kept);
+	});
+	afterAll(() => etcd.stop());
+
+	/** As a cluster answers that has none of Calico's custom resources. */
+	async function access(trusted: string) {
+		const up = { ...nodes.items[0], status: { conditions: [{ type: "Ready", status: "True" }] } };
+		const kubeconfig = await apiServer(answers({ [BLOCKS]: 404, [POOLS]: 404, [NODES]: { items: [up] } }));
+		return { kubeconfig, context: "one", calicoEtcd: { endpoints: [etcd.endpoint], ca: trusted, client } };
+	}
+
+	test("blocks and pools are read there, the nodes of the cluster", async () => {
+		kept = [
+			{ key: "/calico/ipam/v2/host/ku13-1/ipv4/block/192.244.190.128-26", value: '{"state":"confirmed"}' },
+			{ key: "/calico/ipam/v2/host/ku13-9/ipv4/block/192.244.9.0-26", value: '{"state":"confirmed"}' },
+			{
+				key: "/calico/resources/v3/projectcalico.org/ippools/default-ipv4-ippool",
+				value: '{"spec":{"cidr":"192.244.0.0/16","natOutgoing":true}}',
+			},
+			{ key: "/registry/secrets/default/x", value: "nobody's business" },
+		];
+		const { blocks, owners, pools, notes } = await readExpectedBlocks(await access(ca.cert), podRanges, []);
+		expect(blocks.map(({ prefix, node }) => `${prefix.text} of ${node}`)).toEqual(["192.244.190.128/26 of ku13-1"]);
+		expect([...owners.values()]).toEqual(["ku13-1", "ku13-9"]);
+		expect(pools).toMatchObject([{ prefix: { text: "192.244.0.0/16" }, natOutgoing: true }]);
+		expect(notes).toEqual([]);
+	});
+
+	test("another etcd than Calico's is no cluster without blocks", async () => {
+		kept = [{ key: "/registry/pods/default/x", value: "" }];
+		expect(await readCalicoBlocks(await access(ca.cert))).toEqual({
+			notes: [
+				`${unknown}cannot read Calico's etcd: ${etcd.endpoint}: no records of Calico are there; correct calicoEtcd.endpoints`,
+			],
+		});
+	});
+
+	test("one that cannot be read is no error: nothing is known", async () => {
+		expect(await readCalicoBlocks(await access(otherCa.cert))).toEqual({
+			notes: [
+				`${unknown}cannot read Calico's etcd: ${etcd.endpoint}: its certificate is not signed by the CA in the settings; correct calicoEtcd.ca or caFile`,
+			],
+		});
+	});
 });

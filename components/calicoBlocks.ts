@@ -1,38 +1,75 @@
 import { ApiException, CoreV1Api, CustomObjectsApi } from "@kubernetes/client-node";
-import type { BlockRecords } from "./network/blocks.ts";
+import { type EtcdAccess, readKeys } from "./etcd/etcd.ts";
+import { type BlockRecords, type ExpectedBlocks, expectedBlocks } from "./network/blocks.ts";
+import { CALICO_PREFIXES, recordsOf } from "./network/etcdRecords.ts";
+import type { Prefix } from "./network/prefix.ts";
 import { quote } from "./network/quote.ts";
 import { ClusterUnreachable, clusterConnection } from "./node/clusterConnection.ts";
 
+/** How to read the cluster's records. */
+export interface RecordsAccess {
+	/** Contents of a kubeconfig file. */
+	readonly kubeconfig: string;
+	/** Its context; default: its current one. */
+	readonly context?: string | undefined;
+	/** Calico's etcd, where its records are no custom resources. */
+	readonly calicoEtcd?: EtcdAccess | undefined;
+}
+
 /** Which nodes have which blocks of pod addresses, by Calico's own records. */
 export interface CalicoBlocks {
-	/** Undefined where that is not known, such as with Calico on etcd or with another network. */
+	/** Undefined where that is not known, such as with another network. */
 	readonly records?: BlockRecords;
 	/** Why it is not known, where a person can do something about it. */
 	readonly notes: readonly string[];
 }
 
+/** The blocks that a gateway is to have routes to, as far as that can be read: see {@link readCalicoBlocks}, {@link expectedBlocks}. */
+export async function readExpectedBlocks(
+	access: RecordsAccess,
+	podRanges: readonly Prefix[],
+	gateways: readonly string[],
+): Promise<ExpectedBlocks> {
+	const { records, notes } = await readCalicoBlocks(access);
+	return records ? expectedBlocks(records, podRanges, gateways) : { blocks: [], owners: new Map(), pools: [], notes };
+}
+
 /**
- * Reads Calico's block affinities and the cluster's nodes, both at once. What cannot be read is a note and no error: the records
- * only say what to wait for.
+ * Reads Calico's block affinities and pools and the cluster's nodes, all at once. What cannot be read is a note and no error: the
+ * records only say what to wait for.
  *
- * @param kubeconfig contents of a kubeconfig file. @param context its context; default: its current one.
  * @throws Error when the kubeconfig is none.
  */
-export async function readCalicoBlocks(kubeconfig: string, context?: string): Promise<CalicoBlocks> {
+export async function readCalicoBlocks({ kubeconfig, context, calicoEtcd }: RecordsAccess): Promise<CalicoBlocks> {
 	const connection = clusterConnection(kubeconfig, context);
-	const resource = { group: "crd.projectcalico.org", version: "v1", plural: "blockaffinities" };
-	const [affinities, pools, nodes] = await Promise.all([
-		attempt("list blockaffinities.crd.projectcalico.org", () =>
-			new CustomObjectsApi(connection).listClusterCustomObject(resource),
-		),
-		attempt("list ippools.crd.projectcalico.org", () =>
-			new CustomObjectsApi(connection).listClusterCustomObject({ ...resource, plural: "ippools" }),
-		),
+	const resource = { group: "crd.projectcalico.org", version: "v1" };
+	const custom = (plural: string) =>
+		attempt(`list ${plural}.${resource.group}`, () =>
+			new CustomObjectsApi(connection).listClusterCustomObject({ ...resource, plural }),
+		);
+	const [[affinities, pools], nodes] = await Promise.all([
+		calicoEtcd ? fromEtcd(calicoEtcd) : Promise.all([custom("blockaffinities"), custom("ippools")]),
 		attempt("list nodes", () => new CoreV1Api(connection).listNode()),
 	]);
 	const notes = [...affinities.notes, ...pools.notes, ...nodes.notes];
 	if (affinities.items === undefined || nodes.items === undefined) return { notes };
 	return { records: { affinities: affinities.items, pools: pools.items ?? [], nodes: nodes.items }, notes };
+}
+
+/** Affinities and pools, each as the cluster's API would have them. */
+async function fromEtcd(access: EtcdAccess): Promise<readonly [Attempt, Attempt]> {
+	try {
+		const { affinities, pools } = recordsOf(await readKeys(access, CALICO_PREFIXES));
+		if (affinities.length === 0 && pools.length === 0) {
+			throw new Error(`${access.endpoints.join(", ")}: no records of Calico are there; correct calicoEtcd.endpoints`);
+		}
+		return [
+			{ items: affinities, notes: [] },
+			{ items: pools, notes: [] },
+		];
+	} catch (error) {
+		return [{ notes: [unknown(`cannot read Calico's etcd: ${(error as Error).message}`)] }, { notes: [] }];
+	}
 }
 
 interface Attempt {
@@ -48,7 +85,7 @@ async function attempt(what: string, list: () => Promise<{ items?: unknown }>): 
 		return { notes: [unknown(`the answer to «${what}» is no list`)] };
 	} catch (error) {
 		if (error instanceof ApiException) {
-			// Nobody keeps such records here: Calico on etcd, or another network.
+			// Nobody keeps such records here: another network, or Calico on an etcd that the settings do not name.
 			if (error.code === 404) return { notes: [] };
 			const forbidden = error.code === 403;
 			const why = forbidden

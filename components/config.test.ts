@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { setAllConfig, setMocks } from "@pulumi/pulumi/runtime/index.js";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { readConfig } from "./config.ts";
+import { exampleCertificates } from "./etcd/exampleEtcd.ts";
 
 const HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM3QhyXEK6CJPsQXWBsp5XRCxrARdtMnqGnWlOgk001D";
 const folder = mkdtempSync(join(tmpdir(), "pod-gateway-config-"));
@@ -71,6 +72,36 @@ describe("readConfig", () => {
 		expect(await secret(servers[0]?.ssh.auth.privateKey)).toBe("KEY IN A FILE");
 		expect(servers[1]?.ssh.auth).toEqual({});
 		expect(warn).not.toHaveBeenCalled();
+	});
+
+	test("reads Calico's etcd: its key is a secret, its certificates are anybody's to read", async () => {
+		const { ca, client } = exampleCertificates();
+		const [caFile, certFile] = [join(folder, "ca.crt"), join(folder, "client.crt")];
+		writeFileSync(caFile, ca.cert, { mode: 0o644 });
+		writeFileSync(certFile, client.cert, { mode: 0o644 });
+		const calicoEtcd = { endpoints: ["https://10.200.0.10:2379"], caFile, certFile, key: client.key };
+		configure({ ...good, "pod-gateway:cluster": { kubeconfig: "KUBECONFIG", calicoEtcd } });
+		const etcd = readConfig().cluster.calicoEtcd;
+		expect(await secret(etcd?.client?.key)).toBe(client.key);
+		expect(await pulumi.isSecret(pulumi.output(etcd))).toBe(true);
+		const value = await new Promise((resolve) => pulumi.output(etcd).apply(resolve));
+		expect(value).toEqual({
+			endpoints: calicoEtcd.endpoints,
+			ca: ca.cert,
+			client: { cert: client.cert, key: client.key },
+		});
+		expect(warn).not.toHaveBeenCalled();
+	});
+
+	test("refuses files that are not what they are to be, without a word of what is in them", () => {
+		const calicoEtcd = { endpoints: ["https://10.200.0.10:2379"], caFile: keyFile, certFile: keyFile, keyFile };
+		configure({ ...good, "pod-gateway:cluster": { kubeconfig: "KUBECONFIG", calicoEtcd } });
+		expect(refusal()).toBe(
+			"3 problems in the settings of stack lab; nothing was touched:\n" +
+				`  1. caFile ${keyFile} is not a certificate in PEM form (-----BEGIN CERTIFICATE-----…)\n` +
+				`  2. certFile ${keyFile} is not a certificate in PEM form (-----BEGIN CERTIFICATE-----…)\n` +
+				`  3. keyFile ${keyFile} is not a private key in PEM form (-----BEGIN PRIVATE KEY-----…)`,
+		);
 	});
 
 	test("refuses with all problems in one error, numbered", () => {

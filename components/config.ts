@@ -2,12 +2,15 @@ import * as pulumi from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime/index.js";
 import { listed, refusal } from "./refusal.ts";
 import type { ReachableMachine } from "./remote/connection.ts";
+import { parseCertificates, parsePrivateKey } from "./settings/pem.ts";
 import { SecretFiles } from "./settings/secretFiles.ts";
 import {
 	type Authentication,
 	completeSsh,
+	type Etcd,
 	parseSettings,
 	type ReachedThrough,
+	type SecretSource,
 	type Settings,
 	type Ssh,
 } from "./settings.ts";
@@ -68,7 +71,18 @@ function withSecrets(settings: Settings, files: SecretFiles): Config {
 		auth: credentials(auth),
 		bastion: bastion && { ...bastion, auth: credentials(bastion.auth) },
 	});
+	const certificate = (key: string, source: SecretSource) =>
+		pulumi.output(files.read(key, source, { open: true, parse: parseCertificates }));
+	const etcd = ({ endpoints, ca, client }: Etcd): Etcd<pulumi.Output<string>> => ({
+		endpoints,
+		ca: certificate("caFile", ca),
+		client: client && {
+			cert: certificate("certFile", client.cert),
+			key: pulumi.secret(files.read("keyFile", client.key, { parse: parsePrivateKey })),
+		},
+	});
 	const { cluster, gateways, servers } = settings;
+	const { kubeconfig, calicoEtcd } = cluster;
 	return {
 		...settings,
 		reach(machine) {
@@ -76,7 +90,11 @@ function withSecrets(settings: Settings, files: SecretFiles): Config {
 			if (files.problems.length > 0) throw refused(files.problems);
 			return reached;
 		},
-		cluster: { ...cluster, kubeconfig: pulumi.secret(files.read("kubeconfigFile", cluster.kubeconfig)) },
+		cluster: {
+			...cluster,
+			kubeconfig: pulumi.secret(files.read("kubeconfigFile", kubeconfig)),
+			calicoEtcd: calicoEtcd && etcd(calicoEtcd),
+		},
 		gateways: gateways.map((gateway) => ({ ...gateway, ssh: ssh(gateway.ssh) })),
 		servers: servers.map((server) => ({ ...server, ssh: ssh(server.ssh) })),
 	};

@@ -1,12 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { readCalicoBlocks } from "./calicoBlocks.ts";
+import { readExpectedBlocks } from "./calicoBlocks.ts";
 import type { ClusterFacts } from "./clusterFacts.ts";
 import type { Config } from "./config.ts";
 import type { GatewayNode } from "./gatewayNode.ts";
 import type { GatewayVm } from "./gatewayVm.ts";
-import { type Block, type ExpectedBlocks, expectedBlocks } from "./network/blocks.ts";
+import type { Block } from "./network/blocks.ts";
 import type { Lock, LockedRoute } from "./network/lockFile.ts";
-import type { Prefix } from "./network/prefix.ts";
 import { withNodes } from "./network/survey.ts";
 import { refusal } from "./refusal.ts";
 import { type GatewaySurvey, readRoutes } from "./remote/readRoutes.ts";
@@ -20,7 +19,7 @@ export interface RouteSurveyArgs {
 	node: GatewayNode;
 	/** The nodes that are gateways, this one too: no gateway waits for routes to their blocks. */
 	gatewayNodes: readonly pulumi.Input<string>[];
-	/** Credentials for the cluster, which knows the blocks to wait for. */
+	/** Credentials for the cluster and Calico's etcd, which know the blocks to wait for. */
 	cluster: Config["cluster"];
 	facts: ClusterFacts;
 	/** Seconds the routes may take to appear and come to rest. */
@@ -46,9 +45,9 @@ export class RouteSurvey extends pulumi.ComponentResource {
 			return;
 		}
 		const found = pulumi
-			.all([args.vm.target, args.facts.podRanges, args.node.nodeName, args.gatewayNodes, cluster.kubeconfig])
-			.apply(async ([target, podRanges, _, gatewayNodes, kubeconfig]) => {
-				const expected = () => blocksToAwait(kubeconfig, cluster.context, podRanges, gatewayNodes);
+			.all([args.vm.target, args.facts.podRanges, args.node.nodeName, args.gatewayNodes, cluster])
+			.apply(async ([target, podRanges, _, gatewayNodes, access]) => {
+				const expected = () => readExpectedBlocks(access, podRanges, gatewayNodes);
 				const survey = await readRoutes(target, podRanges, convergeTimeout, expected).catch(async (error: Error) => {
 					// Said here, because the engine reports the refusal once per property that depends on the survey, and at length.
 					await pulumi.log.error(
@@ -61,20 +60,12 @@ export class RouteSurvey extends pulumi.ComponentResource {
 					await pulumi.log.warn(`${args.gateway.name}: ${warning}`, this);
 				return withNodes(survey.prefixes, survey.owners);
 			});
-		// What was read holds no secret, though the key and the kubeconfig that opened the way are.
+		// What was read holds no secret, though the keys and the kubeconfig that opened the way are.
 		this.found = pulumi.unsecret(found);
-		this.registerOutputs();
+		// `npm run survey` finds it in the state. It is no input of the node: a new certificate is no reason to join again.
+		const etcd = cluster.calicoEtcd;
+		this.registerOutputs(etcd && { calicoEtcd: pulumi.secret(pulumi.jsonStringify(etcd)) });
 	}
-}
-
-async function blocksToAwait(
-	kubeconfig: string,
-	context: string | undefined,
-	podRanges: readonly Prefix[],
-	gateways: readonly string[],
-): Promise<ExpectedBlocks> {
-	const { records, notes } = await readCalicoBlocks(kubeconfig, context);
-	return records ? expectedBlocks(records, podRanges, gateways) : { blocks: [], owners: new Map(), pools: [], notes };
 }
 
 function warnings({ rejected, unreadable, missing, notes }: GatewaySurvey, seconds: number): readonly string[] {

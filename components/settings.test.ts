@@ -3,12 +3,14 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
+import { exampleCertificates } from "./etcd/exampleEtcd.ts";
 import { must } from "./network/arbitraries.ts";
 import { schema } from "./settings/schema.ts";
 import { parseSettings } from "./settings.ts";
 
 const HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM3QhyXEK6CJPsQXWBsp5XRCxrARdtMnqGnWlOgk001D";
 
+const certificates = exampleCertificates();
 const gateway = { name: "gw-1", address: "10.200.0.20", hostKey: HOST_KEY };
 const server = { name: "ps-1", address: "10.200.0.31", hostKey: HOST_KEY };
 const least = {
@@ -184,6 +186,17 @@ describe("defaults", () => {
 			apiServer: "https://10.200.0.10:6443",
 		});
 	});
+
+	test("Calico's etcd, each part in a file or in the settings", () => {
+		const read = (calicoEtcd: object) => must(parseSettings({ ...least, cluster: { ...least.cluster, calicoEtcd } }));
+		const endpoints = ["https://10.200.0.10:2379", "https://[fd00::10]:2379"];
+		expect(read({ endpoints, caFile: "~/ca.crt" }).cluster.calicoEtcd).toEqual({ endpoints, ca: { file: "~/ca.crt" } });
+		const { ca, client } = certificates;
+		expect(read({ endpoints, ca: ca.cert, certFile: "~/client.crt", key: client.key }).cluster.calicoEtcd).toEqual({
+			...{ endpoints, ca: { contents: ca.cert } },
+			client: { cert: { file: "~/client.crt" }, key: { contents: client.key } },
+		});
+	});
 });
 
 const vm = {
@@ -216,6 +229,13 @@ describe("one problem, with its place and what to do", () => {
 		servers: [server, { ...server, name: "ps-2", address: "10.200.0.32", ...change }],
 	});
 	const clusterWith = (change: object) => ({ ...least, cluster: { ...least.cluster, ...change } });
+	const etcd = {
+		endpoints: ["https://10.200.0.10:2379"],
+		caFile: "/ca.crt",
+		certFile: "/client.crt",
+		keyFile: "/client.key",
+	};
+	const etcdWith = (change: object) => clusterWith({ calicoEtcd: { ...etcd, ...change } });
 
 	test.each<[string, Record<string, unknown>, string | RegExp]>([
 		["an unknown key", { ...least, server: [] }, "pod-gateway:server: is not a known key; did you mean servers?"],
@@ -328,6 +348,51 @@ describe("one problem, with its place and what to do", () => {
 			"an API server without https",
 			clusterWith({ apiServer: "10.200.0.10:6443" }),
 			'pod-gateway:cluster.apiServer: "10.200.0.10:6443" is not https://HOST:PORT; example: https://10.200.0.10:6443',
+		],
+		[
+			"an etcd without TLS",
+			etcdWith({ endpoints: ["https://10.200.0.10:2379", "http://10.200.0.11:2379"] }),
+			'pod-gateway:cluster.calicoEtcd.endpoints[1]: "http://10.200.0.11:2379" is not https://HOST:PORT; example: https://10.200.0.10:2379',
+		],
+		[
+			"an etcd that is nowhere",
+			etcdWith({ endpoints: [] }),
+			"pod-gateway:cluster.calicoEtcd.endpoints: is empty; list at least one server",
+		],
+		[
+			"an etcd without a CA",
+			etcdWith({ caFile: undefined }),
+			"pod-gateway:cluster.calicoEtcd: the CA of its servers' certificates is missing; set caFile or ca",
+		],
+		[
+			"two CAs of an etcd",
+			etcdWith({ ca: certificates.ca.cert }),
+			"pod-gateway:cluster.calicoEtcd: caFile and ca are set; keep one of them",
+		],
+		[
+			"a client's certificate without its key",
+			etcdWith({ keyFile: undefined }),
+			"pod-gateway:cluster.calicoEtcd: the client's certificate is without its key; set keyFile or key, too",
+		],
+		[
+			"a client's key without its certificate",
+			etcdWith({ certFile: undefined }),
+			"pod-gateway:cluster.calicoEtcd: the client's key is without its certificate; set certFile or cert, too",
+		],
+		[
+			"a path for a certificate",
+			etcdWith({ caFile: undefined, ca: "/etc/kubernetes/pki/etcd/ca.crt" }),
+			"pod-gateway:cluster.calicoEtcd.ca: is not a certificate in PEM form (-----BEGIN CERTIFICATE-----…)",
+		],
+		[
+			"a certificate for a key, which is not repeated",
+			etcdWith({ keyFile: undefined, key: certificates.client.cert }),
+			"pod-gateway:cluster.calicoEtcd.key: is not a private key in PEM form (-----BEGIN PRIVATE KEY-----…)",
+		],
+		[
+			"Calico's own name for a setting",
+			etcdWith({ etcdCACertFile: "/ca.crt" }),
+			"pod-gateway:cluster.calicoEtcd.etcdCACertFile: is not a known key; known here: endpoints, caFile, ca, certFile, cert, keyFile, key",
 		],
 		[
 			"a driver there is not",

@@ -72,10 +72,20 @@ export interface Gateway<Auth = Authentication> {
 /** A machine that is to reach the pods. */
 export interface Server<Auth = Authentication> extends PlannedServer, Reached<Auth> {}
 
-/** The cluster. What is absent is read from the cluster itself. */
-export interface Cluster<Kubeconfig = SecretSource> {
-	readonly kubeconfig: Kubeconfig;
+/** An etcd, reached with TLS. `Text` is how the program holds what may be in a file: certificates, and a key. */
+export interface Etcd<Text = SecretSource> {
+	/** Example: `https://10.200.0.10:2379`. */
+	readonly endpoints: readonly string[];
+	readonly ca: Text;
+	readonly client?: { readonly cert: Text; readonly key: Text } | undefined;
+}
+
+/** The cluster. What is absent is read from the cluster itself. `Text` is how the program holds what may be in a file. */
+export interface Cluster<Text = SecretSource> {
+	readonly kubeconfig: Text;
 	readonly context?: string | undefined;
+	/** Where Calico keeps its data, if not in the Kubernetes API. */
+	readonly calicoEtcd?: Etcd<Text> | undefined;
 	/** Example: `https://10.200.0.10:6443`. */
 	readonly apiServer?: string | undefined;
 	readonly podRanges?: readonly Prefix[] | undefined;
@@ -85,8 +95,8 @@ export interface Cluster<Kubeconfig = SecretSource> {
 }
 
 /** A stack's settings, checked, with every default filled in and everything a machine inherits written at the machine. */
-export interface Settings<Auth = Authentication, Kubeconfig = SecretSource> {
-	readonly cluster: Cluster<Kubeconfig>;
+export interface Settings<Auth = Authentication, Text = SecretSource> {
+	readonly cluster: Cluster<Text>;
 	/** What every machine inherits, for those that only a driver knows. */
 	readonly ssh: SshBlock;
 	readonly gateways: readonly Gateway<Auth>[];
@@ -113,11 +123,12 @@ export function parseSettings(raw: Readonly<Record<string, unknown>>): Result<Se
 }
 
 function complete(file: StackFile): Settings {
-	const { kubeconfigFile, kubeconfig = "", ...cluster } = file.cluster;
+	const { kubeconfigFile, kubeconfig, calicoEtcd, ...cluster } = file.cluster;
 	return {
 		cluster: {
 			...cluster,
-			kubeconfig: kubeconfigFile === undefined ? { contents: kubeconfig } : { file: kubeconfigFile },
+			kubeconfig: source(kubeconfigFile, kubeconfig),
+			...(calicoEtcd && { calicoEtcd: completeEtcd(calicoEtcd) }),
 		},
 		ssh: file.ssh,
 		gateways: file.gateways.map((gateway) => {
@@ -145,6 +156,17 @@ function complete(file: StackFile): Settings {
 			verify: { mode: server.verify?.mode ?? file.verify.mode },
 		})),
 	};
+}
+
+function completeEtcd(block: NonNullable<StackFile["cluster"]["calicoEtcd"]>): Etcd {
+	const { endpoints, caFile, ca, certFile, cert, keyFile, key } = block;
+	const client = { cert: source(certFile, cert), key: source(keyFile, key) };
+	return { endpoints, ca: source(caFile, ca), ...((certFile ?? cert) !== undefined && { client }) };
+}
+
+/** Of the two ways to give a text, the one that was taken. */
+function source(file: string | undefined, contents = ""): SecretSource {
+	return file === undefined ? { contents } : { file };
 }
 
 /** A machine's own `ssh` block comes before the one for all. */

@@ -79,7 +79,9 @@ lab
 
 const block = lab
 	.command("block")
-	.description("a worker's pod blocks, as Calico's address management would change them");
+	.description(
+		"a worker's pod blocks, as Calico's address management would change them, as custom resources and in etcd",
+	);
 for (const [verb, change] of [
 	["add", addBlock],
 	["remove", removeBlock],

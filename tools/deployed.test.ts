@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { deployedServers } from "./deployed.ts";
+import { describe, expect, test } from "vitest";
+import { deployedServers, deployedSite } from "./deployed.ts";
 
 const target = { host: "10.0.0.1", port: 22, user: "root", hostKey: "ssh-ed25519 AAAA", connectTimeout: 15 };
 const urn = (server: string, type: string, resource: string) =>
@@ -51,4 +51,60 @@ test.each([
 	["a server half made", { deployment: { resources: resources("db-1").slice(2) } }, /the state of server db-1/],
 ])("%s is an error", (_, exported, message) => {
 	expect(() => deployedServers(exported)).toThrow(message);
+});
+
+describe("the site", () => {
+	const cluster = { kubeconfig: "KUBECONFIG", endpoint: "10.0.0.10:6443", caCertHashes: ["sha256:0"] };
+	const joined = (request: object, surveyed: object = {}) => ({
+		deployment: {
+			resources: [
+				{
+					urn: "urn:pulumi:prod::pod-gateway::pulumi:pulumi:Stack::pod-gateway-prod",
+					type: "pulumi:pulumi:Stack",
+					outputs: {
+						ranges: { pods: ["192.244.0.0/16"], services: [], nameservers: ["192.96.0.10"], domain: "cluster.local" },
+					},
+				},
+				{
+					urn: "urn:pulumi:prod::pod-gateway::pod-gateway:index:RouteSurvey::gw-1",
+					type: "pod-gateway:index:RouteSurvey",
+					outputs: surveyed,
+				},
+				{
+					urn: "urn:pulumi:prod::pod-gateway::pod-gateway:index:GatewayNode$command:local:Command::gw-1-node",
+					type: "command:local:Command",
+					inputs: {
+						stdin: secret(
+							JSON.stringify({
+								cluster: request,
+								node: { name: "gw" },
+								software: { version: "1.34" },
+								machine: target,
+							}),
+						),
+					},
+				},
+			],
+		},
+	});
+
+	test("has its gateways, and how the cluster's records are read", () => {
+		const [gateway] = deployedSite(joined({ ...cluster, context: "admin" })).gateways;
+		expect(gateway).toEqual({
+			name: "gw-1",
+			node: "gw",
+			target,
+			access: { kubeconfig: "KUBECONFIG", context: "admin" },
+		});
+	});
+
+	test("has Calico's etcd, where there is one", () => {
+		const calicoEtcd = { endpoints: ["https://10.0.0.10:2379"], ca: "CA", client: { cert: "CERT", key: "KEY" } };
+		const [gateway] = deployedSite(joined(cluster, { calicoEtcd: secret(JSON.stringify(calicoEtcd)) })).gateways;
+		expect(gateway?.access).toEqual({ kubeconfig: "KUBECONFIG", calicoEtcd });
+	});
+
+	test("has none before a gateway has joined", () => {
+		expect(() => deployedSite({ deployment: {} })).toThrow("no gateway has joined yet; run pulumi up first");
+	});
 });

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import type { RecordsAccess } from "../components/calicoBlocks.ts";
+import { etcdAccess } from "../components/etcd/etcd.ts";
 import { parseAddress } from "../components/network/address.ts";
 import type { LockedCluster } from "../components/network/lockFile.ts";
 import { parsePrefix } from "../components/network/prefix.ts";
@@ -21,8 +23,8 @@ export interface DeployedGateway {
 	/** The Node's name. */
 	readonly node: string;
 	readonly target: SshTarget;
-	readonly kubeconfig: string;
-	readonly context: string | undefined;
+	/** How its cluster's records are read. */
+	readonly access: RecordsAccess;
 }
 
 /** A deployed stack, as far as a survey needs it. */
@@ -116,6 +118,13 @@ export function deployedSite(exported: unknown): DeployedSite {
 			request: request.parse(JSON.parse(shown(inputs["stdin"]) ?? "null")),
 		}))
 		.sort((a, b) => a.name.localeCompare(b.name));
+	const etcdOf = (gateway: string) => {
+		const survey = resources.find(
+			({ type, urn }) => type === "pod-gateway:index:RouteSurvey" && urn.endsWith(`::${gateway}`),
+		);
+		const access = shown(survey?.outputs["calicoEtcd"]);
+		return access === undefined ? undefined : etcdAccess.parse(JSON.parse(access));
+	};
 	const stack = resources.find(({ type }) => type === "pulumi:pulumi:Stack");
 	const outputs = ranges.safeParse(stack?.outputs["ranges"]);
 	const [first] = requests;
@@ -125,7 +134,7 @@ export function deployedSite(exported: unknown): DeployedSite {
 	return {
 		gateways: requests.map(({ name, request: { cluster, node, machine } }) => ({
 			...{ name, node: node.name, target: machine },
-			...{ kubeconfig: cluster.kubeconfig, context: cluster.context },
+			access: { kubeconfig: cluster.kubeconfig, context: cluster.context, calicoEtcd: etcdOf(name) },
 		})),
 		cluster: {
 			podRanges: valuesOf(pods.map((text) => parsePrefix(text))),

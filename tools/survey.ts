@@ -6,15 +6,14 @@ import { existsSync } from "node:fs";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { relative } from "node:path";
 import { Command } from "commander";
-import { readCalicoBlocks } from "../components/calicoBlocks.ts";
+import { readExpectedBlocks } from "../components/calicoBlocks.ts";
 import { lockCommand, lockPath } from "../components/lock.ts";
-import { type ExpectedBlocks, expectedBlocks } from "../components/network/blocks.ts";
 import { type Lock, type LockedRoute, lockDifferences, parseLock, renderLock } from "../components/network/lockFile.ts";
 import { poolWarnings } from "../components/network/pools.ts";
 import { onEveryGateway, withNodes } from "../components/network/survey.ts";
 import { type GatewaySurvey, readRoutes } from "../components/remote/readRoutes.ts";
 import { coloursFor } from "./colours.ts";
-import { type DeployedGateway, type DeployedSite, deployedSite } from "./deployed.ts";
+import { type DeployedSite, deployedSite } from "./deployed.ts";
 import { exportState } from "./pulumiCli.ts";
 
 /** Seconds the routes may take to come to rest: nobody has just joined. */
@@ -60,7 +59,7 @@ async function surveyed({ gateways, cluster }: DeployedSite): Promise<readonly L
 	const nodes = gateways.map(({ node }) => node);
 	const surveys = await Promise.all(
 		gateways.map(async (gateway) => {
-			const expected = () => blocksOf(gateway, cluster.podRanges, nodes);
+			const expected = () => readExpectedBlocks(gateway.access, cluster.podRanges, nodes);
 			const survey = await readRoutes(gateway.target, cluster.podRanges, CONVERGE, expected);
 			for (const warning of warnings(survey))
 				note(`${coloursFor(process.stderr).yellow("warning:")} ${gateway.name}: ${warning}`);
@@ -68,15 +67,6 @@ async function surveyed({ gateways, cluster }: DeployedSite): Promise<readonly L
 		}),
 	);
 	return onEveryGateway(surveys);
-}
-
-async function blocksOf(
-	{ kubeconfig, context }: DeployedGateway,
-	podRanges: DeployedSite["cluster"]["podRanges"],
-	gateways: readonly string[],
-): Promise<ExpectedBlocks> {
-	const { records, notes } = await readCalicoBlocks(kubeconfig, context);
-	return records ? expectedBlocks(records, podRanges, gateways) : { blocks: [], owners: new Map(), pools: [], notes };
 }
 
 /** What Calico's records and the kernel's routes do not agree on, and what made no sense. */

@@ -25,7 +25,12 @@ const machines = lenient(
 const prefixes = lenient(z.array(lenient(z.string())));
 const readable = z.object({
 	cluster: lenient(
-		z.object({ kubeconfigFile: present, kubeconfig: present, podRanges: prefixes, serviceRanges: prefixes }),
+		z.object({
+			...{ kubeconfigFile: present, kubeconfig: present, podRanges: prefixes, serviceRanges: prefixes },
+			calicoEtcd: lenient(
+				z.object({ caFile: present, ca: present, certFile: present, cert: present, keyFile: present, key: present }),
+			),
+		}),
 	),
 	ssh,
 	gateways: machines,
@@ -45,6 +50,7 @@ export function conflicts(raw: Readonly<Record<string, unknown>>): readonly stri
 	const names = everyMachine(settings).flatMap(({ value, path }) => placed(value.name, [...path, "name"]));
 	return [
 		...kubeconfigProblems(settings),
+		...etcdProblems(settings),
 		...authenticationProblems(settings),
 		...repeated(names, "the name"),
 		...repeated(addresses(settings), "the address"),
@@ -57,6 +63,25 @@ function kubeconfigProblems({ cluster }: Readable): readonly string[] {
 	const given = [cluster.kubeconfigFile, cluster.kubeconfig].filter((value) => value !== undefined).length;
 	const found = given === 0 ? "there is no way to the cluster" : "two ways to the cluster are set";
 	return given === 1 ? [] : [`${place(["cluster"])}: ${found}; set exactly one of kubeconfigFile and kubeconfig`];
+}
+
+function etcdProblems({ cluster }: Readable): readonly string[] {
+	const block = cluster?.calicoEtcd;
+	if (block === undefined) return [];
+	const at = place(["cluster", "calicoEtcd"]);
+	const given = (["ca", "cert", "key"] as const).map((name) => {
+		const ways = ([`${name}File`, name] as const).filter((way) => block[way] !== undefined);
+		return { name, ways };
+	});
+	const [ca, cert, key] = given.map(({ ways }) => ways.length > 0);
+	return [
+		...given
+			.filter(({ ways }) => ways.length > 1)
+			.map(({ ways }) => `${at}: ${ways.join(" and ")} are set; keep one of them`),
+		...(ca ? [] : [`${at}: the CA of its servers' certificates is missing; set caFile or ca`]),
+		...(cert && !key ? [`${at}: the client's certificate is without its key; set keyFile or key, too`] : []),
+		...(key && !cert ? [`${at}: the client's key is without its certificate; set certFile or cert, too`] : []),
+	];
 }
 
 function authenticationProblems(settings: Readable): readonly string[] {

@@ -6,6 +6,7 @@ import { quote } from "../network/quote.ts";
 import { failure, type Result, success } from "../network/result.ts";
 import { isLabelValue, isQualifiedName, parseTaint } from "../network/taint.ts";
 import { HOST_KEY_MISSING, parseHostKey } from "./hostKey.ts";
+import { parseCertificates, parsePrivateKey } from "./pem.ts";
 
 /** A text that a parser reads; the parser's problems become the schema's. */
 function read<Value>(parse: (text: string) => Result<Value>, missing?: string) {
@@ -61,12 +62,20 @@ export const hostKey = read(parseHostKey, HOST_KEY_MISSING);
 export const taint = read(parseTaint);
 
 /** An https URL with nothing but host and port. */
-export const apiServer = read((text) => {
-	const url = /^https:\/\/[!-~]+$/.test(text) && URL.canParse(text) ? new URL(text) : undefined;
-	return url && url.pathname === "/" && url.username === "" && url.search === "" && url.hash === ""
-		? success(url.origin)
-		: failure(`${quote(text)} is not https://HOST:PORT; example: https://10.200.0.10:6443`);
-});
+export function httpsOrigin(example: string) {
+	return read((text) => {
+		const url = /^https:\/\/[!-~]+$/.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+		return url && url.pathname === "/" && url.username === "" && url.search === "" && url.hash === ""
+			? success(url.origin)
+			: failure(`${quote(text)} is not https://HOST:PORT; example: ${example}`);
+	});
+}
+
+/** One certificate or more, PEM. */
+export const certificates = read(parseCertificates);
+
+/** A private key, PEM. */
+export const privateKey = read(parsePrivateKey);
 
 /** A Kubernetes minor version, as text: in YAML a bare 1.30 is the number 1.3. */
 export const kubernetesMinor = z

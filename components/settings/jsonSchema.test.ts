@@ -23,4 +23,6 @@ test("a secret may stand in clear or encrypted", () => {
 		.parse(stackFileSchema()).properties.config.properties["pod-gateway:cluster"];
 	const kinds = cluster.properties.kubeconfig.anyOf.map(({ type }: { type: string }) => type);
 	expect(kinds).toEqual(["string", "object"]);
+	const etcd = Object.entries<object>(cluster.properties.calicoEtcd.properties);
+	expect(etcd.flatMap(([key, value]) => ("anyOf" in value ? [key] : []))).toEqual(["key"]);
 });

@@ -5,7 +5,7 @@ import { schema } from "./schema.ts";
 const secure = { type: "object", properties: { secure: { type: "string" } }, required: ["secure"] };
 
 /** The keys that may be secrets. */
-const SECRETS = ["kubeconfig", "privateKey"];
+const SECRETS = ["kubeconfig", "privateKey", "key"];
 
 /**
  * The JSON Schema (draft 2020-12) of a stack file, for editors: completion, descriptions and errors while typing. The program

@@ -1,13 +1,14 @@
 import { z } from "zod";
 import { DEFAULT_DRIVER, drivers } from "../drivers.ts";
 import { DNS_METHODS, ROUTE_MODES, VERIFY_MODES } from "../network/site.ts";
+import { etcd } from "./etcdSchema.ts";
 import {
 	address,
-	apiServer,
 	domainName,
 	hostAddress,
 	hostAddress6,
 	hostKey,
+	httpsOrigin,
 	kubernetesMinor,
 	label,
 	labels,
@@ -39,7 +40,12 @@ const cluster = z
 			),
 		kubeconfig: text.optional().describe("Contents of a kubeconfig, as a secret: pulumi config set --secret --path."),
 		context: text.optional().describe("Context in the kubeconfig. Default: its current context."),
-		apiServer: apiServer
+		calicoEtcd: etcd
+			.optional()
+			.describe(
+				"Calico's etcd, where its datastoreType is etcdv3: its records of pod blocks are read there. Default: Calico's data is in the Kubernetes API.",
+			),
+		apiServer: httpsOrigin("https://10.200.0.10:6443")
 			.optional()
 			.describe(
 				"The API server as the gateway reaches it. Default: from cluster-info. Example: https://10.200.0.10:6443",

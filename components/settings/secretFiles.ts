@@ -1,6 +1,15 @@
 import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
+import type { Result } from "../network/result.ts";
 import type { SecretSource } from "../settings.ts";
+
+/** What is in a file, beside a secret of any form. */
+interface Kind {
+	/** Whether others than the owner may read it. Default: no. */
+	readonly open?: boolean;
+	/** Says what is wrong with it. */
+	readonly parse?: (text: string) => Result<string>;
+}
 
 /** Reads the files that settings name, each once, and collects what is wrong with them. */
 export class SecretFiles {
@@ -11,17 +20,20 @@ export class SecretFiles {
 	readonly #contents = new Map<string, string>();
 
 	/** The secret itself; empty when there is a problem. @param key the setting that names the file, for messages. */
-	read(key: string, source: SecretSource): string {
+	read(key: string, source: SecretSource, { open = false, parse }: Kind = {}): string {
 		if ("contents" in source) return source.contents;
-		const contents = this.#contents.get(source.file) ?? this.#load(key, source.file);
+		const contents = this.#contents.get(source.file) ?? this.#load(key, source.file, open);
 		this.#contents.set(source.file, contents);
+		const parsed = contents === "" ? undefined : parse?.(contents);
+		if (parsed?.ok === false)
+			this.problems.push(...parsed.problems.map((problem) => `${key} ${source.file} ${problem}`));
 		return contents;
 	}
 
-	#load(key: string, path: string): string {
+	#load(key: string, path: string, open: boolean): string {
 		const file = path.replace(/^~(?=\/)/, homedir());
 		try {
-			if ((statSync(file).mode & 0o077) !== 0) {
+			if (!open && (statSync(file).mode & 0o077) !== 0) {
 				this.warnings.push(`${key} ${path} is open to others than its owner; run: chmod 600 ${path}`);
 			}
 			return readFileSync(file, "utf8");

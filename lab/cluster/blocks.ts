@@ -1,8 +1,9 @@
-import { site } from "../site.ts";
+import { site, type Worker } from "../site.ts";
+import { deleteKey, putKey } from "./etcd.ts";
 import { apply, kubectl } from "./kubectl.ts";
 
 /** Calico's record that a block of pod addresses belongs to a node: a confirmed affinity. */
-export function blockAffinity(node: string, cidr: string) {
+function blockAffinity(node: string, cidr: string) {
 	return {
 		apiVersion: "crd.projectcalico.org/v1",
 		kind: "BlockAffinity",
@@ -17,7 +18,7 @@ export function affinityName(node: string, cidr: string): string {
 }
 
 /** The pool that all blocks are cut from, without overlay: pod addresses are routed as they are. */
-export function ipPool() {
+function ipPool() {
 	return {
 		apiVersion: "crd.projectcalico.org/v1",
 		kind: "IPPool",
@@ -33,12 +34,42 @@ export function ipPool() {
 	};
 }
 
+/** Calico's key for an affinity in etcd: `/calico/ipam/v2/host/ku13-1/ipv4/block/192.244.190.128-26`. */
+export function affinityKey(node: string, cidr: string): string {
+	return `/calico/ipam/v2/host/${node}/ipv4/block/${cidr.replace("/", "-")}`;
+}
+
+/** The pool and the blocks that a site begins with, in both kinds of records that Calico may have. */
+export async function recordBlocks(nodes: readonly Worker[]): Promise<void> {
+	const blocks = nodes.flatMap(({ name, blocks }) => blocks.map((cidr) => [name, cidr] as const));
+	const pool = ipPool();
+	await apply([pool, ...blocks.map(([node, cidr]) => blockAffinity(node, cidr))]);
+	const { name } = pool.metadata;
+	await putKey(`/calico/resources/v3/projectcalico.org/ippools/${name}`, {
+		...pool,
+		apiVersion: "projectcalico.org/v3",
+	});
+	for (const [node, cidr] of blocks) await recordInEtcd(node, cidr);
+}
+
 /** Gives a node one more block of pod addresses; its route is on every node some seconds later. */
 export async function addBlock(node: string, cidr: string): Promise<void> {
 	await apply([blockAffinity(node, cidr)]);
+	await recordInEtcd(node, cidr);
 }
 
 /** Takes a block from a node; one that it does not have is no error. */
 export async function removeBlock(node: string, cidr: string): Promise<void> {
 	await kubectl(["delete", "blockaffinities.crd.projectcalico.org", affinityName(node, cidr), "--ignore-not-found"]);
+	await forgetInEtcd(node, cidr);
+}
+
+/** The block's record in etcd alone, of which no route comes: calico-node here goes by the other kind. */
+export async function recordInEtcd(node: string, cidr: string): Promise<void> {
+	await putKey(affinityKey(node, cidr), { state: "confirmed", deleted: false });
+}
+
+/** Takes the block's record in etcd away, and leaves its route. */
+export async function forgetInEtcd(node: string, cidr: string): Promise<void> {
+	await deleteKey(affinityKey(node, cidr));
 }

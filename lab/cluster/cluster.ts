@@ -1,7 +1,7 @@
 import { bootHost, isUp } from "../host.ts";
 import type { Report } from "../progress.ts";
 import { site } from "../site.ts";
-import { blockAffinity, ipPool } from "./blocks.ts";
+import { recordBlocks } from "./blocks.ts";
 import { controlPlaneHostSpec, initControlPlane, markControlPlane } from "./controlPlane.ts";
 import { addIpvsProxy } from "./ipvs.ts";
 import { hasJoined, join, joinTicket } from "./join.ts";
@@ -11,7 +11,8 @@ import { nodeHostSpec } from "./node.ts";
 import { awaitReady, missing } from "./readiness.ts";
 import type { Software } from "./software.ts";
 
-export { addBlock, removeBlock } from "./blocks.ts";
+export { addBlock, forgetInEtcd, recordInEtcd, removeBlock } from "./blocks.ts";
+export { etcdSettings } from "./etcd.ts";
 export { kubeconfigFile, kubectl } from "./kubectl.ts";
 
 const machines = [site.controlPlane, ...site.workers];
@@ -44,8 +45,7 @@ async function startControlPlane(software: Software): Promise<void> {
 	await initControlPlane();
 	await awaitApi();
 	await apply(await manifest("calico.yaml", { "calico-node": software.images.calicoNode }));
-	const affinities = site.workers.flatMap(({ name, blocks }) => blocks.map((cidr) => blockAffinity(name, cidr)));
-	await apply([ipPool(), ...affinities]);
+	await recordBlocks(site.workers);
 	await apply(await manifest("web.yaml", { web: software.images.web, workers: site.workers.length }));
 	await markControlPlane();
 	await addIpvsProxy();

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { exec, type HostSpec, writeFile } from "../host.ts";
 import { put } from "../network.ts";
 import { site } from "../site.ts";
+import { clientFile, clientPki, etcdPki } from "./etcd.ts";
 import { initConfig } from "./kubeadmConfig.ts";
 import { kubeconfigFile, kubectl } from "./kubectl.ts";
 import { install, nodeHostSpec, prepareNode, unitFile } from "./node.ts";
@@ -41,7 +42,8 @@ export function controlPlaneHostSpec(software: Software): HostSpec {
 
 /**
  * Makes the cluster on its booted host by kubeadm's phases, the control plane as services instead of static pods, which need
- * images that only a registry has. Leaves the administrator's kubeconfig at {@link kubeconfigFile}. Done only once.
+ * images that only a registry has. Leaves the administrator's kubeconfig at {@link kubeconfigFile}, and what a client of etcd needs
+ * at {@link clientFile}. Done only once.
  */
 export async function initControlPlane(): Promise<void> {
 	const done = "/etc/kubernetes/initialised";
@@ -55,7 +57,8 @@ export async function initControlPlane(): Promise<void> {
 		await phase("addon", "all");
 		await writeFile(name, done, "");
 	}
-	await copyKubeconfig();
+	await copyOut("/etc/kubernetes/admin.conf", kubeconfigFile());
+	for (const file of Object.values(clientPki)) await copyOut(`${etcdPki}/${file}`, clientFile(file));
 }
 
 /** Taints and labels the control plane's node, once it has registered. */
@@ -68,9 +71,9 @@ async function phase(...argv: string[]): Promise<void> {
 	await exec(name, ["kubeadm", "init", "phase", ...argv, "--config", configFile]);
 }
 
-async function copyKubeconfig(): Promise<void> {
-	const { stdout } = await exec(name, ["cat", "/etc/kubernetes/admin.conf"]);
-	const file = kubeconfigFile();
+/** Brings a file of the control plane's host to this machine, for its owner alone. */
+async function copyOut(path: string, file: string): Promise<void> {
+	const { stdout } = await exec(name, ["cat", path]);
 	await mkdir(dirname(file), { recursive: true });
 	await writeLocalFile(`${file}.new`, `${stdout}\n`, { mode: 0o600 });
 	await chmod(`${file}.new`, 0o600);

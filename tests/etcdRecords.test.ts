@@ -1,0 +1,148 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { lockPath } from "../components/lock.ts";
+import { addBlock, etcdSettings, forgetInEtcd, recordInEtcd, removeBlock } from "../lab/cluster/cluster.ts";
+import { type ExecResult, exec } from "../lab/host.ts";
+import type { LabPulumi } from "../lab/pulumi.ts";
+import { site } from "../lab/site.ts";
+import { type LabSettings, writeStack } from "../lab/stack.ts";
+import { useExistingGateway } from "./existingGateway.ts";
+
+const newBlock = "192.244.191.0/26";
+const kept = "192.244.32.0/26";
+/** Kubernetes' own CA, which etcd's certificates are not of. */
+const otherCa = "/etc/kubernetes/pki/ca.crt";
+const unknown = "not known which blocks the gateway is to have routes to";
+
+describe.skipIf(inject("noLab") !== undefined)("Calico's records in etcd", { timeout: 300_000 }, () => {
+	let pulumi: LabPulumi;
+	let settings: LabSettings;
+	let folder: string;
+
+	beforeAll(async () => {
+		({ pulumi, settings } = await useExistingGateway());
+		folder = await mkdtemp(join(tmpdir(), "pod-gateway-test-"));
+		await rm(lockPath("lab"), { force: true });
+		await pulumi.run(["up", "--yes", "--skip-preview"]);
+	}, 300_000);
+
+	afterAll(async () => {
+		await recordInEtcd("ku13-2", kept);
+		await removeBlock("ku13-1", newBlock);
+		await writeStack(settings);
+		await pulumi.run(["destroy", "--yes"]);
+		await rm(folder, { recursive: true, force: true });
+	}, 300_000);
+
+	function survey(): Promise<ExecResult> {
+		return pulumi.beside(["node", "--import", "tsx", "tools/survey.ts", "lab"], { check: false });
+	}
+
+	async function withEtcd(change: object, command: readonly string[]): Promise<ExecResult> {
+		const calicoEtcd = { ...etcdSettings(), ...change };
+		const cluster = { ...settings["pod-gateway:cluster"], calicoEtcd };
+		// Nobody waits long for routes that are not to come.
+		const routes = { convergeTimeout: 5 };
+		await writeStack({ ...settings, "pod-gateway:cluster": cluster, "pod-gateway:routes": routes });
+		return pulumi.run(command, { check: false });
+	}
+
+	/** A file of the control plane's host, brought here. */
+	async function fetched(path: string): Promise<string> {
+		const file = join(folder, path.replaceAll("/", "-"));
+		await writeFile(file, (await exec(site.controlPlane.name, ["cat", path])).stdout, { mode: 0o600 });
+		return file;
+	}
+
+	test("both kinds of records tell the same, also where one of etcd's servers is down", async () => {
+		const custom = await survey();
+		expect(custom.stdout).toContain(`  ${kept} of ku13-2\n`);
+		expect(custom.stderr).toContain("pool 192.244.0.0/16 has natOutgoing");
+		const endpoints = [`https://${site.controlPlane.address}:2378`, ...etcdSettings().endpoints];
+		const up = await withEtcd({ endpoints }, ["up", "--yes", "--skip-preview"]);
+		expect(up.exitCode, up.stdout + up.stderr).toBe(0);
+		expect(up.stdout + up.stderr).not.toContain(unknown);
+		expect(await survey()).toEqual(custom);
+	});
+
+	test("the client's key is nowhere in clear: state, preview, nor what follows", async () => {
+		const key = await readFile(etcdSettings().keyFile, "utf8");
+		const secret = key.split("\n")[1] ?? "";
+		expect(secret).not.toBe("");
+		const { stdout: state } = await pulumi.run(["stack", "export"]);
+		const preview = await withEtcd({}, ["preview", "--diff"]);
+		expect(preview.exitCode, preview.stdout + preview.stderr).toBe(0);
+		for (const text of [state, preview.stdout, preview.stderr]) {
+			expect(text).not.toContain("PRIVATE KEY");
+			expect(text).not.toContain(secret);
+		}
+	});
+
+	test("a block without a route is a warning of the survey, and of a preview", async () => {
+		await recordInEtcd("ku13-1", newBlock);
+		expect((await survey()).stderr).toContain(`gw-1: block ${newBlock} of ku13-1 has no route`);
+		const preview = await withEtcd({}, ["preview"]);
+		expect(preview.exitCode, preview.stdout + preview.stderr).toBe(0);
+		expect(preview.stdout + preview.stderr).toContain(`gw-1: no route to ${newBlock} of ku13-1 after 5 s`);
+		await addBlock("ku13-1", newBlock);
+		await expect
+			.poll(async () => (await exec(site.gateway.name, ["ip", "route"])).stdout, { timeout: 60_000 })
+			.toContain(newBlock);
+		const found = await survey();
+		expect(found.stdout).toContain(`${newBlock} of ku13-1`);
+		expect(found.stderr).not.toContain("has no route");
+	});
+
+	test("a route without a block is a warning", async () => {
+		await forgetInEtcd("ku13-2", kept);
+		const { stdout, stderr } = await survey();
+		expect(stderr).toContain(`gw-1: the route to ${kept} is to no block that Calico knows`);
+		expect(stdout).toContain(`${kept} of ${site.workers.find(({ name }) => name === "ku13-2")?.address}`);
+		await recordInEtcd("ku13-2", kept);
+		expect((await survey()).stderr).not.toContain("is to no block");
+	});
+
+	test.each<[string, () => Promise<object>, string]>([
+		[
+			"a wrong CA",
+			async () => ({ caFile: await fetched(otherCa) }),
+			"its certificate is not signed by the CA in the settings; correct calicoEtcd.ca or caFile",
+		],
+		[
+			"another CA's client",
+			async () => ({
+				certFile: await fetched("/etc/kubernetes/pki/front-proxy-client.crt"),
+				keyFile: await fetched("/etc/kubernetes/pki/front-proxy-client.key"),
+			}),
+			"it does not accept the client's certificate; correct calicoEtcd.cert and key",
+		],
+		[
+			"no client's certificate",
+			async () => ({ certFile: undefined, keyFile: undefined }),
+			"it wants a client's certificate; set calicoEtcd.cert and key",
+		],
+		[
+			"nobody there",
+			async () => ({ endpoints: [`https://${site.controlPlane.address}:2378`] }),
+			`"connect ECONNREFUSED ${site.controlPlane.address}:2378"`,
+		],
+	])("%s is said as such, and stops nobody", async (_, change, why) => {
+		const preview = await withEtcd(await change(), ["preview"]);
+		expect(preview.exitCode, preview.stdout + preview.stderr).toBe(0);
+		expect(preview.stdout + preview.stderr).toContain(unknown);
+		expect(preview.stdout + preview.stderr).toContain(why);
+	});
+
+	test("up goes on with a wrong CA, with a warning; so does the survey, by what was deployed", async () => {
+		const caFile = await fetched(otherCa);
+		const up = await withEtcd({ caFile }, ["up", "--yes", "--skip-preview"]);
+		expect(up.exitCode, up.stdout + up.stderr).toBe(0);
+		expect(up.stdout + up.stderr).toContain("its certificate is not signed by the CA");
+		expect((await exec("ps-nm", ["ip", "route"])).stdout).toContain(newBlock);
+		const { exitCode, stderr } = await survey();
+		expect(exitCode).toBe(2);
+		expect(stderr).toContain(`gw-1: ${unknown}: cannot read Calico's etcd: `);
+	});
+});

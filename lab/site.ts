@@ -57,8 +57,11 @@ export const site = {
 	hypervisor: { name: "hv-1", address: "10.200.0.5" } satisfies Machine,
 	/** A VM on the hypervisor, or a machine that is there already. */
 	gateway: { name: "gw-1", address: "10.200.0.20" } satisfies Machine,
+	/** The VM's address of the other family, which no pod has. */
+	gatewayAddress6: "fd00:200::20",
 	/** Where the gateway's next VM comes up beside the present one. */
 	spareAddress: "10.200.0.21",
+	spareAddress6: "fd00:200::21",
 	servers: [
 		{ name: "ps-resolved", address: "10.200.0.31", kind: "resolved" },
 		{ name: "ps-nm", address: "10.200.0.32", kind: "networkmanager" },

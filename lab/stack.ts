@@ -49,6 +49,7 @@ function vmGateway({ repository, images }: VmParts): GatewaySettings {
 	const { address, hostKey } = machine(site.hypervisor);
 	return {
 		...site.gateway,
+		address6: site.gatewayAddress6,
 		driver: "libvirt",
 		labels: { "pod-gateway": "true", [IPVS_LABEL]: "true" },
 		kubernetes: { repository: repository.url, repositoryKey: repository.key },

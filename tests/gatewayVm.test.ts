@@ -18,6 +18,7 @@ import { type Footprint, footprint, settledFootprint } from "./footprint.ts";
 const servers = site.servers.map(({ name }) => name);
 const { name: gw } = site.gateway;
 const second = `${gw}-b`;
+const spare = { spareAddress: site.spareAddress, spareAddress6: site.spareAddress6 };
 const nodeUrn = `urn:pulumi:lab::pod-gateway::pod-gateway:index:GatewayNode$command:local:Command::${gw}-node`;
 const disks = "/var/lib/libvirt/images/pod-gateway";
 
@@ -116,6 +117,14 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 		expect(await virsh(["dominfo", gw])).toMatch(/Autostart: +enable/);
 	});
 
+	test("it has an address of each family, as machine and as node", async () => {
+		expect((await execVm(gw, ["ip", "-o", "-6", "addr", "show", "scope", "global"])).stdout).toContain(
+			`${site.gatewayAddress6}/64`,
+		);
+		const addresses = await kubectl(["get", "node", gw, "--output", "jsonpath={.status.addresses[*].address}"]);
+		expect(addresses.split(" ")).toEqual([site.gateway.address, site.gatewayAddress6, gw]);
+	});
+
 	test("the first connection was verified: the VM's host key is the one made before it", async () => {
 		const { stdout: state } = await pulumi.run(["stack", "export", "--show-secrets"]);
 		const { stdout: own } = await execVm(gw, ["cat", "/etc/ssh/ssh_host_ed25519_key.pub"]);
@@ -146,9 +155,9 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 	});
 
 	test("with a second address, a new VM takes over without a probe lost, and the old one goes last", async () => {
-		await writeStack(gatewayWith({ spareAddress: site.spareAddress }));
+		await writeStack(gatewayWith(spare));
 		expect((await up()).stdout).not.toContain("replaced");
-		await writeStack(gatewayWith({ spareAddress: site.spareAddress }, image("v2")));
+		await writeStack(gatewayWith(spare, image("v2")));
 		const preview = await pulumi.run(["preview", "--diff", "--show-replacement-steps"]);
 		expect(steps(preview.stdout)).toEqual([
 			`++ ${gw}-vm`,

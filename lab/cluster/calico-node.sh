@@ -30,10 +30,11 @@ read_cluster() {
 	fetch || return 1
 	cat "$work/nodes" "$work/pools" "$work/affinities" >"$work/all.new"
 	if cmp -s "$work/all.new" "$work/all"; then return 1; fi
+	# The site's pools are of IPv4 alone, and so are the sessions; a node may have an address of the other family, too.
 	own=$(jq -r --arg node "$NODE_NAME" '.items[] | select(.metadata.name == $node) | .status.addresses[]
-		| select(.type == "InternalIP").address' "$work/nodes")
+		| select(.type == "InternalIP").address | select(contains(":") | not)' "$work/nodes")
 	peers=$(jq -r --arg node "$NODE_NAME" '.items[] | select(.metadata.name != $node) | .status.addresses[]?
-		| select(.type == "InternalIP").address' "$work/nodes" | sort)
+		| select(.type == "InternalIP").address | select(contains(":") | not)' "$work/nodes" | sort)
 	pools=$(jq -r '.items[].spec | select(.disabled != true).cidr' "$work/pools" | sort)
 	masqueraded=$(jq -r '.items[].spec | select(.disabled != true and .natOutgoing == true).cidr' "$work/pools" | sort)
 	blocks=$(jq -r --arg node "$NODE_NAME" '.items[].spec

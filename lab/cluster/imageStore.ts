@@ -1,5 +1,5 @@
 import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { layerDir } from "../layers.ts";
@@ -28,8 +28,10 @@ export async function copyImageStore(store: string, target: string): Promise<voi
 	await rm(target, { recursive: true, force: true });
 	await mkdir(target, { recursive: true });
 	await execa("cp", ["--archive", "--link", `${store}/.`, target]);
-	const files = await readdir(store, { recursive: true });
-	for (const file of files.filter((name) => database.test(name))) {
-		await execa("cp", ["--archive", "--remove-destination", join(store, file), join(target, file)]);
+	// With types, because names alone are found by following links, and an image may have one to /proc.
+	const entries = await readdir(store, { recursive: true, withFileTypes: true });
+	for (const entry of entries.filter((found) => found.isFile() && database.test(found.name))) {
+		const file = join(entry.parentPath, entry.name);
+		await execa("cp", ["--archive", "--remove-destination", file, join(target, relative(store, file))]);
 	}
 }

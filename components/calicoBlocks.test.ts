@@ -1,54 +1,33 @@
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { readCalicoBlocks, readExpectedBlocks } from "./calicoBlocks.ts";
 import type { EtcdPair } from "./etcd/etcd.ts";
 import { type ExampleEtcd, exampleCertificates, exampleEtcd } from "./etcd/exampleEtcd.ts";
 import { must } from "./network/arbitraries.ts";
 import { parsePrefix } from "./network/prefix.ts";
+import { type ApiAnswers, type ExampleApiServer, exampleApiServer } from "./node/exampleApiServer.ts";
 
 const BLOCKS = "/apis/crd.projectcalico.org/v1/blockaffinities";
 const POOLS = "/apis/crd.projectcalico.org/v1/ippools";
 const NODES = "/api/v1/nodes";
 
-let server: Server | undefined;
+let server: ExampleApiServer | undefined;
 
 afterEach(() => {
-	server?.closeAllConnections();
-	server?.close();
+	server?.stop();
 	vi.restoreAllMocks();
 });
 
-/** A kubeconfig for an API server that answers so. */
-async function apiServer(answer: RequestListener): Promise<string> {
-	const listening = createServer(answer);
-	server = listening;
-	await new Promise<void>((resolve) => listening.listen(0, "127.0.0.1", resolve));
-	const { port } = listening.address() as AddressInfo;
-	return JSON.stringify({
-		clusters: [{ name: "c", cluster: { server: `http://127.0.0.1:${port}`, "insecure-skip-tls-verify": true } }],
-		users: [{ name: "u", user: { token: "x" } }],
-		contexts: [{ name: "one", context: { cluster: "c", user: "u" } }],
-		"current-context": "none",
-	});
-}
-
-/** Answers by path: an object with 200, a number as the status of a failure, nothing at all. */
-function answers(byPath: Record<string, object | number | undefined>): RequestListener {
-	return (request, response) => {
-		// Pools are there unless a test says otherwise.
-		const answer = { [POOLS]: { items: [] }, ...byPath }[request.url ?? ""];
-		if (answer === undefined) return;
-		response.writeHead(typeof answer === "number" ? answer : 200, { "Content-Type": "application/json" });
-		response.end(JSON.stringify(typeof answer === "number" ? { kind: "Status", code: answer } : answer));
-	};
+/** A kubeconfig for an API server that answers so; pools are there unless a test says otherwise. */
+async function apiServer(byPath: ApiAnswers): Promise<string> {
+	server = await exampleApiServer({ [POOLS]: { items: [] }, ...byPath });
+	return server.kubeconfig;
 }
 
 const blocks = { items: [{ spec: { cidr: "192.244.32.0/26" } }] };
 const nodes = { items: [{ metadata: { name: "ku13-1" } }] };
 
 test("both lists are read in the named context, whatever their items hold", async () => {
-	const kubeconfig = await apiServer(answers({ [BLOCKS]: blocks, [NODES]: nodes }));
+	const kubeconfig = await apiServer({ [BLOCKS]: blocks, [NODES]: nodes });
 	const { records, notes } = await readCalicoBlocks({ kubeconfig, context: "one" });
 	expect(records?.affinities).toEqual(blocks.items);
 	expect(records?.nodes).toMatchObject(nodes.items);
@@ -80,14 +59,14 @@ test.each<[string, Record<string, object | number>, string[]]>([
 		[`${unknown}the answer to «list blockaffinities.crd.projectcalico.org» is no list`],
 	],
 ])("%s is no error: nothing is known", async (_, byPath, notes) => {
-	expect(await readCalicoBlocks({ kubeconfig: await apiServer(answers(byPath)), context: "one" })).toEqual({ notes });
+	expect(await readCalicoBlocks({ kubeconfig: await apiServer(byPath), context: "one" })).toEqual({ notes });
 });
 
 test("an API server that does not answer is given up", async () => {
 	const real = AbortSignal.timeout;
 	const limit = vi.spyOn(AbortSignal, "timeout").mockImplementation(() => real.call(AbortSignal, 50));
 	const { records, notes } = await readCalicoBlocks({
-		kubeconfig: await apiServer(answers({ [NODES]: nodes })),
+		kubeconfig: await apiServer({ [NODES]: nodes }),
 		context: "one",
 	});
 	expect(records).toBeUndefined();
@@ -96,7 +75,7 @@ test("an API server that does not answer is given up", async () => {
 });
 
 test("an API server that is not there is a note too", async () => {
-	const kubeconfig = (await apiServer(() => {})).replace(/127\.0\.0\.1:\d+/, "127.0.0.1:1");
+	const kubeconfig = (await apiServer({})).replace(/127\.0\.0\.1:\d+/, "127.0.0.1:1");
 	const { records, notes } = await readCalicoBlocks({ kubeconfig, context: "one" });
 	expect(records).toBeUndefined();
 	expect(notes.join()).toMatch(/cannot list nodes: .*ECONNREFUSED/);
@@ -120,7 +99,7 @@ describe("where Calico keeps its data in etcd", () => {
 	/** As a cluster answers that has none of Calico's custom resources. */
 	async function access(trusted: string) {
 		const up = { ...nodes.items[0], status: { conditions: [{ type: "Ready", status: "True" }] } };
-		const kubeconfig = await apiServer(answers({ [BLOCKS]: 404, [POOLS]: 404, [NODES]: { items: [up] } }));
+		const kubeconfig = await apiServer({ [BLOCKS]: 404, [POOLS]: 404, [NODES]: { items: [up] } });
 		return { kubeconfig, context: "one", calicoEtcd: { endpoints: [etcd.endpoint], ca: trusted, client } };
 	}
 

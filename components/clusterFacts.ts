@@ -1,4 +1,3 @@
-import { ApiException } from "@kubernetes/client-node";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { readCluster } from "./clusterReading.ts";
@@ -86,8 +85,7 @@ export class ClusterFacts extends pulumi.ComponentResource {
 	/** What was locked, once the cluster says the same. One that cannot be asked holds nothing up. */
 	private async confirmed(locked: LockedCluster, kubeconfig: string, context?: string): Promise<LockedCluster> {
 		const live = await readCluster(kubeconfig, context).catch(async (error: Error) => {
-			const why = error instanceof ApiException ? `the API server answers ${error.code}` : error.message;
-			await pulumi.log.warn(`the cluster was not compared with what is locked: ${why}`, this);
+			await pulumi.log.warn(`the cluster was not compared with what is locked: ${error.message}`, this);
 		});
 		const differences = live ? clusterDifferences(locked, read(live)) : [];
 		if (differences.length > 0) {

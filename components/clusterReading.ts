@@ -1,4 +1,4 @@
-import { CoreV1Api } from "@kubernetes/client-node";
+import { ApiException, CoreV1Api } from "@kubernetes/client-node";
 import { parseAddress } from "./network/address.ts";
 import { parseClusterInfo } from "./network/clusterInfo.ts";
 import { parseClusterConfiguration } from "./network/clusterRanges.ts";
@@ -16,10 +16,13 @@ import { clusterConnection } from "./node/clusterConnection.ts";
  */
 export async function readCluster(kubeconfig: string, context?: string): Promise<Result<LockedCluster>> {
 	const api = new CoreV1Api(clusterConnection(kubeconfig, context));
+	const configMap = { namespace: "kube-system", name: "kubeadm-config" };
+	const identityMap = { namespace: "kube-public", name: "cluster-info" };
+	const service = { namespace: "kube-system", name: "kube-dns" };
 	const [kubeadm, info, dns] = await Promise.all([
-		api.readNamespacedConfigMap({ namespace: "kube-system", name: "kubeadm-config" }),
-		api.readNamespacedConfigMap({ namespace: "kube-public", name: "cluster-info" }),
-		api.readNamespacedService({ namespace: "kube-system", name: "kube-dns" }),
+		asked("read ConfigMap kube-system/kubeadm-config", api.readNamespacedConfigMap(configMap)),
+		asked("read ConfigMap kube-public/cluster-info", api.readNamespacedConfigMap(identityMap)),
+		asked("read Service kube-system/kube-dns", api.readNamespacedService(service)),
 	]);
 	const ranges = parseClusterConfiguration(kubeadm.data?.["ClusterConfiguration"] ?? "");
 	const identity = parseClusterInfo(info.data?.["kubeconfig"] ?? "");
@@ -36,5 +39,18 @@ export async function readCluster(kubeconfig: string, context?: string): Promise
 		...{ podRanges, serviceRanges, domain, dnsAddresses: dnsAddresses.value },
 		...{ endpoint: endpointOf(identity.value.apiServer), caCertHashes: identity.value.caCertHashes },
 		kubernetesVersion: `${major}.${minor}`,
+	});
+}
+
+/** @param what the permission that it takes: verb and object. */
+async function asked<Answer>(what: string, answer: Promise<Answer>): Promise<Answer> {
+	return answer.catch((error: Error) => {
+		if (!(error instanceof ApiException)) throw error;
+		// The error's own text is the whole answer, with its headers.
+		throw new Error(
+			error.code === 403
+				? `the kubeconfig's user may not ${what}`
+				: `the API server answers ${error.code} to «${what}»`,
+		);
 	});
 }

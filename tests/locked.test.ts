@@ -63,6 +63,16 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		expect(stderr).toMatch(/^warning: gw-1: pool 192\.244\.0\.0\/16 has natOutgoing: .*$/);
 	});
 
+	test("a file that makes no sense is told so, and can be written anew", async () => {
+		const file = await readFile(path, "utf8");
+		await writeFile(path, file.replace('"family": 4', '"family": 5'));
+		const broken = await survey();
+		expect(broken.exitCode).toBe(1);
+		expect(broken.stderr).toMatch(/lab\.routes\.json cannot be read:\n {2}routes\.0\.family: /);
+		expect((await survey("--write")).exitCode).toBe(0);
+		expect(await readFile(path, "utf8")).toBe(file);
+	});
+
 	test("going from live to locked changes nothing on any server", async () => {
 		const { exitCode, stdout, stderr } = await lockedUp("up", "--yes", "--skip-preview");
 		expect(exitCode, stdout + stderr).toBe(0);
@@ -80,7 +90,11 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		const file = await readFile(path, "utf8");
 		await writeFile(path, file.replace(`"domain": "${site.clusterDomain}"`, '"domain": "old.local"'));
 		const refused = await lockedUp("up", "--yes", "--skip-preview");
-		await writeFile(path, file);
+		const found = await survey();
+		expect((await survey("--write")).exitCode).toBe(0);
+		expect(await readFile(path, "utf8")).toBe(file);
+		expect(found.exitCode).toBe(2);
+		expect(found.stdout).toContain(`- "domain": "old.local"\n+ "domain": "${site.clusterDomain}"\n`);
 		expect(refused.exitCode).not.toBe(0);
 		expect(refused.stdout + refused.stderr).toContain(`1. - "domain": "old.local"`);
 		expect(refused.stdout + refused.stderr).toContain(`2. + "domain": "${site.clusterDomain}"`);

@@ -1,10 +1,8 @@
 import { z } from "zod";
 import type { RecordsAccess } from "../components/calicoBlocks.ts";
 import { etcdAccess } from "../components/etcd/etcd.ts";
-import { parseAddress } from "../components/network/address.ts";
-import type { LockedCluster } from "../components/network/lockFile.ts";
-import { parsePrefix } from "../components/network/prefix.ts";
-import { all, type Result } from "../components/network/result.ts";
+import { type Prefix, parsePrefix } from "../components/network/prefix.ts";
+import { all } from "../components/network/result.ts";
 import { type SshTarget, sshTargetSchema } from "../components/remote/sshTarget.ts";
 
 /** A server as the last deployment left it. */
@@ -29,9 +27,10 @@ export interface DeployedGateway {
 
 /** A deployed stack, as far as a survey needs it. */
 export interface DeployedSite {
-	/** In order of their names; empty when none has joined. */
-	readonly gateways: readonly DeployedGateway[];
-	readonly cluster: LockedCluster;
+	/** In order of their names. */
+	readonly gateways: readonly [DeployedGateway, ...DeployedGateway[]];
+	/** Prefixes the pods' addresses come from. */
+	readonly podRanges: readonly Prefix[];
 }
 
 /** How the engine marks a secret that it shows all the same (sdk/go/common/resource/properties.go). */
@@ -89,23 +88,15 @@ const request = z.object({
 	cluster: z.object({
 		kubeconfig: z.string(),
 		context: z.string().optional(),
-		endpoint: z.string(),
-		caCertHashes: z.array(z.string()),
 	}),
 	node: z.object({ name: z.string() }),
-	software: z.object({ version: z.string() }),
 	machine: sshTargetSchema,
 });
 
-const ranges = z.object({
-	pods: z.array(z.string()),
-	services: z.array(z.string()),
-	nameservers: z.array(z.string()),
-	domain: z.string(),
-});
+const ranges = z.object({ pods: z.array(z.string()) });
 
 /**
- * The gateways and the cluster of a stack, out of its state with secrets shown.
+ * The gateways of a stack, and the cluster's pod ranges, out of its state with secrets shown.
  *
  * @throws Error when it is no such state, or nothing was deployed yet.
  */
@@ -127,28 +118,15 @@ export function deployedSite(exported: unknown): DeployedSite {
 	};
 	const stack = resources.find(({ type }) => type === "pulumi:pulumi:Stack");
 	const outputs = ranges.safeParse(stack?.outputs["ranges"]);
-	const [first] = requests;
+	const [first, ...others] = requests;
 	if (!first || !outputs.success) throw new Error("no gateway has joined yet; run pulumi up first");
-	const { pods, services, nameservers, domain } = outputs.data;
-	const { endpoint, caCertHashes } = first.request.cluster;
-	return {
-		gateways: requests.map(({ name, request: { cluster, node, machine } }) => ({
-			...{ name, node: node.name, target: machine },
-			access: { kubeconfig: cluster.kubeconfig, context: cluster.context, calicoEtcd: etcdOf(name) },
-		})),
-		cluster: {
-			podRanges: valuesOf(pods.map((text) => parsePrefix(text))),
-			serviceRanges: valuesOf(services.map((text) => parsePrefix(text))),
-			dnsAddresses: valuesOf(nameservers.map(parseAddress)),
-			...{ domain, endpoint, caCertHashes, kubernetesVersion: first.request.software.version },
-		},
-	};
-}
-
-function valuesOf<Value>(results: readonly Result<Value>[]): readonly Value[] {
-	const together = all(results);
-	if (!together.ok) throw new Error(`the stack's outputs make no sense: ${together.problems.join("; ")}`);
-	return together.value;
+	const podRanges = all(outputs.data.pods.map((text) => parsePrefix(text)));
+	if (!podRanges.ok) throw new Error(`the stack's outputs make no sense: ${podRanges.problems.join("; ")}`);
+	const gateway = ({ name, request: { cluster, node, machine } }: typeof first): DeployedGateway => ({
+		...{ name, node: node.name, target: machine },
+		access: { kubeconfig: cluster.kubeconfig, context: cluster.context, calicoEtcd: etcdOf(name) },
+	});
+	return { gateways: [gateway(first), ...others.map(gateway)], podRanges: podRanges.value };
 }
 
 /** A text of the state, whether it is a secret or not. */

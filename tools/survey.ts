@@ -7,8 +7,17 @@ import { readFile, rename, writeFile } from "node:fs/promises";
 import { relative } from "node:path";
 import { Command } from "commander";
 import { readExpectedBlocks } from "../components/calicoBlocks.ts";
+import { readCluster } from "../components/clusterReading.ts";
 import { lockCommand, lockPath } from "../components/lock.ts";
-import { type Lock, type LockedRoute, lockDifferences, parseLock, renderLock } from "../components/network/lockFile.ts";
+import {
+	clusterDifferences,
+	type Lock,
+	type LockedCluster,
+	type LockedRoute,
+	lockDifferences,
+	parseLock,
+	renderLock,
+} from "../components/network/lockFile.ts";
 import { poolWarnings } from "../components/network/pools.ts";
 import { onEveryGateway, withNodes } from "../components/network/survey.ts";
 import { type GatewaySurvey, readRoutes } from "../components/remote/readRoutes.ts";
@@ -23,44 +32,57 @@ const note = (line: string) => process.stderr.write(`${line}\n`);
 
 const program = new Command("npm run survey --")
 	.description(
-		"Reads the gateways' routes and compares them with stacks/ENV.routes.json; changes nothing but that file.\nExit code 0: the same; 2: they differ; 1: could not tell.",
+		"Reads the gateways' routes and the cluster's own words, and compares them with stacks/ENV.routes.json; changes nothing but that file.\nExit code 0: the same; 2: they differ; 1: could not tell.",
 	)
 	.argument("<env>", "name of the stack, such as prod")
 	.option("--write", "bring the file up to date")
 	.action(async (stack: string, { write }: { write?: boolean }) => {
 		const site = deployedSite(await exportState(stack));
-		const live: Lock = { cluster: site.cluster, routes: await surveyed(site) };
+		const [routes, cluster] = await Promise.all([surveyed(site), clusterOf(site)]);
+		const live: Lock = { cluster, routes };
 		const path = lockPath(stack);
 		const shownPath = relative(process.cwd(), path);
-		const locked = existsSync(path) ? await readFile(path, "utf8") : undefined;
+		const text = existsSync(path) ? await readFile(path, "utf8") : undefined;
+		const parsed = text === undefined ? undefined : parseLock(text);
+		// A file that makes no sense can be written anew, but not compared with.
+		if (parsed?.ok === false && !write) {
+			throw new Error(`${shownPath} cannot be read:\n${parsed.problems.map((line) => `  ${line}`).join("\n")}`);
+		}
+		const locked = parsed?.ok ? parsed.value : undefined;
+		print(routes, [
+			...(locked ? clusterDifferences(locked.cluster, cluster) : []),
+			...(locked || write ? lockDifferences(locked?.routes ?? [], routes) : []),
+		]);
 		const wanted = renderLock(live);
 		if (write) {
-			if (locked !== wanted) {
+			if (text !== wanted) {
 				await writeFile(`${path}.new`, wanted);
 				await rename(`${path}.new`, path);
 			}
-			print(live.routes, lockDifferences(locked === undefined ? [] : routesOf(locked, shownPath), live.routes));
-			note(locked === wanted ? `${shownPath} was up to date` : `${shownPath} is written: commit it`);
+			note(text === wanted ? `${shownPath} was up to date` : `${shownPath} is written: commit it`);
 			return;
 		}
-		if (locked === undefined) {
-			print(live.routes, []);
-			note(`there is no ${shownPath} yet; to make it: ${lockCommand(stack)}`);
-			process.exitCode = 2;
-			return;
-		}
-		print(live.routes, lockDifferences(routesOf(locked, shownPath), live.routes));
-		if (locked === wanted) return;
-		note(`${shownPath} is not as it is live (+ live, - locked); to bring it up to date: ${lockCommand(stack)}`);
+		if (text === wanted) return;
+		note(
+			text === undefined
+				? `there is no ${shownPath} yet; to make it: ${lockCommand(stack)}`
+				: `${shownPath} is not as it is live (+ live, - locked); to bring it up to date: ${lockCommand(stack)}`,
+		);
 		process.exitCode = 2;
 	});
 
-async function surveyed({ gateways, cluster }: DeployedSite): Promise<readonly LockedRoute[]> {
+async function clusterOf({ gateways: [{ access }] }: DeployedSite): Promise<LockedCluster> {
+	const cluster = await readCluster(access.kubeconfig, access.context);
+	if (!cluster.ok) throw new Error(`what the cluster says of itself cannot be read: ${cluster.problems.join("; ")}`);
+	return cluster.value;
+}
+
+async function surveyed({ gateways, podRanges }: DeployedSite): Promise<readonly LockedRoute[]> {
 	const nodes = gateways.map(({ node }) => node);
 	const surveys = await Promise.all(
 		gateways.map(async (gateway) => {
-			const expected = () => readExpectedBlocks(gateway.access, cluster.podRanges, nodes);
-			const survey = await readRoutes(gateway.target, cluster.podRanges, CONVERGE, expected);
+			const expected = () => readExpectedBlocks(gateway.access, podRanges, nodes);
+			const survey = await readRoutes(gateway.target, podRanges, CONVERGE, expected);
 			for (const warning of warnings(survey))
 				note(`${coloursFor(process.stderr).yellow("warning:")} ${gateway.name}: ${warning}`);
 			return withNodes(survey.prefixes, survey.owners);
@@ -79,12 +101,6 @@ function warnings({ prefixes, missing, unreadable, notes, owners, pools }: Gatew
 		...missing.map(({ prefix, node }) => `block ${prefix.text} of ${node} has no route`),
 		...unowned.map(({ prefix }) => `the route to ${prefix.text} is to no block that Calico knows`),
 	];
-}
-
-function routesOf(text: string, path: string): readonly LockedRoute[] {
-	const lock = parseLock(text);
-	if (!lock.ok) throw new Error(`${path} cannot be read:\n${lock.problems.map((line) => `  ${line}`).join("\n")}`);
-	return lock.value.routes;
 }
 
 /** Every live route, and what is new, other or gone. */

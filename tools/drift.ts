@@ -3,27 +3,10 @@
  * each. Exit code 0: all are in sync; 2: at least one is not; 1: it could not be told.
  */
 import { Command } from "commander";
-import { parseDryRun } from "../components/network/dryRun.ts";
-import { HostKeyError, runRemote } from "../components/remote/ssh.ts";
 import { coloursFor } from "./colours.ts";
-import { type DeployedServer, deployedServers } from "./deployed.ts";
+import { deployedServers } from "./deployed.ts";
+import { type Finding, findings } from "./findings.ts";
 import { exportState, runPulumi } from "./pulumiCli.ts";
-
-const HOST_SCRIPT = "/usr/local/sbin/pod-gateway-host";
-/** How many servers are read at once. */
-const AT_ONCE = 16;
-/** Seconds a server may take to answer. */
-const TIME_LIMIT = 60;
-
-/** How a server is, compared with what was deployed there. */
-interface Finding {
-	readonly server: string;
-	readonly state: "in sync" | "drift" | "unknown";
-	/** What differs, or why nobody can tell; a line each. */
-	readonly details: readonly string[];
-	/** When everything was last seen as deployed, in UTC; only of a server that drifted, and where it knows. */
-	readonly inForceAt?: string;
-}
 
 const program = new Command("npm run drift --")
 	.description(
@@ -34,63 +17,36 @@ const program = new Command("npm run drift --")
 	.option("--repair", "put the drifted servers right through pulumi up, and look again")
 	.action(async (stack: string, options: { json?: boolean; repair?: boolean }) => {
 		const servers = deployedServers(await exportState(stack));
-		let findings = await read(servers);
+		let found = await findings(servers);
 		const drifted = servers.filter(({ name }) =>
-			findings.some(({ server, state }) => server === name && state === "drift"),
+			found.some(({ server, state }) => server === name && state === "drift"),
 		);
 		if (options.repair && drifted.length > 0) {
-			process.stderr.write(`${text(findings)}\n`);
+			process.stderr.write(`${text(found)}\n`);
 			// Nothing has changed in what is declared: replacing is what runs the transaction again.
 			const targets = drifted.flatMap(({ urns }) => urns.map((urn) => `--target-replace=${urn}`));
 			await runPulumi(["up", "--yes", "--skip-preview", "--stack", stack, ...targets]);
-			findings = await read(servers);
+			found = await findings(servers);
 		}
-		process.stdout.write(options.json ? `${JSON.stringify(findings, null, "\t")}\n` : `${text(findings)}\n`);
-		const states = new Set(findings.map(({ state }) => state));
+		process.stdout.write(options.json ? `${JSON.stringify(found, null, "\t")}\n` : `${text(found)}\n`);
+		const states = new Set(found.map(({ state }) => state));
 		process.exitCode = states.has("drift") ? 2 : states.has("unknown") ? 1 : 0;
 	});
 
-async function read(servers: readonly DeployedServer[]): Promise<readonly Finding[]> {
-	const findings = new Map<string, Finding>();
-	const left = [...servers];
-	const worker = async () => {
-		for (let server = left.shift(); server; server = left.shift()) findings.set(server.name, await readOne(server));
-	};
-	await Promise.all(Array.from({ length: AT_ONCE }, worker));
-	return servers.flatMap(({ name }) => findings.get(name) ?? []);
-}
-
-async function readOne({ name: server, target, desired }: DeployedServer): Promise<Finding> {
-	const unknown = (why: string): Finding => ({ server, state: "unknown", details: [why] });
-	const drift = (...details: string[]): Finding => ({ server, state: "drift", details });
-	try {
-		const command = `if [ ! -x ${HOST_SCRIPT} ]; then exit 127; fi; exec ${HOST_SCRIPT} apply --dry-run`;
-		const { exitCode, stdout, stderr } = await runRemote(target, command, { input: desired, timeout: TIME_LIMIT });
-		if (exitCode === 127) return drift(`${HOST_SCRIPT} is not there`);
-		const dryRun = parseDryRun(stdout);
-		if (!dryRun.ok) return unknown(stderr.trim() || dryRun.problems.join("; "));
-		const { result, difference, inForceAt } = dryRun.value;
-		if (result === "unchanged") return { server, state: "in sync", details: [] };
-		const words = stderr.trim().split("\n");
-		if (result === "busy") return unknown(words.join("; "));
-		const found = drift(...(result === "refused" ? words : difference));
-		return inForceAt ? { ...found, inForceAt: inForceAt.toISOString() } : found;
-	} catch (error) {
-		if (error instanceof HostKeyError) return drift(error.message);
-		return unknown((error as Error).message);
-	}
-}
-
 /** Findings for people: a line per server, then what is the matter with it. */
-function text(findings: readonly Finding[]): string {
-	const width = Math.max(0, ...findings.map(({ server }) => server.length));
+function text(found: readonly Finding[]): string {
+	const width = Math.max(0, ...found.map(({ server }) => server.length));
 	const pc = coloursFor(process.stdout);
 	const colour = { "in sync": pc.green, drift: pc.red, unknown: pc.yellow };
-	return findings
-		.flatMap(({ server, state, details, inForceAt }) => [
-			[server.padEnd(width), colour[state](state), ...(inForceAt ? [`in sync until ${inForceAt}`] : [])].join("  "),
-			...details.map((line) => `    ${line}`),
-		])
+	return found
+		.flatMap(({ server, state, details, inForceAt, record }) => {
+			const deployed = record && state !== "in sync" ? [`deployed ${record.at} by ${record.by}`] : [];
+			const since = inForceAt ? [`in sync until ${inForceAt}`] : [];
+			return [
+				[server.padEnd(width), colour[state](state), ...deployed, ...since].join("  "),
+				...details.map((line) => `    ${line}`),
+			];
+		})
 		.join("\n");
 }
 

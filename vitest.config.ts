@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
 	test: {
 		projects: [
-			{ test: { name: "unit", include: ["{components,lab,tools}/**/*.test.ts"] } },
+			{ test: { name: "unit", include: ["{components,lab,policy,tools}/**/*.test.ts"] } },
 			{
 				test: {
 					name: "lab",

@@ -95,6 +95,27 @@ const request = z.object({
 
 const ranges = z.object({ pods: z.array(z.string()) });
 
+const outputs = z.object({
+	gateways: z.record(z.string(), z.object({ node: z.string(), addresses: z.array(z.string()) })),
+	ranges: z.object({ services: z.array(z.string()) }),
+	podRoutes: z.array(z.array(z.string().regex(/^\S+ of .+$/))),
+});
+
+/** What a stack's outputs say of its site, as `index.ts` exports it. */
+export type DeployedOutputs = z.infer<typeof outputs>;
+
+/**
+ * The outputs of a stack, out of its state.
+ *
+ * @throws Error when it is no such state, or nothing was deployed yet.
+ */
+export function deployedOutputs(exported: unknown): DeployedOutputs {
+	const stack = resourcesOf(exported).find(({ type }) => type === "pulumi:pulumi:Stack");
+	const parsed = outputs.safeParse(stack?.outputs);
+	if (!parsed.success) throw new Error("nothing was deployed yet; run pulumi up first");
+	return parsed.data;
+}
+
 /**
  * The gateways of a stack, and the cluster's pod ranges, out of its state with secrets shown.
  *
@@ -117,10 +138,10 @@ export function deployedSite(exported: unknown): DeployedSite {
 		return access === undefined ? undefined : etcdAccess.parse(JSON.parse(access));
 	};
 	const stack = resources.find(({ type }) => type === "pulumi:pulumi:Stack");
-	const outputs = ranges.safeParse(stack?.outputs["ranges"]);
+	const declared = ranges.safeParse(stack?.outputs["ranges"]);
 	const [first, ...others] = requests;
-	if (!first || !outputs.success) throw new Error("no gateway has joined yet; run pulumi up first");
-	const podRanges = all(outputs.data.pods.map((text) => parsePrefix(text)));
+	if (!first || !declared.success) throw new Error("no gateway has joined yet; run pulumi up first");
+	const podRanges = all(declared.data.pods.map((text) => parsePrefix(text)));
 	if (!podRanges.ok) throw new Error(`the stack's outputs make no sense: ${podRanges.problems.join("; ")}`);
 	const gateway = ({ name, request: { cluster, node, machine } }: typeof first): DeployedGateway => ({
 		...{ name, node: node.name, target: machine },

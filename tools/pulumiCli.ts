@@ -4,14 +4,19 @@ import { promisify } from "node:util";
 /** The Pulumi to run. Default: the one on PATH. */
 const pulumi = process.env["POD_GATEWAY_PULUMI"] ?? "pulumi";
 
-/** The state of a stack, its secrets shown. @throws Error with what Pulumi said. */
-export function exportState(stack: string): Promise<unknown> {
-	return json(["stack", "export", "--show-secrets", "--stack", stack]);
+/** The state of a stack, by default with its secrets shown. @throws Error with what Pulumi said. */
+export function exportState(stack: string, { secrets = true } = {}): Promise<unknown> {
+	return json(["stack", "export", ...(secrets ? ["--show-secrets"] : []), "--stack", stack]);
 }
 
 /** What `pulumi up` would do, with secrets hidden. @throws Error with what Pulumi said. */
 export function previewJson(stack: string): Promise<unknown> {
 	return json(["preview", "--json", "--stack", stack]);
+}
+
+/** The last ten updates of a stack, the latest first. @throws Error with what Pulumi said. */
+export function historyJson(stack: string): Promise<unknown> {
+	return json(["stack", "history", "--json", "--page-size", "10", "--stack", stack]);
 }
 
 async function json(argv: readonly string[]): Promise<unknown> {

@@ -4,6 +4,7 @@ import languageMessages from "@pulumi/pulumi/proto/language_pb.js";
 import plugins from "@pulumi/pulumi/proto/plugin_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import { engineAddress } from "../protocol/engineAddress.ts";
+import { startPolicyPack } from "./policyPack.ts";
 import { startProgram } from "./program.ts";
 
 /** The engine that this host is made for; told to whoever asks for the plugin's version. */
@@ -11,7 +12,7 @@ const version = "3.259.0";
 
 /**
  * Runs Node.js programs for the engine, as the official language host does (`sdk/nodejs/cmd/pulumi-language-nodejs`), for
- * preview, up, refresh and destroy. Which plugins a program needs is left to its SDK: they are found on PATH when first used.
+ * preview, up, refresh and destroy, and policy packs. Which plugins a program needs is left to its SDK: they are found on PATH when first used.
  * What installs, generates or packs is not implemented.
  */
 export function languageHost(args: readonly string[]): grpc.UntypedServiceImplementation {
@@ -35,6 +36,30 @@ export function languageHost(args: readonly string[]): grpc.UntypedServiceImplem
 		}
 	};
 
+	const runPlugin: grpc.handleServerStreamingCall<
+		languageMessages.RunPluginRequest,
+		languageMessages.RunPluginResponse
+	> = (call) => {
+		try {
+			const plugin = startPolicyPack(call.request);
+			running.add(plugin);
+			call.on("cancelled", () => plugin.kill("SIGINT"));
+			plugin.stdout.on("data", (bytes: Buffer) =>
+				call.write(new languageMessages.RunPluginResponse().setStdout(bytes)),
+			);
+			plugin.stderr.on("data", (bytes: Buffer) =>
+				call.write(new languageMessages.RunPluginResponse().setStderr(bytes)),
+			);
+			plugin.once("close", (status) => {
+				running.delete(plugin);
+				call.write(new languageMessages.RunPluginResponse().setExitcode(status ?? 1));
+				call.end();
+			});
+		} catch (error) {
+			call.destroy(error as Error);
+		}
+	};
+
 	const handshake: grpc.handleUnaryCall<languageMessages.LanguageHandshakeRequest, object> = (call, reply) => {
 		engine = call.request.getEngineAddress() || engine;
 		reply(null, new languageMessages.LanguageHandshakeResponse());
@@ -54,6 +79,7 @@ export function languageHost(args: readonly string[]): grpc.UntypedServiceImplem
 	return {
 		handshake,
 		run,
+		runPlugin,
 		cancel,
 		getPluginInfo: pluginInfo,
 		getRequiredPlugins: always(() => new languageMessages.GetRequiredPluginsResponse()),

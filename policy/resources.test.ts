@@ -1,0 +1,43 @@
+import { describe, expect, test } from "vitest";
+import { connectionsOf, planOf, serverOf, stackOf } from "./resources.ts";
+
+const urn = "urn:pulumi:prod::pod-gateway::pod-gateway:index:PhysicalServer$command:remote:Command::db-1-network";
+const type = "command:remote:Command";
+
+test("the stack, and the server whose desired state a resource carries", () => {
+	expect(stackOf([urn])).toBe("prod");
+	expect(stackOf([])).toBeUndefined();
+	expect(serverOf(urn)).toBe("db-1");
+	expect(serverOf(urn.replace("-network", "-script"))).toBeUndefined();
+	expect(serverOf(urn.replace("pod-gateway:index:PhysicalServer$", ""))).toBeUndefined();
+});
+
+test("its plan; what makes no sense is an error and no empty plan", () => {
+	const stdin = "pod-gateway 1\nstack prod\nserver db-1\ndns-method none\nverify off\nrollback-after 60\n";
+	expect(planOf({ urn, type, props: { stdin } })).toMatchObject({ server: "db-1", routes: [] });
+	expect(planOf({ urn: "urn:pulumi:prod::x::y::z", type, props: {} })).toBeUndefined();
+	expect(() => planOf({ urn, type, props: {} })).toThrow("the desired state of db-1 makes no sense");
+});
+
+describe("connections", () => {
+	const machine = { host: "10.0.0.1", hostKey: "k" };
+	const local = (stdin: unknown) => connectionsOf({ urn, type: "command:local:Command", props: { stdin } });
+
+	test("of a remote resource, also one that is not there", () => {
+		expect(connectionsOf({ urn, type, props: { connection: machine } })).toEqual([machine]);
+		expect(connectionsOf({ urn, type: "command:remote:CopyToRemote", props: {} })).toEqual([{}]);
+	});
+
+	test("on a tool's standard input", () => {
+		expect(local(JSON.stringify(machine))).toEqual([machine]);
+		expect(local(JSON.stringify({ machine, hypervisor: { host: "hv" } }))).toEqual([machine, { host: "hv" }]);
+	});
+
+	test.each([undefined, "", "a line", "3", "null", '{"node":{"name":"x"}}'])("%j holds none", (stdin) => {
+		expect(local(stdin)).toEqual([]);
+	});
+
+	test("other resources make none", () => {
+		expect(connectionsOf({ urn, type: "kubernetes:core/v1:Service", props: { connection: {} } })).toEqual([]);
+	});
+});

@@ -1,0 +1,85 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { parse } from "yaml";
+import { z } from "zod";
+import { ensureActionlint } from "../lab/actionlint.ts";
+import { progress } from "../lab/progress.ts";
+
+const read = (file: string) => readFile(join(import.meta.dirname, "../examples", file), "utf8");
+
+describe.skipIf(inject("noLab") !== undefined)("the examples for CI", () => {
+	let folder: string;
+	let actionlint: string;
+
+	beforeAll(async () => {
+		folder = await mkdtemp(join(tmpdir(), "pod-gateway-ci-"));
+		actionlint = await ensureActionlint(progress());
+		// What a job list is made of, a project on GitLab.
+		for (const command of ["init --quiet", "remote add origin git@gitlab.com:example/site.git"]) {
+			await execa("git", command.split(" "), { cwd: folder });
+		}
+	});
+	afterAll(() => rm(folder, { recursive: true }));
+
+	/** What actionlint finds, with shellcheck in the scripts of `run`. */
+	async function lintedGitHub(text: string): Promise<string> {
+		const file = join(folder, "workflow.yml");
+		await writeFile(file, text);
+		return (await execa(actionlint, ["-no-color", file], { reject: false })).stdout;
+	}
+
+	/** What GitLab's own schema of pipelines finds. */
+	async function lintedGitLab(text: string) {
+		await writeFile(join(folder, ".gitlab-ci.yml"), text);
+		const linter = join(import.meta.dirname, "../node_modules/.bin/gitlab-ci-local");
+		return execa(linter, ["--list"], { cwd: folder, reject: false, all: true });
+	}
+
+	/** What shellcheck finds in the lines that a job's shell runs, one after the other. */
+	async function shellchecked(text: string): Promise<string> {
+		const job = z.object({ script: z.array(z.string()) });
+		const scripts = Object.values(parse(text)).flatMap((part) => {
+			const { data } = job.safeParse(part);
+			return data ? [data.script.join("\n")] : [];
+		});
+		expect(scripts.length).toBe(3);
+		const found = scripts.map((script) =>
+			execa("shellcheck", ["--shell", "sh", "-"], { input: `set -eu\n${script}\n`, reject: false }),
+		);
+		return (await Promise.all(found)).map(({ stdout }) => stdout).join("");
+	}
+
+	test("for GitHub: no finding, and what is wrong is found", async () => {
+		const text = await read("github-actions.yml");
+		expect(await lintedGitHub(text)).toBe("");
+		expect(await lintedGitHub(text.replace("runs-on: ubuntu", "run-on: ubuntu"))).toContain('unexpected key "run-on"');
+		expect(await lintedGitHub(text.replace('comment "$NUMBER"', "comment $NUMBER"))).toContain("SC2086");
+		expect(await lintedGitHub(text.replace("steps.drift.outputs", "steps.drif.outputs"))).toContain('"drif"');
+	});
+
+	test("for GitLab: no finding, and what is wrong is found", async () => {
+		const text = await read("gitlab-ci.yml");
+		const sound = await lintedGitLab(text);
+		expect(sound.exitCode, sound.all).toBe(0);
+		expect(sound.stdout).toMatch(/^up +up +manual/m);
+		expect((await lintedGitLab(text.replace("resource_group", "resource_grup"))).exitCode).not.toBe(0);
+		expect(await shellchecked(text)).toBe("");
+		expect(await shellchecked(text.replace('test "$code"', "test $code"))).toContain("SC2086");
+	});
+
+	test("name scripts and files that there are", async () => {
+		const { scripts } = JSON.parse(await readFile(join(import.meta.dirname, "../package.json"), "utf8"));
+		for (const file of ["github-actions.yml", "gitlab-ci.yml"]) {
+			const text = await read(file);
+			const named = [...text.matchAll(/npm run (?:-s )?([\w-]+)/g)].map(([, name]) => name);
+			expect(named.length).toBe(3);
+			expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named));
+			expect(text).toContain("--policy-pack policy --policy-pack-config examples/policy.json");
+		}
+		const rules = await readFile(join(import.meta.dirname, "../policy/pack.ts"), "utf8");
+		for (const rule of Object.keys(JSON.parse(await read("policy.json")))) expect(rules).toContain(`name: "${rule}"`);
+	});
+});

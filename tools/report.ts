@@ -1,0 +1,80 @@
+/**
+ * `npm run report -- ENV`: the site as one HTML page, and as Markdown for a pull request. Exit code 0: both are written; 1: they
+ * could not be.
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Command } from "commander";
+import { parseDesired } from "../components/network/parseDesired.ts";
+import { coloursFor } from "./colours.ts";
+import { type DeployedServer, deployedOutputs, deployedServers } from "./deployed.ts";
+import { findings } from "./findings.ts";
+import { reviewOf } from "./preview.ts";
+import { exportState, historyJson, previewJson } from "./pulumiCli.ts";
+import { parseHistory } from "./report/history.ts";
+import { reportMarkdown } from "./report/markdown.ts";
+import { page } from "./report/page.ts";
+import { picture } from "./report/picture.ts";
+import type { SiteReport } from "./report/site.ts";
+
+const note = (line: string) => process.stderr.write(`${line}\n`);
+
+const program = new Command("npm run report --")
+	.description(
+		"Writes ENV.report.html, a page that needs nothing else, and ENV.report.md for a pull request: the site's picture, routes and\nnames of each server, what differs from the last deployment, and who deployed when. Changes nothing else.\nExit code 0: written; 1: not.",
+	)
+	.argument("<env>", "name of the stack, such as prod")
+	.option("--out <folder>", "where to write them", ".")
+	.option("--no-live", "look at no server and run no preview: only what was deployed")
+	.action(async (stack: string, { out, live }: { out: string; live: boolean }) => {
+		note(`reading the state of ${stack}`);
+		const [state, history] = await Promise.all([exportState(stack), historyJson(stack)]);
+		const servers = deployedServers(state);
+		const { gateways, ranges, podRoutes } = deployedOutputs(state);
+		if (live) note(`looking at ${servers.length} servers, and at what would change`);
+		const [found, pending] = live ? await Promise.all([findings(servers), whatWouldChange(stack)]) : [[], undefined];
+		const report: SiteReport = {
+			...{ stack, at: new Date(), pending },
+			gateways: Object.entries(gateways).map(([name, gateway]) => ({ name, ...gateway })),
+			blocks: [...new Set(podRoutes.flat())].map((line) => {
+				const [, prefix = "", node = ""] = /^(\S+) of (.*)$/.exec(line) ?? [];
+				return { prefix, node };
+			}),
+			services: ranges.services,
+			servers: servers.map((server) => ({
+				name: server.name,
+				plan: planOf(server),
+				finding: found.find((finding) => finding.server === server.name),
+			})),
+			deployments: parseHistory(history),
+		};
+		await mkdir(out, { recursive: true });
+		const files = [
+			[join(out, `${stack}.report.html`), page(report, await picture(report))],
+			[join(out, `${stack}.report.md`), reportMarkdown(report)],
+		] as const;
+		for (const [path, text] of files) {
+			await writeFile(path, text);
+			note(`wrote ${path}`);
+		}
+	});
+
+function planOf({ name, desired }: DeployedServer) {
+	const plan = parseDesired(desired);
+	if (!plan.ok) throw new Error(`the desired state of ${name} makes no sense: ${plan.problems.join("; ")}`);
+	return plan.value;
+}
+
+/** A preview that fails is part of the report: that is when it is read. */
+async function whatWouldChange(stack: string): Promise<NonNullable<SiteReport["pending"]>> {
+	try {
+		return reviewOf(await previewJson(stack));
+	} catch (error) {
+		return { problem: (error as Error).message };
+	}
+}
+
+program.parseAsync().catch((error: unknown) => {
+	note(`${coloursFor(process.stderr).red("error:")} ${error instanceof Error ? error.message : String(error)}`);
+	process.exitCode = 1;
+});

@@ -1,0 +1,23 @@
+import { escapeUTF8 } from "entities";
+
+/** Text that is HTML already. */
+export class Html {
+	readonly text: string;
+	constructor(text: string) {
+		this.text = text;
+	}
+}
+
+type Part = Html | string | number | readonly Html[];
+
+/** A template of HTML. Whatever is put in is escaped, unless it is HTML itself. */
+export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
+	const filled = strings.map((text, index) => text + rendered(parts[index] ?? ""));
+	return new Html(filled.join(""));
+}
+
+function rendered(part: Part): string {
+	if (part instanceof Html) return part.text;
+	if (typeof part === "object") return part.map(({ text }) => text).join("");
+	return escapeUTF8(String(part));
+}

@@ -1,0 +1,58 @@
+import { escapeUTF8 } from "entities";
+import { healthOf, moment, type SiteReport, summary } from "./site.ts";
+
+/** The report as Markdown for a pull request: the summary, what differs, and a table of the servers. */
+export function reportMarkdown(report: SiteReport): string {
+	const { stack, at, servers, pending, deployments } = report;
+	const differing = servers.filter(({ finding }) => finding !== undefined && finding.state !== "in sync");
+	const [latest] = deployments;
+	return [
+		`### pod-gateway: ${stack}`,
+		"",
+		`${summary(report)}. Made ${moment(at)}.`,
+		...(latest ? [`Last deployment: number ${latest.version}, ${moment(latest.start)}, ${cell(latest.result)}.`] : []),
+		...(pending === undefined
+			? []
+			: [
+					"problem" in pending
+						? "The preview failed."
+						: `An update would change ${pending.servers.length} of ${servers.length} servers now.`,
+				]),
+		"",
+		"| server | health | last deployed | routes | names by |",
+		"| --- | --- | --- | --- | --- |",
+		...servers.map((server) => {
+			const record = server.finding?.record;
+			const deployed = record ? `${moment(record.at)} by ${record.by}` : "";
+			const cells = [server.name, healthOf(server), deployed, server.plan.routes.length, server.plan.dns.method];
+			return `| ${cells.map((value) => cell(String(value))).join(" | ")} |`;
+		}),
+		...differing.flatMap(({ name, finding }) => [
+			"",
+			`<details><summary>${escapeUTF8(name)}: ${finding?.state}</summary>`,
+			"",
+			fenced(finding?.details ?? []),
+			"",
+			"</details>",
+		]),
+		"",
+	].join("\n");
+}
+
+/** Text for a table's cell: nothing in it is markup. */
+function cell(text: string): string {
+	return text.replace(/[\r\n]+/g, " ").replace(/[\\`*_{}[\]<>()#+!|~&-]/g, "\\$&");
+}
+
+/** Lines as they are, inside a fence that is longer than any in them. */
+function fenced(lines: readonly string[]): string {
+	const longest = Math.max(
+		2,
+		...(lines
+			.join("\n")
+			.match(/`+/g)
+			?.map((run) => run.length) ?? []),
+	);
+	const fence = "`".repeat(longest + 1);
+	return [`${fence}diff`, ...lines, fence].join("\n");
+}

@@ -1,0 +1,98 @@
+import { type Graph, instance } from "@viz-js/viz";
+import { alike, type Health, healthOf, type ReportedServer, type SiteReport } from "./site.ts";
+
+/** More servers than these are drawn as groups of those that are alike. */
+const DRAWN_ONE_BY_ONE = 12;
+/** So many blocks of a node are named. */
+const NAMED_BLOCKS = 6;
+
+const CLASS: Readonly<Record<Health, string>> = {
+	"in sync": "in-sync",
+	drift: "drift",
+	unknown: "unknown",
+	"not looked at": "unseen",
+};
+
+/** The site as SVG, which takes its colours from the page's style sheet: servers, gateways, nodes, and what goes where. */
+export async function picture(report: SiteReport): Promise<string> {
+	const svg = (await instance()).renderString(graph(report), { format: "svg" });
+	// What is before the element is for files; its size is the page's to say.
+	return svg.slice(svg.indexOf("<svg")).replace(/^<svg width="[^"]*" height="[^"]*"/, '<svg role="img"');
+}
+
+/** What Graphviz is to lay out. Colours are left to classes; health is a word in the label, too. */
+export function graph({ servers, gateways, blocks, services }: SiteReport): Graph {
+	const groups = grouped(servers);
+	const nodes = [...new Set(blocks.map(({ node }) => node))];
+	const hops = new Map(gateways.flatMap(({ name, addresses }) => addresses.map((address) => [address, name] as const)));
+	return {
+		directed: true,
+		graphAttributes: { rankdir: "LR", bgcolor: "transparent", nodesep: 0.15, ranksep: 0.9 },
+		nodeAttributes: { shape: "box", fontname: "sans-serif", fontsize: 11, height: 0.3, margin: "0.12,0.05" },
+		edgeAttributes: { arrowsize: 0.6, fontname: "sans-serif", fontsize: 9 },
+		nodes: [
+			...groups.map(({ id, label, health }) => ({
+				name: id,
+				attributes: { label: escaped(`${label}\n${health}`), class: `server ${CLASS[health]}` },
+			})),
+			...gateways.map(({ name, addresses }) => ({
+				name: `gateway ${name}`,
+				attributes: { label: escaped([`gateway ${name}`, ...addresses].join("\n")), class: "gateway", shape: "cds" },
+			})),
+			...nodes.map((node) => ({
+				name: `node ${node}`,
+				attributes: { label: escaped(nodeLabel(node, blocks)), class: "node-of-cluster" },
+			})),
+			...services.map((prefix) => ({
+				name: `services ${prefix}`,
+				attributes: { label: escaped(`Services\n${prefix}`), class: "services", shape: "box" },
+			})),
+		],
+		edges: [
+			...groups.flatMap(({ id, via }) =>
+				via.map((hop) => ({ tail: id, head: `gateway ${hops.get(hop) ?? hop}`, attributes: { class: "flow" } })),
+			),
+			...gateways.flatMap(({ name }) =>
+				[...nodes.map((node) => `node ${node}`), ...services.map((prefix) => `services ${prefix}`)].map((head) => ({
+					tail: `gateway ${name}`,
+					head,
+					attributes: { class: "flow" },
+				})),
+			),
+		],
+	};
+}
+
+interface Group {
+	readonly id: string;
+	readonly label: string;
+	readonly health: Health;
+	/** Next hops. */
+	readonly via: readonly string[];
+}
+
+function grouped(servers: readonly ReportedServer[]): readonly Group[] {
+	const one = (server: ReportedServer): Group => {
+		const via = [...new Set(server.plan.routes.flatMap((route) => route.via.map(({ text }) => text)))];
+		return { id: `server ${server.name}`, label: server.name, health: healthOf(server), via };
+	};
+	const all = servers.map(one);
+	if (all.length <= DRAWN_ONE_BY_ONE) return all;
+	const key = ({ health, via }: Group) => `${health} ${via.join(" ")}`;
+	return alike(all, key).flatMap((group) => {
+		const [first, ...others] = group;
+		if (!first || others.length === 0) return group;
+		return [{ ...first, id: `servers ${key(first)}`, label: `${group.length} servers` }];
+	});
+}
+
+function nodeLabel(node: string, blocks: SiteReport["blocks"]): string {
+	const own = blocks.filter((block) => block.node === node).map(({ prefix }) => prefix);
+	const rest = own.length > NAMED_BLOCKS ? [`${own.length - NAMED_BLOCKS} more`] : [];
+	return [node, ...own.slice(0, NAMED_BLOCKS), ...rest].join("\n");
+}
+
+/** A label in which Graphviz finds no escape of its own (https://graphviz.org/docs/attr-types/escString/). */
+function escaped(label: string): string {
+	return label.replaceAll("\\", "\\\\");
+}

@@ -27,18 +27,34 @@ const oldestGo = { major: 1, minor: 25 };
  */
 export async function ensurePrerequisites(report: Report): Promise<void> {
 	const complaints = [...(await lacks())];
-	const missing = Object.entries(packages).flatMap(([name, program]) => (isThere(program) ? [] : [name]));
-	if (missing.length > 0) {
-		const argv = ["install", "--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", ...missing];
-		if (complaints.length === 0 && isDebian()) {
-			await report.step(`Installing ${missing.join(", ")}`, async () => {
-				await apt(["update"]);
-				await apt(argv);
-			});
-		} else {
-			complaints.push(`Debian packages are missing; as root: apt-get update && apt-get install ${missing.join(" ")}`);
-		}
+	refuseFor([...complaints, ...(await lacksPackages(packages, report, complaints.length === 0))]);
+}
+
+/** Makes sure that there is a browser, for the tests that look at a page. Returns its path; throws as {@link ensurePrerequisites}. */
+export async function ensureBrowser(report: Report): Promise<string> {
+	refuseFor(await lacksPackages({ chromium: "chromium" }, report, true));
+	return "/usr/bin/chromium";
+}
+
+/** Installs the packages that are missing, where that may be done. Returns what is to be complained of otherwise. */
+async function lacksPackages(
+	wanted: Readonly<Record<string, string>>,
+	report: Report,
+	mayInstall: boolean,
+): Promise<readonly string[]> {
+	const missing = Object.entries(wanted).flatMap(([name, program]) => (isThere(program) ? [] : [name]));
+	if (missing.length === 0) return [];
+	if (!mayInstall || !isDebian()) {
+		return [`Debian packages are missing; as root: apt-get update && apt-get install ${missing.join(" ")}`];
 	}
+	await report.step(`Installing ${missing.join(", ")}`, async () => {
+		await apt(["update"]);
+		await apt(["install", "--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", ...missing]);
+	});
+	return [];
+}
+
+function refuseFor(complaints: readonly string[]): void {
 	if (complaints.length > 0)
 		throw new Error(`the lab cannot run here:\n${complaints.map((c) => `  - ${c}`).join("\n")}`);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { deployedServers, deployedSite } from "./deployed.ts";
+import { deployedOutputs, deployedServers, deployedSite } from "./deployed.ts";
 
 const target = { host: "10.0.0.1", port: 22, user: "root", hostKey: "ssh-ed25519 AAAA", connectTimeout: 15 };
 const urn = (server: string, type: string, resource: string) =>
@@ -22,6 +22,7 @@ function resources(server: string) {
 			urn: urn(server, "remote:Command:", "network"),
 			type: "command:remote:Command",
 			inputs: { stdin: `pod-gateway 1\nserver ${server}\n` },
+			outputs: { stdout: '{"result":"applied","dnsMethod":"resolved","record":null}' },
 		},
 	];
 }
@@ -37,6 +38,7 @@ test("servers are read out of the state, in order, whatever else is in it", () =
 			name,
 			target,
 			desired: `pod-gateway 1\nserver ${name}\n`,
+			outcome: { dnsMethod: "resolved" },
 			urns: [urn(name, "remote:CopyToRemote:", "script"), urn(name, "remote:Command:", "network")],
 		})),
 	);
@@ -107,4 +109,18 @@ describe("the site", () => {
 	test("has none before a gateway has joined", () => {
 		expect(() => deployedSite({ deployment: {} })).toThrow("no gateway has joined yet; run pulumi up first");
 	});
+});
+
+test("the outputs that a report is made of", () => {
+	const outputs = {
+		gateways: { "gw-1": { node: "gw-1", addresses: ["10.200.0.20"] } },
+		ranges: { pods: ["192.244.0.0/16"], services: ["192.96.0.0/16"] },
+		podRoutes: [["192.244.32.0/26 of ku13-2"]],
+	};
+	const stack = { urn: "urn:pulumi:prod::pod-gateway::pulumi:pulumi:Stack::x", type: "pulumi:pulumi:Stack", outputs };
+	expect(deployedOutputs({ deployment: { resources: [stack] } })).toEqual({
+		...outputs,
+		ranges: { services: ["192.96.0.0/16"] },
+	});
+	expect(() => deployedOutputs({ deployment: {} })).toThrow("nothing was deployed yet; run pulumi up first");
 });

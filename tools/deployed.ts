@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { RecordsAccess } from "../components/calicoBlocks.ts";
 import { etcdAccess } from "../components/etcd/etcd.ts";
+import { type Outcome, parseOutcome } from "../components/network/outcome.ts";
 import { type Prefix, parsePrefix } from "../components/network/prefix.ts";
 import { all } from "../components/network/result.ts";
 import { type SshTarget, sshTargetSchema } from "../components/remote/sshTarget.ts";
@@ -11,6 +12,8 @@ export interface DeployedServer {
 	readonly target: SshTarget;
 	/** The desired state, as the host script read it. */
 	readonly desired: string;
+	/** What the host script said when it was done. */
+	readonly outcome: Outcome;
 	/** The resources that bring it there, for `pulumi up --target-replace`. */
 	readonly urns: readonly string[];
 }
@@ -66,6 +69,7 @@ export function deployedServers(exported: unknown): readonly DeployedServer[] {
 			.map((resource) => [resource.urn.split("::").at(-1) ?? "", resource]),
 	);
 	const stdin = (name: string) => shown(ofServer.get(name)?.inputs["stdin"]);
+	const stdout = (name: string) => shown(ofServer.get(name)?.outputs["stdout"]) ?? "";
 	const names = [...ofServer.keys()].flatMap((name) => /^(.*)-network$/.exec(name)?.[1] ?? []);
 	return names.sort().map((name) => {
 		const desired = stdin(`${name}-network`);
@@ -74,7 +78,7 @@ export function deployedServers(exported: unknown): readonly DeployedServer[] {
 			throw new Error(`the state of server ${name} is not as this version writes it; run pulumi up first`);
 		}
 		const urns = [`${name}-script`, `${name}-network`].flatMap((resource) => ofServer.get(resource)?.urn ?? []);
-		return { name, target: target.data, desired, urns };
+		return { name, target: target.data, desired, outcome: parseOutcome(stdout(`${name}-network`)), urns };
 	});
 }
 

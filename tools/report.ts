@@ -44,6 +44,7 @@ const program = new Command("npm run report --")
 			servers: servers.map((server) => ({
 				name: server.name,
 				plan: planOf(server),
+				outcome: server.outcome,
 				finding: found.find((finding) => finding.server === server.name),
 			})),
 			deployments: parseHistory(history),

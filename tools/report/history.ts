@@ -2,7 +2,6 @@ import { z } from "zod";
 
 /** A deployment of the stack, as Pulumi remembers it. */
 export interface Deployment {
-	readonly version: number;
 	/** `update`, `destroy` and so on. */
 	readonly kind: string;
 	/** `succeeded`, `failed` or `in-progress`. */
@@ -22,7 +21,6 @@ export interface Deployment {
 /** `pulumi stack history --json` (pkg/cmd/pulumi/stack/stack_history.go, updateInfoJSON). */
 const history = z.array(
 	z.object({
-		version: z.number(),
 		kind: z.string(),
 		startTime: z.string(),
 		endTime: z.string().optional(),
@@ -40,7 +38,7 @@ const history = z.array(
 export function parseHistory(json: unknown): readonly Deployment[] {
 	const parsed = history.safeParse(json);
 	if (!parsed.success) throw new Error("this is no history of a stack in JSON");
-	return parsed.data.flatMap(({ version, kind, startTime, endTime, result, environment, resourceChanges }) => {
+	return parsed.data.flatMap(({ kind, startTime, endTime, result, environment, resourceChanges }) => {
 		const start = new Date(startTime);
 		if (Number.isNaN(start.getTime())) return [];
 		const seconds = endTime === undefined ? Number.NaN : (new Date(endTime).getTime() - start.getTime()) / 1000;
@@ -48,7 +46,7 @@ export function parseHistory(json: unknown): readonly Deployment[] {
 		const commit = environment["git.head"];
 		const changes = Object.entries(resourceChanges).filter(([what, number]) => what !== "same" && number > 0);
 		return {
-			...{ version, kind, result, start },
+			...{ kind, result, start },
 			...(Number.isFinite(seconds) && { seconds }),
 			...(author && { author }),
 			...(commit && { commit: commit.slice(0, 12) }),

@@ -1,5 +1,5 @@
 import { escapeUTF8 } from "entities";
-import { healthOf, moment, type SiteReport, summary } from "./site.ts";
+import { healthOf, lastDeployed, moment, type SiteReport, summary } from "./site.ts";
 
 /** The report as Markdown for a pull request: the summary, what differs, and a table of the servers. */
 export function reportMarkdown(report: SiteReport): string {
@@ -10,7 +10,7 @@ export function reportMarkdown(report: SiteReport): string {
 		`### pod-gateway: ${stack}`,
 		"",
 		`${summary(report)}. Made ${moment(at)}.`,
-		...(latest ? [`Last deployment: number ${latest.version}, ${moment(latest.start)}, ${cell(latest.result)}.`] : []),
+		...(latest ? [`Last deployment: ${moment(latest.start)}, ${cell(latest.result)}.`] : []),
 		...(pending === undefined
 			? []
 			: [
@@ -22,9 +22,8 @@ export function reportMarkdown(report: SiteReport): string {
 		"| server | health | last deployed | routes | names by |",
 		"| --- | --- | --- | --- | --- |",
 		...servers.map((server) => {
-			const record = server.finding?.record;
-			const deployed = record ? `${moment(record.at)} by ${record.by}` : "";
-			const cells = [server.name, healthOf(server), deployed, server.plan.routes.length, server.plan.dns.method];
+			const { name, plan, outcome } = server;
+			const cells = [name, healthOf(server), lastDeployed(server), plan.routes.length, outcome.dnsMethod];
 			return `| ${cells.map((value) => cell(String(value))).join(" | ")} |`;
 		}),
 		...differing.flatMap(({ name, finding }) => [

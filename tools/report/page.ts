@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Html, html } from "./html.ts";
-import { alike, healthOf, moment, type ReportedServer, type SiteReport, summary } from "./site.ts";
+import { alike, healthOf, lastDeployed, moment, type ReportedServer, type SiteReport, summary } from "./site.ts";
 
 const style = readFileSync(new URL("page.css", import.meta.url), "utf8");
 
@@ -101,13 +101,12 @@ ${rows.map(([first = "", ...cells]) => html`<tr><th scope="row">${first}</th>${c
 function serverTable({ servers }: SiteReport): Html {
 	const rows = servers.map((server) => {
 		const { dns, routes } = server.plan;
-		const record = server.finding?.record;
 		return [
 			server.name,
 			badge(server),
-			record ? `${moment(record.at)} by ${record.by}` : "",
+			lastDeployed(server),
 			String(routes.length),
-			dns.method,
+			server.outcome.dnsMethod,
 			dns.nameservers.map(({ text }) => text).join(", "),
 			[dns.domain ?? "", ...dns.searchDomains.map((domain) => `search ${domain}`)].filter(Boolean).join(", "),
 			dns.reverseZones.join(", "),
@@ -139,8 +138,7 @@ function blocks({ blocks }: SiteReport): Html {
 }
 
 function deployments({ deployments }: SiteReport): Html {
-	const rows = deployments.map(({ version, kind, result, start, seconds, author, commit, changes }) => [
-		String(version),
+	const rows = deployments.map(({ kind, result, start, seconds, author, commit, changes }) => [
 		moment(start),
 		seconds === undefined ? "" : `${Math.round(seconds)} s`,
 		kind,
@@ -148,6 +146,6 @@ function deployments({ deployments }: SiteReport): Html {
 		changes || "nothing",
 		[author, commit].filter(Boolean).join(", "),
 	]);
-	const head = ["number", "began", "took", "kind", "result", "changed", "commit"];
+	const head = ["began", "took", "kind", "result", "changed", "commit"];
 	return html`<h2>Deployments</h2>${table({ caption: "The latest first", head, rows })}`;
 }

@@ -37,7 +37,7 @@ export function graph({ servers, gateways, blocks, services }: SiteReport): Grap
 			})),
 			...gateways.map(({ name, addresses }) => ({
 				name: `gateway ${name}`,
-				attributes: { label: escaped([`gateway ${name}`, ...addresses].join("\n")), class: "gateway", shape: "cds" },
+				attributes: { label: escaped([`gateway ${name}`, ...addresses].join("\n")), class: "gateway", peripheries: 2 },
 			})),
 			...nodes.map((node) => ({
 				name: `node ${node}`,
@@ -45,7 +45,7 @@ export function graph({ servers, gateways, blocks, services }: SiteReport): Grap
 			})),
 			...services.map((prefix) => ({
 				name: `services ${prefix}`,
-				attributes: { label: escaped(`Services\n${prefix}`), class: "services", shape: "box" },
+				attributes: { label: escaped(`Services\n${prefix}`), class: "services" },
 			})),
 		],
 		edges: [

@@ -1,3 +1,4 @@
+import type { Outcome } from "../../components/network/outcome.ts";
 import type { ServerPlan } from "../../components/network/serverPlan.ts";
 import type { Finding } from "../findings.ts";
 import type { PreviewReview } from "../preview.ts";
@@ -10,6 +11,8 @@ export interface ReportedServer {
 	readonly name: string;
 	/** What was deployed there. */
 	readonly plan: ServerPlan;
+	/** What came of it. */
+	readonly outcome: Outcome;
 	/** What was found there; undefined where nobody looked. */
 	readonly finding?: Finding | undefined;
 }
@@ -45,6 +48,12 @@ export interface SiteReport {
 
 export function healthOf({ finding }: ReportedServer): Health {
 	return finding?.state ?? "not looked at";
+}
+
+/** When it was last deployed, and by whom: as it is on the server, where somebody looked. */
+export function lastDeployed({ finding, outcome }: ReportedServer): string {
+	const record = finding?.record ?? outcome.record;
+	return record ? `${moment(record.at)} by ${record.by}` : "";
 }
 
 /** One line. Example: `5 servers in sync, 1 drift; gateway gw-1; 4 blocks on 2 nodes`. */

@@ -121,7 +121,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		await setCable(site.operator.name, true);
 		expect(preview.stdout).toContain(`+ route ${newBlock} via ${site.gateway.address}`);
 		expect(review.exitCode, review.stderr).toBe(2);
-		expect(review.stdout).toContain("- ps-nm: +1 routes, DNS unchanged\n");
+		expect(review.stdout).toContain("- ps-nm: +1 route, DNS unchanged\n");
 		expect(review.stdout).toContain(`+route ${newBlock} via ${site.gateway.address}\n`);
 		const { exitCode, stdout, stderr } = await lockedUp("up", "--yes", "--skip-preview");
 		expect(exitCode, stdout + stderr).toBe(0);

@@ -71,7 +71,7 @@ async function readOne({ name: server, target, desired }: DeployedServer): Promi
 		const words = stderr.trim().split("\n");
 		if (result === "busy") return unknown(words.join("; "));
 		const found = { ...drift(...(result === "refused" ? words : difference)), ...deployed };
-		return inForceAt ? { ...found, inForceAt: inForceAt.toISOString() } : found;
+		return inForceAt ? { ...found, inForceAt: inForceAt.toISOString().replace(/\.\d+Z$/, "Z") } : found;
 	} catch (error) {
 		if (error instanceof HostKeyError) return drift(error.message);
 		return unknown((error as Error).message);

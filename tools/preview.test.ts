@@ -24,9 +24,9 @@ test("a preview as a comment: a line per server first, then what changes on each
 	expect(markdown("prod", reviewOf({ steps }))).toMatchInlineSnapshot(`
 		"### pod-gateway: prod
 
-		- db-1: new, +1 routes, DNS unchanged
+		- db-1: new, +1 route, DNS unchanged
 		- db-2: +1 −1 routes, DNS unchanged
-		- db-3: restored, −1 routes, DNS unchanged
+		- db-3: restored, −1 route, DNS unchanged
 		- 1 server stays as it is
 
 		Gateways: \`replace gw-1-vm\`
@@ -57,6 +57,14 @@ test("a preview as a comment: a line per server first, then what changes on each
 		</details>
 		"
 	`);
+});
+
+test("servers with the same change have it once", () => {
+	const lines = ["+route 192.244.32.0/26 via 10.0.0.20"];
+	const servers = ["db-1", "db-2"].map((server) => ({ server, summary: `${server}: +1 route`, lines }));
+	const text = markdown("prod", { servers, unchanged: 0, others: [] });
+	expect(text).toContain("<details><summary>db-1, db-2</summary>");
+	expect(text.match(/\+route/g)?.length).toBe(1);
 });
 
 test("a preview of nothing says so", () => {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { reviewServer, type ServerReview } from "../components/network/review.ts";
+import { alike } from "./alike.ts";
 
 const inputs = z.object({ inputs: z.object({ stdin: z.string().optional() }).optional() });
 
@@ -73,12 +74,13 @@ export function markdown(stack: string, { servers, unchanged, others }: PreviewR
 		...servers.map(({ summary }) => `- ${summary}`),
 		...rest,
 		...(others.length > 0 ? ["", `Gateways: ${others.map((step) => `\`${step}\``).join(", ")}`] : []),
-		...servers.flatMap(({ server, lines }) => [
+		// Most servers have the same change, and a comment on a pull request has a limit.
+		...alike(servers, ({ lines }) => lines.join("\n")).flatMap((group) => [
 			"",
-			`<details><summary>${server}</summary>`,
+			`<details><summary>${group.map(({ server }) => server).join(", ")}</summary>`,
 			"",
 			"```diff",
-			...lines,
+			...(group[0]?.lines ?? []),
 			"```",
 			"",
 			"</details>",

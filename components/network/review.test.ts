@@ -34,6 +34,6 @@ test.each([
 
 test("a new server, and one that is restored", () => {
 	const all = state(route("10.0.0.0/26"), nameserver);
-	expect(reviewServer("db-1", undefined, all).summary).toMatch(/^db-1: new, \+1 routes, DNS changes/);
-	expect(reviewServer("db-1", all, undefined).summary).toMatch(/^db-1: restored, −1 routes, DNS changes/);
+	expect(reviewServer("db-1", undefined, all).summary).toMatch(/^db-1: new, \+1 route, DNS changes/);
+	expect(reviewServer("db-1", all, undefined).summary).toMatch(/^db-1: restored, −1 route, DNS changes/);
 });

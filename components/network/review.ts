@@ -35,7 +35,9 @@ function about(removed: readonly string[], added: readonly string[]): string {
 	const dns = keywords.some((keyword) => DNS.includes(keyword));
 	const others = [...new Set(keywords.filter((keyword) => keyword !== "route" && !DNS.includes(keyword)))];
 	return [
-		counts.length > 0 ? `${counts.join(" ")} routes` : "routes unchanged",
+		counts.length > 0
+			? `${counts.join(" ")} ${/^.1$/.test(counts.join(" ")) ? "route" : "routes"}`
+			: "routes unchanged",
 		dns ? "DNS changes" : "DNS unchanged",
 		...(others.length > 0 ? [`${others.join(", ")} changes`] : []),
 	].join(", ");

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
+import { alike } from "../alike.ts";
 import { Html, html } from "./html.ts";
-import { alike, healthOf, lastDeployed, moment, type ReportedServer, type SiteReport, summary } from "./site.ts";
+import { healthOf, lastDeployed, moment, type ReportedServer, type SiteReport, summary } from "./site.ts";
 
 const style = readFileSync(new URL("page.css", import.meta.url), "utf8");
 
@@ -55,6 +56,7 @@ function differences({ servers }: SiteReport): Html {
 	return html`<h2>Since the last deployment</h2>
 ${looked.length === 0 ? html`<p>No server was looked at.</p>` : ""}
 ${looked.length > 0 && differing.length === 0 ? html`<p>Every server is as it was deployed.</p>` : ""}
+${differing.length > 0 ? html`<p class="quiet">+ is missing and would come back, - is there and would go.</p>` : ""}
 ${differing.map(
 	(server) => html`<h3>${server.name}: ${badge(server)}</h3>
 <pre class="box" tabindex="0">${diff(server.finding?.details ?? [])}</pre>`,
@@ -75,9 +77,10 @@ function pending({ pending }: SiteReport): Html {
 		return html`${heading}<p>Not known, the preview failed:</p><pre class="box" tabindex="0">${pending.problem}</pre>`;
 	if (pending.servers.length === 0 && pending.others.length === 0) return html`${heading}<p>Nothing.</p>`;
 	return html`${heading}
-${pending.servers.map(
-	({ summary, lines }) => html`<h3>${summary}</h3>
-<pre class="box" tabindex="0">${diff(lines)}</pre>`,
+<ul>${pending.servers.map(({ summary }) => html`<li>${summary}</li>`)}</ul>
+${alike(pending.servers, ({ lines }) => lines.join("\n")).map(
+	(group) => html`<h3>${group.map(({ server }) => server).join(", ")}</h3>
+<pre class="box" tabindex="0">${diff(group[0]?.lines ?? [])}</pre>`,
 )}
 ${pending.others.length > 0 ? html`<p>Gateways: ${pending.others.join(", ")}</p>` : ""}`;
 }

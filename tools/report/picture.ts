@@ -1,5 +1,6 @@
 import { type Graph, instance } from "@viz-js/viz";
-import { alike, type Health, healthOf, type ReportedServer, type SiteReport } from "./site.ts";
+import { alike } from "../alike.ts";
+import { type Health, healthOf, type ReportedServer, type SiteReport } from "./site.ts";
 
 /** More servers than these are drawn as groups of those that are alike. */
 const DRAWN_ONE_BY_ONE = 12;

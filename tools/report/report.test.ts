@@ -40,13 +40,13 @@ describe("the page", () => {
 	test("tells of what would change, and of a preview that failed", async () => {
 		const change = {
 			server: "db-1",
-			summary: "db-1: +1 routes, DNS unchanged",
+			summary: "db-1: +1 route, DNS unchanged",
 			lines: ["+route 10.0.0.0/26 via 10.0.0.1"],
 		};
 		const changing = await render(
 			exampleReport(servers, { pending: { servers: [change], unchanged: 3, others: ["replace gw-1-vm"] } }),
 		);
-		expect(changing).toContain("<h3>db-1: +1 routes, DNS unchanged</h3>");
+		expect(changing).toContain("<li>db-1: +1 route, DNS unchanged</li>");
 		expect(changing).toContain("Gateways: replace gw-1-vm");
 		expect(await render(exampleReport(servers, { pending: { problem: "no stack named <prod>" } }))).toContain(
 			"no stack named &lt;prod&gt;",

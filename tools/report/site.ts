@@ -80,10 +80,3 @@ export function moment(at: Date | string): string {
 	const iso = (typeof at === "string" ? new Date(at) : at).toISOString();
 	return `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
 }
-
-/** Values that have the same key, together, in the order of their first. */
-export function alike<Value>(values: readonly Value[], keyOf: (value: Value) => string): readonly (readonly Value[])[] {
-	const groups = new Map<string, Value[]>();
-	for (const value of values) groups.set(keyOf(value), [...(groups.get(keyOf(value)) ?? []), value]);
-	return [...groups.values()];
-}

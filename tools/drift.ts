@@ -6,6 +6,7 @@ import { Command } from "commander";
 import { coloursFor } from "./colours.ts";
 import { deployedServers } from "./deployed.ts";
 import { type Finding, findings } from "./findings.ts";
+import { tell } from "./progress.ts";
 import { exportState, runPulumi } from "./pulumiCli.ts";
 
 const program = new Command("npm run drift --")
@@ -16,7 +17,9 @@ const program = new Command("npm run drift --")
 	.option("--json", "print the findings as JSON")
 	.option("--repair", "put the drifted servers right through pulumi up, and look again")
 	.action(async (stack: string, options: { json?: boolean; repair?: boolean }) => {
+		tell(`reading the state of ${stack}`);
 		const servers = deployedServers(await exportState(stack));
+		tell(`looking at ${servers.length} servers`);
 		let found = await findings(servers);
 		const drifted = servers.filter(({ name }) =>
 			found.some(({ server, state }) => server === name && state === "drift"),

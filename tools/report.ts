@@ -10,6 +10,7 @@ import { coloursFor } from "./colours.ts";
 import { type DeployedServer, deployedOutputs, deployedServers } from "./deployed.ts";
 import { findings } from "./findings.ts";
 import { reviewOf } from "./preview.ts";
+import { tell } from "./progress.ts";
 import { exportState, historyJson, previewJson } from "./pulumiCli.ts";
 import { parseHistory } from "./report/history.ts";
 import { reportMarkdown } from "./report/markdown.ts";
@@ -21,17 +22,17 @@ const note = (line: string) => process.stderr.write(`${line}\n`);
 
 const program = new Command("npm run report --")
 	.description(
-		"Writes ENV.report.html, a page that needs nothing else, and ENV.report.md for a pull request: the site's picture, routes and\nnames of each server, what differs from the last deployment, and who deployed when. Changes nothing else.\nExit code 0: written; 1: not.",
+		"Writes ENV.report.html, a page that needs nothing else, and ENV.report.md for a pull request: the site's picture, routes and names of each server, what differs from the last deployment, and who deployed when. Changes nothing else.\nExit code 0: written; 1: not.",
 	)
 	.argument("<env>", "name of the stack, such as prod")
 	.option("--out <folder>", "where to write them", ".")
 	.option("--no-live", "look at no server and run no preview: only what was deployed")
 	.action(async (stack: string, { out, live }: { out: string; live: boolean }) => {
-		note(`reading the state of ${stack}`);
+		tell(`reading the state of ${stack}`);
 		const [state, history] = await Promise.all([exportState(stack), historyJson(stack)]);
 		const servers = deployedServers(state);
 		const { gateways, ranges, podRoutes } = deployedOutputs(state);
-		if (live) note(`looking at ${servers.length} servers, and at what would change`);
+		if (live) tell(`looking at ${servers.length} servers, and at what would change`);
 		const [found, pending] = live ? await Promise.all([findings(servers), whatWouldChange(stack)]) : [[], undefined];
 		const report: SiteReport = {
 			...{ stack, at: new Date(), pending },

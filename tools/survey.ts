@@ -23,6 +23,7 @@ import { onEveryGateway, withNodes } from "../components/network/survey.ts";
 import { type GatewaySurvey, readRoutes } from "../components/remote/readRoutes.ts";
 import { coloursFor } from "./colours.ts";
 import { type DeployedSite, deployedSite } from "./deployed.ts";
+import { tell } from "./progress.ts";
 import { exportState } from "./pulumiCli.ts";
 
 /** Seconds the routes may take to come to rest: nobody has just joined. */
@@ -37,6 +38,7 @@ const program = new Command("npm run survey --")
 	.argument("<env>", "name of the stack, such as prod")
 	.option("--write", "bring the file up to date")
 	.action(async (stack: string, { write }: { write?: boolean }) => {
+		tell(`reading the state of ${stack}, then the gateways and the cluster`);
 		const site = deployedSite(await exportState(stack));
 		const [routes, cluster] = await Promise.all([surveyed(site), clusterOf(site)]);
 		const live: Lock = { cluster, routes };

@@ -1,7 +1,7 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { lockPath } from "../components/lock.ts";
-import { addBlock, removeBlock } from "../lab/cluster/cluster.ts";
+import { addBlock, kubectl, removeBlock } from "../lab/cluster/cluster.ts";
 import { type ExecResult, exec } from "../lab/host.ts";
 import { setCable } from "../lab/namespaces.ts";
 import type { LabPulumi } from "../lab/pulumi.ts";
@@ -99,6 +99,18 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		expect(refused.stdout + refused.stderr).toContain(`1. - "domain": "old.local"`);
 		expect(refused.stdout + refused.stderr).toContain(`2. + "domain": "${site.clusterDomain}"`);
 		expect(refused.stdout + refused.stderr).toContain("npm run survey -- lab --write");
+	});
+
+	test("up goes on by what is locked, with a warning, while the cluster cannot be asked", async () => {
+		await exec(site.controlPlane.name, ["systemctl", "stop", "kube-apiserver"]);
+		const { exitCode, stdout, stderr } = await lockedUp("up", "--yes", "--skip-preview");
+		const found = await survey();
+		await exec(site.controlPlane.name, ["systemctl", "start", "kube-apiserver"]);
+		expect(exitCode, stdout + stderr).toBe(0);
+		expect(stdout).toContain("the cluster was not compared with what is locked: the API server");
+		expect(found.exitCode).toBe(1);
+		expect(found.stderr).toContain("cannot be reached");
+		await expect.poll(() => kubectl(["get", "nodes"]), { timeout: 60_000 }).toContain("Ready");
 	});
 
 	test("up refuses what is not locked, naming each difference; the survey writes it; then it arrives", async () => {

@@ -9,8 +9,8 @@ import {
 	type StackValidationPolicy,
 } from "@pulumi/policy";
 import { exportState } from "../tools/pulumiCli.ts";
-import { connectionsOf, planOf, serverOf, stackOf } from "./resources.ts";
-import { defaultRoutes, missingServers, shortPrefixes, tooManyGone, unpinned } from "./rules.ts";
+import { connectionsOf, formerServers, planOf, type SeenResource, serverOf, stackOf } from "./resources.ts";
+import { defaultRoutes, missingServers, movedServer, shortPrefixes, tooManyGone, unpinned } from "./rules.ts";
 
 const hostKey: ResourceValidationPolicy = {
 	name: "host-key",
@@ -46,29 +46,50 @@ const shortestPrefix: ResourceValidationPolicy = {
 	},
 };
 
-const serverDrop: StackValidationPolicy = {
+const serverDrop: ResourceValidationPolicy & StackValidationPolicy = {
 	name: "server-drop",
 	description: "No more than a share of the servers is taken off the list at once; one may always go.",
 	configSchema: { properties: { share: { type: "number", minimum: 0, maximum: 1, default: 0.2 } } },
+	validateResource: async ({ urn }) => void (await former(urn)),
 	validateStack: async ({ resources, getConfig }, report) => {
-		// The engine shows a policy what is to be and not what there was. Reading the state takes no lock. A pack runs in its own
-		// folder, so that the state is that of the project around it.
 		const urns = resources.map(({ urn }) => urn);
-		const stack = stackOf(urns);
-		const before = stack === undefined ? [] : servers(await deployedUrns(stack));
+		const before = urns[0] === undefined ? [] : [...(await former(urns[0])).keys()];
 		tell(report, tooManyGone(before, servers(urns), getConfig<{ share: number }>().share));
 	},
 };
 
-const protectedServers: StackValidationPolicy = {
+const protectedServers: ResourceValidationPolicy & StackValidationPolicy = {
 	name: "protected-servers",
-	description: "These servers stay on the list.",
+	description: "These servers stay on the list, and the machines they are.",
 	configSchema: { properties: { servers: { type: "array", items: { type: "string" }, default: [] } } },
+	validateResource: async (resource, report) => {
+		const server = serverOf(resource.urn);
+		if (server === undefined || !resource.getConfig<{ servers: string[] }>().servers.includes(server)) return;
+		tell(report, movedServer(server, (await former(resource.urn)).get(server), hostOf(resource)));
+	},
 	validateStack: ({ resources, getConfig }, report) => {
 		const now = servers(resources.map(({ urn }) => urn));
 		tell(report, missingServers(getConfig<{ servers: string[] }>().servers, now));
 	},
 };
+
+let read: Promise<ReadonlyMap<string, unknown>> | undefined;
+
+/**
+ * The servers so far. The engine shows a policy what is to be and not what there was, and its rules for the stack come after the
+ * deletions: so the state is read once, when the engine asks about the first resource. Reading takes no lock. A pack runs in its
+ * own folder, so that the project is the one around it.
+ */
+function former(urn: string): Promise<ReadonlyMap<string, unknown>> {
+	// Set by the language host; @pulumi/policy itself does not tell.
+	const stack = stackOf(urn, process.env["PULUMI_NODEJS_ORGANIZATION"]);
+	read ??= exportState(stack, { secrets: false }).then(formerServers);
+	return read;
+}
+
+function hostOf(resource: SeenResource): unknown {
+	return connectionsOf(resource)[0]?.host;
+}
 
 function tell(report: ReportViolation, problems: readonly string[]): void {
 	for (const problem of problems) report(problem);
@@ -76,11 +97,6 @@ function tell(report: ReportViolation, problems: readonly string[]): void {
 
 function servers(urns: readonly string[]): readonly string[] {
 	return urns.flatMap((urn) => serverOf(urn) ?? []);
-}
-
-async function deployedUrns(stack: string): Promise<readonly string[]> {
-	const state = (await exportState(stack, { secrets: false })) as { deployment?: { resources?: { urn: string }[] } };
-	return (state.deployment?.resources ?? []).map(({ urn }) => urn);
 }
 
 new PolicyPack("pod-gateway", {

@@ -1,12 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { connectionsOf, planOf, serverOf, stackOf } from "./resources.ts";
+import { connectionsOf, formerServers, planOf, serverOf, stackOf } from "./resources.ts";
 
 const urn = "urn:pulumi:prod::pod-gateway::pod-gateway:index:PhysicalServer$command:remote:Command::db-1-network";
 const type = "command:remote:Command";
 
 test("the stack, and the server whose desired state a resource carries", () => {
-	expect(stackOf([urn])).toBe("prod");
-	expect(stackOf([])).toBeUndefined();
+	expect(stackOf(urn)).toBe("prod");
+	expect(stackOf(urn, "organization")).toBe("prod");
+	expect(stackOf(urn, "")).toBe("prod");
+	expect(stackOf(urn, "acme")).toBe("acme/pod-gateway/prod");
+	expect(() => stackOf("db-1")).toThrow("db-1 is no URN");
 	expect(serverOf(urn)).toBe("db-1");
 	expect(serverOf(urn.replace("-network", "-script"))).toBeUndefined();
 	expect(serverOf(urn.replace("pod-gateway:index:PhysicalServer$", ""))).toBeUndefined();
@@ -17,6 +20,22 @@ test("its plan; what makes no sense is an error and no empty plan", () => {
 	expect(planOf({ urn, type, props: { stdin } })).toMatchObject({ server: "db-1", routes: [] });
 	expect(planOf({ urn: "urn:pulumi:prod::x::y::z", type, props: {} })).toBeUndefined();
 	expect(() => planOf({ urn, type, props: {} })).toThrow("the desired state of db-1 makes no sense");
+});
+
+test("the servers so far, with the addresses that they were set up at; those on their way out are gone", () => {
+	const resources = [
+		{ urn: "urn:pulumi:prod::pod-gateway::pulumi:pulumi:Stack::pod-gateway-prod", type: "pulumi:pulumi:Stack" },
+		{ urn, type, replacementTrigger: "10.0.0.1", delete: false },
+		{ urn, type, replacementTrigger: "10.0.0.9", delete: true },
+		{ urn: urn.replace("db-1", "db-2"), type },
+		{ urn: urn.replace("db-1", "db-3"), type, delete: true },
+	];
+	expect([...formerServers({ deployment: { resources } })]).toEqual([
+		["db-1", "10.0.0.1"],
+		["db-2", undefined],
+	]);
+	expect([...formerServers({ deployment: {} })]).toEqual([]);
+	expect(() => formerServers({})).toThrow("this is no state of a stack");
 });
 
 describe("connections", () => {

@@ -1,5 +1,6 @@
 import { parseDesired } from "../components/network/parseDesired.ts";
 import type { ServerPlan } from "../components/network/serverPlan.ts";
+import { resourcesOf } from "../tools/deployed.ts";
 import type { Connection } from "./rules.ts";
 
 /** What a rule sees of a resource. */
@@ -16,9 +17,36 @@ export function serverOf(urn: string): string | undefined {
 	return OF_SERVER.exec(urn)?.[1];
 }
 
-/** The stack that resources belong to. Example of their URN: `urn:pulumi:prod::pod-gateway::…`. */
-export function stackOf(urns: readonly string[]): string | undefined {
-	return /^urn:pulumi:([^:]+)::/.exec(urns[0] ?? "")?.[1];
+/**
+ * The stack that a resource belongs to, by a name that `pulumi --stack` understands. Example of a URN:
+ * `urn:pulumi:prod::pod-gateway::…`.
+ *
+ * @param organization that the stack is of, where the back end has any; a name without one is of the person's default.
+ * @throws Error when it is no URN.
+ */
+export function stackOf(urn: string, organization?: string): string {
+	const [, stack, project] = /^urn:pulumi:([^:]+)::([^:]+)::/.exec(urn) ?? [];
+	if (stack === undefined) throw new Error(`${urn} is no URN of a resource`);
+	// Files and buckets have this one only, and older ones of them do not know it.
+	if (organization === undefined || organization === "" || organization === "organization") return stack;
+	return `${organization}/${project}/${stack}`;
+}
+
+/**
+ * The servers of a stack out of its state, secrets hidden: what it was that made each the machine it is (its address), by name;
+ * undefined where the state does not tell.
+ *
+ * @throws Error when it is no such state.
+ */
+export function formerServers(exported: unknown): ReadonlyMap<string, unknown> {
+	return new Map(
+		resourcesOf(exported)
+			.filter(({ delete: leaving }) => !leaving)
+			.flatMap(({ urn, replacementTrigger }) => {
+				const server = serverOf(urn);
+				return server === undefined ? [] : [[server, replacementTrigger] as const];
+			}),
+	);
 }
 
 /** The plan that a resource carries to a server; undefined of any other resource. @throws Error when it makes no sense. */

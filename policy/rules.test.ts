@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { must } from "../components/network/arbitraries.ts";
 import { parseDesired } from "../components/network/parseDesired.ts";
-import { defaultRoutes, missingServers, shortPrefixes, tooManyGone, unpinned } from "./rules.ts";
+import { defaultRoutes, missingServers, movedServer, shortPrefixes, tooManyGone, unpinned } from "./rules.ts";
 
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMVICK13Wys5wPl";
 
@@ -74,6 +74,14 @@ describe("server-drop", () => {
 
 test("protected-servers: those that are not there", () => {
 	expect(missingServers(["db-1", "db-2"], ["db-2", "db-3"])).toEqual([
-		"db-1 is protected and would go: put it back into pod-gateway:servers, or off protected-servers",
+		"db-1 is protected and would go: put it back into pod-gateway:servers, or take it off protected-servers",
 	]);
+});
+
+test("protected-servers: those that would be another machine; what was not kept is not judged", () => {
+	expect(movedServer("db-1", "10.0.0.1", "10.0.0.2")).toEqual([
+		"db-1 is protected and would move from 10.0.0.1 to 10.0.0.2: put its address in pod-gateway:servers back, or take it off protected-servers",
+	]);
+	expect(movedServer("db-1", "10.0.0.1", "10.0.0.1")).toEqual([]);
+	expect(movedServer("db-1", undefined, "10.0.0.1")).toEqual([]);
 });

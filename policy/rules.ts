@@ -58,5 +58,17 @@ export function tooManyGone(before: readonly string[], now: readonly string[], s
 export function missingServers(isProtected: readonly string[], now: readonly string[]): readonly string[] {
 	return isProtected
 		.filter((name) => !now.includes(name))
-		.map((name) => `${name} is protected and would go: put it back into pod-gateway:servers, or off protected-servers`);
+		.map(
+			(name) =>
+				`${name} is protected and would go: put it back into pod-gateway:servers, or take it off protected-servers`,
+		);
+}
+
+/** A server that must stay the machine it is, and would be another: undone at the one address, then set up at the other. */
+export function movedServer(server: string, before: unknown, now: unknown): readonly string[] {
+	if (before === undefined || before === now) return [];
+	const change = `from ${String(before)} to ${String(now)}`;
+	return [
+		`${server} is protected and would move ${change}: put its address in pod-gateway:servers back, or take it off protected-servers`,
+	];
 }

@@ -51,6 +51,8 @@ const state = z.object({
 					outputs: z.record(z.string(), z.unknown()).default({}),
 					/** It was replaced and is about to go. */
 					delete: z.boolean().default(false),
+					/** By a change of it the resource is replaced. */
+					replacementTrigger: z.unknown().optional(),
 				}),
 			)
 			.default([]),
@@ -82,7 +84,8 @@ export function deployedServers(exported: unknown): readonly DeployedServer[] {
 	});
 }
 
-function resourcesOf(exported: unknown) {
+/** The resources of a state. @throws Error when it is none. */
+export function resourcesOf(exported: unknown) {
 	const parsed = state.safeParse(exported);
 	if (!parsed.success) throw new Error("this is no state of a stack");
 	return parsed.data.deployment.resources;

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
@@ -10,14 +10,27 @@ import { useExistingGateway } from "./existingGateway.ts";
 const project = join(import.meta.dirname, "..");
 const pack = ["--policy-pack", join(project, "policy")];
 
-/** What this program never declares: no host key, and a default route. */
+/** Servers as no settings of ours declare them, told by SERVERS. Nothing is run on them, and none is there. */
 const LAWLESS = `
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-const parent = new pulumi.ComponentResource("pod-gateway:index:PhysicalServer", "db-1");
-const stdin = ["pod-gateway 1", "stack lab", "server db-1", "route 0.0.0.0/0 via 192.0.2.1", "dns-method none", "verify off", "rollback-after 60", ""].join("\\n");
-new remote.Command("db-1-network", { connection: { host: "192.0.2.9" }, create: "true", stdin }, { parent });
+for (const { name, host, hostKey, route } of JSON.parse(process.env["SERVERS"])) {
+	const parent = new pulumi.ComponentResource("pod-gateway:index:PhysicalServer", name);
+	const plan = ["pod-gateway 1", "stack lab", "server " + name, ...(route ? ["route " + route] : [])];
+	const stdin = [...plan, "dns-method none", "verify off", "rollback-after 60", ""].join("\\n");
+	const opts = { parent, replacementTrigger: host, deleteBeforeReplace: true };
+	new remote.Command(name + "-network", { connection: { host, hostKey }, stdin }, opts);
+}
 `;
+const HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMVICK13Wys5wPl";
+
+/** A server of that program. */
+interface Lawless {
+	readonly name: string;
+	readonly host: string;
+	readonly hostKey?: string;
+	readonly route?: string;
+}
 
 describe.skipIf(inject("noLab") !== undefined)("the policy pack", { timeout: 300_000 }, () => {
 	let pulumi: LabPulumi;
@@ -78,19 +91,70 @@ describe.skipIf(inject("noLab") !== undefined)("the policy pack", { timeout: 300
 		expect(advised.told).toContain("ps-nm would get a route to 192.96.0.0/16");
 	});
 
-	test("host-key and no-default-route: of a program that breaks them", async () => {
-		await writeFile(
-			join(folder, "Pulumi.yaml"),
-			"name: lawless\nruntime: { name: nodejs, options: { typescript: false, nodeargs: --import tsx } }\n",
-		);
-		await writeFile(join(folder, "package.json"), '{ "type": "module", "main": "index.ts" }');
-		await writeFile(join(folder, "index.ts"), LAWLESS);
-		await symlink(join(project, "node_modules"), join(folder, "node_modules"));
-		await pulumi.run(["stack", "select", "--create", "lab"], { cwd: folder });
-		const { exitCode, stdout, stderr } = await pulumi.run(["preview", ...pack], { cwd: folder, check: false });
-		await pulumi.run(["stack", "rm", "--yes", "lab"], { cwd: folder });
-		expect(exitCode).not.toBe(0);
-		expect(stdout + stderr).toContain("the connection to 192.0.2.9 pins no host key");
-		expect(stdout + stderr).toContain("db-1 would get the default route 0.0.0.0/0");
+	describe("of a program that keeps to nothing", () => {
+		let lawless: string;
+		const six = Array.from({ length: 6 }, (_, index) => sound(`db-${index}`, `192.0.2.${index + 1}`));
+
+		beforeAll(async () => {
+			lawless = join(folder, "lawless");
+			await mkdir(lawless);
+			await writeFile(
+				join(lawless, "Pulumi.yaml"),
+				"name: lawless\nruntime: { name: nodejs, options: { typescript: false, nodeargs: --import tsx } }\n",
+			);
+			await writeFile(join(lawless, "package.json"), '{ "type": "module", "main": "index.ts" }');
+			await writeFile(join(lawless, "index.ts"), LAWLESS);
+			await symlink(join(project, "node_modules"), join(lawless, "node_modules"));
+			// A pack knows the state of the project around it.
+			for (const part of ["policy", "components", "tools"]) {
+				await cp(join(project, part), join(lawless, part), { recursive: true });
+			}
+			await pulumi.run(["stack", "select", "--create", "lab"], { cwd: lawless });
+		});
+
+		afterAll(async () => {
+			await pulumi.run(["stack", "rm", "--yes", "--force", "lab"], { cwd: lawless });
+		});
+
+		function sound(name: string, host: string): Lawless {
+			return { name, host, hostKey: HOST_KEY };
+		}
+
+		async function run(verb: readonly string[], servers: readonly Lawless[], config: object = {}) {
+			const file = join(folder, "lawless.json");
+			await writeFile(file, JSON.stringify(config));
+			const { exitCode, stdout, stderr } = await pulumi.run(
+				[...verb, "--policy-pack", join(lawless, "policy"), "--policy-pack-config", file],
+				{ cwd: lawless, check: false, env: { SERVERS: JSON.stringify(servers) } },
+			);
+			return { exitCode, told: stdout + stderr };
+		}
+
+		test("host-key and no-default-route", async () => {
+			const { exitCode, told } = await run(
+				["preview"],
+				[{ name: "db-1", host: "192.0.2.9", route: "0.0.0.0/0 via 192.0.2.1" }],
+			);
+			expect(exitCode).not.toBe(0);
+			expect(told).toContain("the connection to 192.0.2.9 pins no host key");
+			expect(told).toContain("db-1 would get the default route 0.0.0.0/0");
+		});
+
+		test("without a preview: a protected server is not moved, and a drop of servers is told", async () => {
+			const made = await run(["up", "--yes", "--skip-preview"], six);
+			expect(made.exitCode, made.told).toBe(0);
+
+			const moved = six.with(0, sound("db-0", "192.0.2.99"));
+			const config = { "protected-servers": { servers: ["db-0"] } };
+			const refused = await run(["up", "--yes", "--skip-preview"], moved, config);
+			expect(refused.exitCode).not.toBe(0);
+			expect(refused.told).toContain("db-0 is protected and would move from 192.0.2.1 to 192.0.2.99");
+			expect((await run(["preview"], moved)).told).toContain("+-1 to replace");
+
+			// The engine asks about the list when the servers are gone already.
+			const dropped = await run(["up", "--yes", "--skip-preview"], six.slice(2));
+			expect(dropped.exitCode).not.toBe(0);
+			expect(dropped.told).toContain("2 servers would go at once (db-0, db-1)");
+		});
 	});
 });

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -7,6 +7,11 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { ensureActionlint } from "../lab/actionlint.ts";
 import { progress } from "../lab/progress.ts";
+
+const workflow = z.object({
+	jobs: z.object({ review: z.object({ steps: z.array(z.object({ run: z.string().optional() })) }) }),
+});
+const pipeline = z.object({ review: z.object({ script: z.array(z.string()) }) });
 
 const read = (file: string) => readFile(join(import.meta.dirname, "../examples", file), "utf8");
 
@@ -70,6 +75,34 @@ describe.skipIf(inject("noLab") !== undefined)("the examples for CI", () => {
 		expect((await lintedGitLab(text.replace("resource_group", "resource_grup"))).exitCode).not.toBe(0);
 		expect(await shellchecked(text)).toBe("");
 		expect(await shellchecked(text.replace('-- "$STACK" >review.md', "-- $STACK >review.md"))).toContain("SC2086");
+	});
+
+	test.each([
+		[0, 0],
+		[2, 0],
+		[1, 1],
+		[127, 1],
+		[137, 1],
+	])("a review that ends with %i ends the job with %i", async (code, expected) => {
+		const bin = join(folder, `npm-${code}`);
+		await mkdir(bin);
+		await writeFile(join(bin, "npm"), `#!/bin/sh\nexit ${code}\n`, { mode: 0o755 });
+		const { review: gitHub } = workflow.parse(parse(await read("github-actions.yml"))).jobs;
+		const { review: gitLab } = pipeline.parse(parse(await read("gitlab-ci.yml")));
+		const steps = [
+			gitHub.steps.find(({ run }) => run?.includes("npm run -s review"))?.run ?? "",
+			gitLab.script.slice(0, gitLab.script.findIndex((line) => line.startsWith("test ")) + 1).join("\n"),
+		];
+		for (const step of steps) {
+			expect(step).toContain("npm run -s review");
+			const env = {
+				PATH: `${bin}:${process.env["PATH"]}`,
+				STACK: "prod",
+				GITHUB_STEP_SUMMARY: join(bin, "summary.md"),
+			};
+			const { exitCode } = await execa("bash", ["-eo", "pipefail", "-c", step], { cwd: bin, env, reject: false });
+			expect(exitCode, step).toBe(expected);
+		}
 	});
 
 	test("name scripts and files that there are", async () => {

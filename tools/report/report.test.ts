@@ -63,6 +63,26 @@ describe("the page", () => {
 		expect(drawn).toBe(count > 12 ? 2 : count);
 	});
 
+	test("draws no more than so many nodes one by one", () => {
+		const drawn = (count: number) => {
+			const blocks = Array.from({ length: 2 * count }, (_, index) => ({
+				prefix: `10.0.${index}.0/26`,
+				node: `ku-${index % count}`,
+			}));
+			const { nodes = [], edges = [] } = graph(exampleReport([], { blocks }));
+			const ofCluster = nodes.filter(({ attributes }) => attributes?.["class"] === "node-of-cluster");
+			const names = ofCluster.map(({ name }) => name);
+			expect(edges.map(({ head }) => head)).toEqual([...names, "services 192.96.0.0/16"]);
+			return ofCluster.map(({ attributes }) => attributes?.["label"]);
+		};
+		expect(drawn(12)).toHaveLength(12);
+		expect(drawn(13)).toEqual(["13 nodes\n26 blocks"]);
+	});
+
+	test("the picture has a name", async () => {
+		expect(await picture(exampleReport(servers))).toMatch(/^<svg role="img" aria-label="Servers, gateways[^"]+"/);
+	});
+
 	test("asks for nothing from elsewhere, and runs nothing", async () => {
 		const text = (await render(exampleReport(servers))).replaceAll(/ xmlns(:\w+)?="[^"]*"/g, "");
 		expect(text).not.toMatch(/https?:|<script|<link|<img|url\(|@import| on\w+=/i);

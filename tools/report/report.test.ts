@@ -153,6 +153,22 @@ An update would change 0 of 2 servers now.
 	);
 });
 
+test("Markdown says the same difference once", () => {
+	const many = Array.from({ length: 200 }, (_, index) =>
+		exampleServer(`db-${index}`, "drift", ["+ route 10.0.0.0/26"]),
+	);
+	const text = reportMarkdown(exampleReport([...many, exampleServer("db-x", "unknown", ["no route to host"])]));
+	expect(text.match(/<details>/g)).toHaveLength(2);
+	expect(text.match(/\+ route/g)).toHaveLength(1);
+});
+
+test("Markdown tells of a gateway that would be replaced", () => {
+	const pending = { servers: [], unchanged: 4, others: ["replace gw-1-vm"] };
+	expect(reportMarkdown(exampleReport(servers, { pending })).replaceAll(/[\\`]/g, "")).toContain(
+		"An update would change 0 of 4 servers now.\nGateways: replace gw-1-vm.\n",
+	);
+});
+
 describe("the history", () => {
 	test("as Pulumi prints it", () => {
 		const update = {

@@ -86,6 +86,14 @@ describe.skipIf(inject("noLab") !== undefined)("the report", { timeout: 300_000 
 			await shown.close();
 		});
 
+		test("on paper nothing is cut", async () => {
+			const { shown } = await opened(file, { width: 718 });
+			await shown.emulateMedia({ media: "print" });
+			// A4 without Chromium's margins. Boxes do not scroll there.
+			expect(await shown.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(718);
+			await shown.close();
+		});
+
 		test("printed from a dark screen it is dark on white", async () => {
 			const { shown } = await opened(file, { dark: true });
 			expect((await shown.pdf()).length).toBeGreaterThan(10_000);

@@ -1,4 +1,5 @@
 import { escapeUTF8 } from "entities";
+import { alike } from "../alike.ts";
 import { healthOf, lastDeployed, moment, type SiteReport, summary } from "./site.ts";
 
 /** The report as Markdown for a pull request: the summary, what differs, and a table of the servers. */
@@ -17,6 +18,9 @@ export function reportMarkdown(report: SiteReport): string {
 					"problem" in pending
 						? "The preview failed."
 						: `An update would change ${pending.servers.length} of ${servers.length} servers now.`,
+					...("others" in pending && pending.others.length > 0
+						? [`Gateways: ${pending.others.map(cell).join(", ")}.`]
+						: []),
 				]),
 		"",
 		"| server | health | last deployed | routes | names by |",
@@ -26,11 +30,12 @@ export function reportMarkdown(report: SiteReport): string {
 			const cells = [name, healthOf(server), lastDeployed(server), plan.routes.length, outcome.dnsMethod];
 			return `| ${cells.map((value) => cell(String(value))).join(" | ")} |`;
 		}),
-		...differing.flatMap(({ name, finding }) => [
+		// Most that differ do so alike, and a comment on a pull request has a limit.
+		...alike(differing, ({ finding }) => JSON.stringify([finding?.state, finding?.details])).flatMap((group) => [
 			"",
-			`<details><summary>${escapeUTF8(name)}: ${finding?.state}</summary>`,
+			`<details><summary>${group.map(({ name }) => escapeUTF8(name)).join(", ")}: ${group[0]?.finding?.state}</summary>`,
 			"",
-			fenced(finding?.details ?? []),
+			fenced(group[0]?.finding?.details ?? []),
 			"",
 			"</details>",
 		]),

@@ -31,7 +31,7 @@ export function page(report: SiteReport, svg: string): string {
 </header>
 <main>
 <h2>The site</h2>
-<div class="box picture" role="group" aria-label="Servers, gateways and the nodes with their blocks">${new Html(svg)}</div>
+<div class="box picture" role="group" aria-label="The site" tabindex="0">${new Html(svg)}</div>
 ${differences(report)}
 ${pending(report)}
 ${serverTable(report)}

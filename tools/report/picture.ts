@@ -2,10 +2,13 @@ import { type Graph, instance } from "@viz-js/viz";
 import { alike } from "../alike.ts";
 import { type Health, healthOf, type ReportedServer, type SiteReport } from "./site.ts";
 
-/** More servers than these are drawn as groups of those that are alike. */
+/** More servers than these are drawn as groups of those that are alike; more nodes, as one. */
 const DRAWN_ONE_BY_ONE = 12;
 /** So many blocks of a node are named. */
 const NAMED_BLOCKS = 6;
+
+/** Of the picture, for those who do not see it: what it shows is in the tables, too. */
+const LABEL = "Servers, gateways and the nodes with their blocks";
 
 const CLASS: Readonly<Record<Health, string>> = {
 	"in sync": "in-sync",
@@ -18,19 +21,22 @@ const CLASS: Readonly<Record<Health, string>> = {
 export async function picture(report: SiteReport): Promise<string> {
 	const svg = (await instance()).renderString(graph(report), { format: "svg" });
 	// What is before the element is for files; its size is the page's to say.
-	return svg.slice(svg.indexOf("<svg")).replace(/^<svg width="[^"]*" height="[^"]*"/, '<svg role="img"');
+	return svg
+		.slice(svg.indexOf("<svg"))
+		.replace(/^<svg width="[^"]*" height="[^"]*"/, `<svg role="img" aria-label="${LABEL}"`);
 }
 
 /** What Graphviz is to lay out. Colours are left to classes; health is a word in the label, too. */
 export function graph({ servers, gateways, blocks, services }: SiteReport): Graph {
 	const groups = grouped(servers);
-	const nodes = [...new Set(blocks.map(({ node }) => node))];
+	const nodes = groupedNodes(blocks);
 	const hops = new Map(gateways.flatMap(({ name, addresses }) => addresses.map((address) => [address, name] as const)));
 	return {
 		directed: true,
 		graphAttributes: { rankdir: "LR", bgcolor: "transparent", nodesep: 0.15, ranksep: 0.9 },
-		nodeAttributes: { shape: "box", fontname: "sans-serif", fontsize: 11, height: 0.3, margin: "0.12,0.05" },
-		edgeAttributes: { arrowsize: 0.6, fontname: "sans-serif", fontsize: 9 },
+		// Graphviz knows the widths of Helvetica; page.css draws with its like.
+		nodeAttributes: { shape: "box", fontname: "Helvetica", fontsize: 11, height: 0.3, margin: "0.12,0.05" },
+		edgeAttributes: { arrowsize: 0.6 },
 		nodes: [
 			...groups.map(({ id, label, health }) => ({
 				name: id,
@@ -40,9 +46,9 @@ export function graph({ servers, gateways, blocks, services }: SiteReport): Grap
 				name: `gateway ${name}`,
 				attributes: { label: escaped([`gateway ${name}`, ...addresses].join("\n")), class: "gateway", peripheries: 2 },
 			})),
-			...nodes.map((node) => ({
-				name: `node ${node}`,
-				attributes: { label: escaped(nodeLabel(node, blocks)), class: "node-of-cluster" },
+			...nodes.map(({ id, label }) => ({
+				name: id,
+				attributes: { label: escaped(label), class: "node-of-cluster" },
 			})),
 			...services.map((prefix) => ({
 				name: `services ${prefix}`,
@@ -54,7 +60,7 @@ export function graph({ servers, gateways, blocks, services }: SiteReport): Grap
 				via.map((hop) => ({ tail: id, head: `gateway ${hops.get(hop) ?? hop}`, attributes: { class: "flow" } })),
 			),
 			...gateways.flatMap(({ name }) =>
-				[...nodes.map((node) => `node ${node}`), ...services.map((prefix) => `services ${prefix}`)].map((head) => ({
+				[...nodes.map(({ id }) => id), ...services.map((prefix) => `services ${prefix}`)].map((head) => ({
 					tail: `gateway ${name}`,
 					head,
 					attributes: { class: "flow" },
@@ -85,6 +91,14 @@ function grouped(servers: readonly ReportedServer[]): readonly Group[] {
 		if (!first || others.length === 0) return group;
 		return [{ ...first, id: `servers ${key(first)}`, label: `${group.length} servers` }];
 	});
+}
+
+function groupedNodes(blocks: SiteReport["blocks"]): readonly { readonly id: string; readonly label: string }[] {
+	const nodes = [...new Set(blocks.map(({ node }) => node))];
+	if (nodes.length <= DRAWN_ONE_BY_ONE) {
+		return nodes.map((node) => ({ id: `node ${node}`, label: nodeLabel(node, blocks) }));
+	}
+	return [{ id: "nodes", label: `${nodes.length} nodes\n${blocks.length} blocks` }];
 }
 
 function nodeLabel(node: string, blocks: SiteReport["blocks"]): string {

@@ -63,6 +63,26 @@ describe("the page", () => {
 		expect(drawn).toBe(count > 12 ? 2 : count);
 	});
 
+	test("draws no more than so many nodes one by one", () => {
+		const drawn = (count: number) => {
+			const blocks = Array.from({ length: 2 * count }, (_, index) => ({
+				prefix: `10.0.${index}.0/26`,
+				node: `ku-${index % count}`,
+			}));
+			const { nodes = [], edges = [] } = graph(exampleReport([], { blocks }));
+			const ofCluster = nodes.filter(({ attributes }) => attributes?.["class"] === "node-of-cluster");
+			const names = ofCluster.map(({ name }) => name);
+			expect(edges.map(({ head }) => head)).toEqual([...names, "services 192.96.0.0/16"]);
+			return ofCluster.map(({ attributes }) => attributes?.["label"]);
+		};
+		expect(drawn(12)).toHaveLength(12);
+		expect(drawn(13)).toEqual(["13 nodes\n26 blocks"]);
+	});
+
+	test("the picture has a name", async () => {
+		expect(await picture(exampleReport(servers))).toMatch(/^<svg role="img" aria-label="Servers, gateways[^"]+"/);
+	});
+
 	test("asks for nothing from elsewhere, and runs nothing", async () => {
 		const text = (await render(exampleReport(servers))).replaceAll(/ xmlns(:\w+)?="[^"]*"/g, "");
 		expect(text).not.toMatch(/https?:|<script|<link|<img|url\(|@import| on\w+=/i);
@@ -130,6 +150,22 @@ An update would change 0 of 2 servers now.
 
 </details>
 `,
+	);
+});
+
+test("Markdown says the same difference once", () => {
+	const many = Array.from({ length: 200 }, (_, index) =>
+		exampleServer(`db-${index}`, "drift", ["+ route 10.0.0.0/26"]),
+	);
+	const text = reportMarkdown(exampleReport([...many, exampleServer("db-x", "unknown", ["no route to host"])]));
+	expect(text.match(/<details>/g)).toHaveLength(2);
+	expect(text.match(/\+ route/g)).toHaveLength(1);
+});
+
+test("Markdown tells of a gateway that would be replaced", () => {
+	const pending = { servers: [], unchanged: 4, others: ["replace gw-1-vm"] };
+	expect(reportMarkdown(exampleReport(servers, { pending })).replaceAll(/[\\`]/g, "")).toContain(
+		"An update would change 0 of 4 servers now.\nGateways: replace gw-1-vm.\n",
 	);
 });
 

@@ -65,6 +65,11 @@ describe("server-drop", () => {
 		expect(tooManyGone(names(before), names(now), 0.2).length === 0).toBe(allowed);
 	});
 
+	test("a share is rounded down as a person does it", () => {
+		expect(tooManyGone(names(100), names(71), 0.29)).toEqual([]);
+		expect(tooManyGone(names(100), names(70), 0.29)).not.toEqual([]);
+	});
+
 	test("others in their place do not make up for those that go", () => {
 		expect(tooManyGone(names(3), names(3, 10), 0.2)).toEqual([
 			"3 servers would go at once (db-0, db-1, db-2); server-drop.share of the policy is 0.2, which is 1 of 3: take them off the list in steps",

@@ -48,7 +48,8 @@ export function shortPrefixes({ server, routes }: ServerPlan, shortest: Shortest
  */
 export function tooManyGone(before: readonly string[], now: readonly string[], share: number): readonly string[] {
 	const gone = before.filter((name) => !now.includes(name)).sort();
-	const allowed = Math.max(1, Math.floor(before.length * share));
+	// 100 * 0.29 is a little less than 29 in binary.
+	const allowed = Math.max(1, Math.floor(before.length * share + 1e-9));
 	if (gone.length <= allowed) return [];
 	const limit = `server-drop.share of the policy is ${share}, which is ${allowed} of ${before.length}`;
 	return [`${gone.length} servers would go at once (${gone.join(", ")}); ${limit}: take them off the list in steps`];

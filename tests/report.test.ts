@@ -127,7 +127,7 @@ describe.skipIf(inject("noLab") !== undefined)("the report", { timeout: 300_000 
 			if (spec) await bootHost(spec);
 			expect(exitCode, stderr).toBe(0);
 			const markdown = await readFile(join(folder, "lab.report.md"), "utf8");
-			expect(markdown).toContain("6 servers: 4 in sync, 1 drift, 1 unknown; gateway gw-1; 4 blocks on 2 nodes.");
+			expect(markdown).toContain("6 servers: 4 in sync, 1 drift, 1 unknown; gateway `gw-1`; 4 blocks on 2 nodes.");
 			expect(markdown).toContain("+ route 192.96.0.0/16 via 10.200.0.20");
 			const { shown, complaints } = await opened(join(folder, "lab.report.html"));
 			expect(await shown.locator("svg").textContent()).toMatch(/ps-resolved\s*drift/);

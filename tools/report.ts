@@ -3,7 +3,7 @@
  * could not be.
  */
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Command } from "commander";
 import { parseDesired } from "../components/network/parseDesired.ts";
 import { coloursFor } from "./colours.ts";
@@ -51,9 +51,11 @@ const program = new Command("npm run report --")
 			deployments: parseHistory(history),
 		};
 		await mkdir(out, { recursive: true });
+		// A stack may be named with its organization and project, as in `acme/pod-gateway/prod`.
+		const file = join(out, `${basename(stack)}.report`);
 		const files = [
-			[join(out, `${stack}.report.html`), page(report, await picture(report))],
-			[join(out, `${stack}.report.md`), reportMarkdown(report)],
+			[`${file}.html`, page(report, await picture(report))],
+			[`${file}.md`, reportMarkdown(report)],
 		] as const;
 		for (const [path, text] of files) {
 			await writeFile(path, text);

@@ -31,7 +31,8 @@ export function reportMarkdown(report: SiteReport): string {
 				plan.routes.length,
 				code(outcome.dnsMethod),
 			];
-			return `| ${cells.map((cell) => String(cell).replaceAll("|", "\\|")).join(" | ")} |`;
+			// A pipe would end the cell, and parsers do not agree on how one after a backslash is escaped.
+			return `| ${cells.map((cell) => String(cell).replaceAll("|", "¦")).join(" | ")} |`;
 		}),
 		...differing.flatMap(({ name, finding }) => [
 			"",

@@ -72,7 +72,7 @@ describe("the page", () => {
 
 describe("what comes from elsewhere is text", () => {
 	const hostile =
-		"--></style><script>alert('x')</script>\"><img src=x> \\N @team `|`` ](x) &lt;\u0000\u001b[1m\ud800\u202e\r\n# x";
+		"--></style><script>alert('x')</script>\"><img src=x> \\N @team `|`` \\| ](x) &lt;\u001b[1m\ud800\u202e\r\n# x\u0000";
 
 	/** The same text wherever a machine or the state has a say. */
 	const everywhere = (text: string) =>
@@ -137,7 +137,7 @@ describe("what comes from elsewhere is text", () => {
 			.replaceAll(/<details><summary><code>[^<>]*<\/code>: (drift|unknown)<\/summary>|<\/details>/g, "");
 		expect(outside).not.toMatch(/[<>@`[\]]|script|^# /m);
 		const rows = text.split("\n").filter((line) => /^\| `/.test(line));
-		expect(rows.map((row) => row.replaceAll("\\|", "").split("|").length)).toEqual([7, 7, 7, 7]);
+		expect(rows.map((row) => row.split("|").length)).toEqual([7, 7, 7, 7]);
 	});
 
 	test("in a fence that is longer than any in it", () => {

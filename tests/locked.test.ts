@@ -94,7 +94,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		expect((await survey("--write")).exitCode).toBe(0);
 		expect(await readFile(path, "utf8")).toBe(file);
 		expect(found.exitCode).toBe(2);
-		expect(found.stdout).toContain(`- "domain": "old.local"\n+ "domain": "${site.clusterDomain}"\n`);
+		expect(found.stdout).toContain(`- "domain": "old.local"\n+ "domain": "${site.clusterDomain}"`);
 		expect(refused.exitCode).not.toBe(0);
 		expect(refused.stdout + refused.stderr).toContain(`1. - "domain": "old.local"`);
 		expect(refused.stdout + refused.stderr).toContain(`2. + "domain": "${site.clusterDomain}"`);

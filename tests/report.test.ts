@@ -54,6 +54,7 @@ describe.skipIf(inject("noLab") !== undefined)("the report", { timeout: 300_000 
 					exampleServer("db-2", "drift", [`+ ${"a-line-without-a-break".repeat(20)}`, "- route 192.96.0.0/16"]),
 					exampleServer("db-3", "unknown", ["no route to host"]),
 					exampleServer("db-4"),
+					{ ...exampleServer(`db-${"5".repeat(40)}`, "in sync"), outcome: { dnsMethod: "networkmanager" } },
 				],
 				{ pending: { servers: [], unchanged: 4, others: [] } },
 			);
@@ -98,6 +99,9 @@ describe.skipIf(inject("noLab") !== undefined)("the report", { timeout: 300_000 
 			const { shown } = await opened(file, { dark: true });
 			expect((await shown.pdf()).length).toBeGreaterThan(10_000);
 			await shown.emulateMedia({ media: "print", colorScheme: "dark" });
+			// A4 with margins of 1 cm.
+			await shown.setViewportSize({ width: 718, height: 1000 });
+			expect(await shown.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(718);
 			expect(await shown.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe("rgb(255, 255, 255)");
 			expect((await shown.evaluate(contrastOfTexts)).filter(({ ratio }) => ratio < 4.5)).toEqual([]);
 			await shown.close();
@@ -135,7 +139,7 @@ describe.skipIf(inject("noLab") !== undefined)("the report", { timeout: 300_000 
 			if (spec) await bootHost(spec);
 			expect(exitCode, stderr).toBe(0);
 			const markdown = await readFile(join(folder, "lab.report.md"), "utf8");
-			expect(markdown).toContain("6 servers: 4 in sync, 1 drift, 1 unknown; gateway gw-1; 4 blocks on 2 nodes.");
+			expect(markdown).toContain("6 servers: 4 in sync, 1 drift, 1 unknown; gateway `gw-1`; 4 blocks on 2 nodes.");
 			expect(markdown).toContain("+ route 192.96.0.0/16 via 10.200.0.20");
 			const { shown, complaints } = await opened(join(folder, "lab.report.html"));
 			expect(await shown.locator("svg").textContent()).toMatch(/ps-resolved\s*drift/);

@@ -1,31 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { deployedOutputs, deployedServers, deployedSite } from "./deployed.ts";
-
-const target = { host: "10.0.0.1", port: 22, user: "root", hostKey: "ssh-ed25519 AAAA", connectTimeout: 15 };
-const urn = (server: string, type: string, resource: string) =>
-	`urn:pulumi:prod::pod-gateway::pod-gateway:index:PhysicalServer$command:${type}:${server}-${resource}`;
-
-/** As `pulumi stack export --show-secrets` shows a secret. */
-function secret(value: unknown) {
-	return { "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", plaintext: JSON.stringify(value) };
-}
-
-function resources(server: string) {
-	return [
-		{ urn: urn(server, "remote:CopyToRemote:", "script"), type: "command:remote:CopyToRemote", inputs: {} },
-		{
-			urn: urn(server, "local:Command:", "restore"),
-			type: "command:local:Command",
-			inputs: { stdin: secret(JSON.stringify(target)) },
-		},
-		{
-			urn: urn(server, "remote:Command:", "network"),
-			type: "command:remote:Command",
-			inputs: { stdin: `pod-gateway 1\nserver ${server}\n` },
-			outputs: { stdout: '{"result":"applied","dnsMethod":"resolved","record":null}' },
-		},
-	];
-}
+import {
+	exampleResources as resources,
+	exampleSecret as secret,
+	exampleTarget as target,
+	exampleUrn as urn,
+} from "./exampleState.ts";
 
 test("servers are read out of the state, in order, whatever else is in it", () => {
 	const stack = {

@@ -19,14 +19,19 @@ export function historyJson(stack: string): Promise<unknown> {
 	return json(["stack", "history", "--json", "--page-size", "10", "--stack", stack]);
 }
 
+/** What it printed is quoted in no error where secrets may be in it. */
 async function json(argv: readonly string[]): Promise<unknown> {
-	try {
-		const { stdout } = await promisify(execFile)(pulumi, argv, { maxBuffer: 2 ** 30 });
-		return JSON.parse(stdout);
-	} catch (error) {
-		const { code, stderr, stdout, message } = error as Error & { code?: string; stderr?: string; stdout?: string };
+	const secret = argv.includes("--show-secrets");
+	const command = `pulumi ${argv.join(" ")}`;
+	const { stdout } = await promisify(execFile)(pulumi, argv, { maxBuffer: 2 ** 30 }).catch((error: unknown) => {
+		const { code, stderr, stdout } = error as { code?: string | number; stderr?: string; stdout?: string };
 		if (code === "ENOENT") throw new Error(`there is no ${pulumi}; run this by npm run, or install Pulumi`);
-		throw new Error(`pulumi ${argv.join(" ")}: ${stderr?.trim() || stdout?.trim() || message}`);
+		throw new Error(`${command}: ${stderr?.trim() || (!secret && stdout?.trim()) || `failed with exit code ${code}`}`);
+	});
+	try {
+		return JSON.parse(stdout);
+	} catch {
+		throw new Error(`${command}: printed something that is not JSON`);
 	}
 }
 

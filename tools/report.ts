@@ -3,7 +3,7 @@
  * could not be.
  */
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { Command } from "commander";
 import { parseDesired } from "../components/network/parseDesired.ts";
 import { coloursFor } from "./colours.ts";
@@ -50,16 +50,21 @@ const program = new Command("npm run report --")
 			})),
 			deployments: parseHistory(history),
 		};
-		await mkdir(out, { recursive: true });
-		const files = [
-			[join(out, `${stack}.report.html`), page(report, await picture(report))],
-			[join(out, `${stack}.report.md`), reportMarkdown(report)],
-		] as const;
-		for (const [path, text] of files) {
-			await writeFile(path, text);
-			note(`wrote ${path}`);
-		}
+		// A stack may be named with its organization and project, as in `acme/pod-gateway/prod`.
+		const file = join(out, `${basename(stack)}.report`);
+		await written(`${file}.html`, page(report, await picture(report)));
+		await written(`${file}.md`, reportMarkdown(report));
 	});
+
+async function written(path: string, text: string): Promise<void> {
+	try {
+		await mkdir(dirname(path), { recursive: true });
+		await writeFile(path, text);
+	} catch (error) {
+		throw new Error(`cannot write ${path}, choose another folder by --out: ${(error as Error).message}`);
+	}
+	note(`wrote ${path}`);
+}
 
 function planOf({ name, desired }: DeployedServer) {
 	const plan = parseDesired(desired);

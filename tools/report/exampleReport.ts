@@ -3,21 +3,21 @@ import { parseDesired } from "../../components/network/parseDesired.ts";
 import type { Finding } from "../findings.ts";
 import type { ReportedServer, SiteReport } from "./site.ts";
 
-const plan = (name: string, via: string) =>
-	must(
-		parseDesired(`pod-gateway 1
+/** For tests: a server's desired state, as it is deployed. */
+export function exampleDesired(name: string): string {
+	return `pod-gateway 1
 stack prod
 server ${name}
-route 192.96.0.0/16 via ${via}
-route 192.244.32.0/26 via ${via}
+route 192.96.0.0/16 via 10.200.0.20
+route 192.244.32.0/26 via 10.200.0.20
 dns-method auto
 nameserver 192.96.0.10
 domain cluster.local
 reverse-zone 96.192.in-addr.arpa
 verify strict
 rollback-after 60
-`),
-	);
+`;
+}
 
 /** For tests: a server as it was found. @param state undefined where nobody looked. */
 export function exampleServer(name: string, state?: Finding["state"], details: readonly string[] = []): ReportedServer {
@@ -27,7 +27,7 @@ export function exampleServer(name: string, state?: Finding["state"], details: r
 	};
 	return {
 		name,
-		plan: plan(name, "10.200.0.20"),
+		plan: must(parseDesired(exampleDesired(name))),
 		outcome: { dnsMethod: "resolved" },
 		finding: state && { server: name, state, details, record },
 	};

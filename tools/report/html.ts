@@ -1,4 +1,5 @@
 import { escapeUTF8 } from "entities";
+import { plainText } from "./plainText.ts";
 
 /** Text that is HTML already. */
 export class Html {
@@ -19,5 +20,5 @@ export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): 
 function rendered(part: Part): string {
 	if (part instanceof Html) return part.text;
 	if (typeof part === "object") return part.map(({ text }) => text).join("");
-	return escapeUTF8(String(part));
+	return escapeUTF8(plainText(String(part)));
 }

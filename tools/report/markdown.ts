@@ -1,5 +1,6 @@
 import { escapeUTF8 } from "entities";
 import { alike } from "../alike.ts";
+import { plainText } from "./plainText.ts";
 import { healthOf, lastDeployed, moment, type SiteReport, summary } from "./site.ts";
 
 /** The report as Markdown for a pull request: the summary, what differs, and a table of the servers. */
@@ -8,10 +9,10 @@ export function reportMarkdown(report: SiteReport): string {
 	const differing = servers.filter(({ finding }) => finding !== undefined && finding.state !== "in sync");
 	const [latest] = deployments;
 	return [
-		`### pod-gateway: ${stack}`,
+		`### pod-gateway: ${code(stack)}`,
 		"",
-		`${summary(report)}. Made ${moment(at)}.`,
-		...(latest ? [`Last deployment: ${moment(latest.start)}, ${cell(latest.result)}.`] : []),
+		`${summary(report, code)}. Made ${moment(at)}.`,
+		...(latest ? [`Last deployment: ${moment(latest.start)}, ${code(latest.result)}.`] : []),
 		...(pending === undefined
 			? []
 			: [
@@ -19,7 +20,7 @@ export function reportMarkdown(report: SiteReport): string {
 						? "The preview failed."
 						: `An update would change ${pending.servers.length} of ${servers.length} servers now.`,
 					...("others" in pending && pending.others.length > 0
-						? [`Gateways: ${pending.others.map(cell).join(", ")}.`]
+						? [`Gateways: ${pending.others.map(code).join(", ")}.`]
 						: []),
 				]),
 		"",
@@ -27,13 +28,20 @@ export function reportMarkdown(report: SiteReport): string {
 		"| --- | --- | --- | --- | --- |",
 		...servers.map((server) => {
 			const { name, plan, outcome } = server;
-			const cells = [name, healthOf(server), lastDeployed(server), plan.routes.length, outcome.dnsMethod];
-			return `| ${cells.map((value) => cell(String(value))).join(" | ")} |`;
+			const cells = [
+				code(name),
+				healthOf(server),
+				code(lastDeployed(server)),
+				plan.routes.length,
+				code(outcome.dnsMethod),
+			];
+			// A pipe would end the cell, and parsers do not agree on how one after a backslash is escaped.
+			return `| ${cells.map((cell) => String(cell).replaceAll("|", "¦")).join(" | ")} |`;
 		}),
 		// Most that differ do so alike, and a comment on a pull request has a limit.
 		...alike(differing, ({ finding }) => JSON.stringify([finding?.state, finding?.details])).flatMap((group) => [
 			"",
-			`<details><summary>${group.map(({ name }) => escapeUTF8(name)).join(", ")}: ${group[0]?.finding?.state}</summary>`,
+			`<details><summary>${group.map(({ name }) => `<code>${escapeUTF8(oneLine(name))}</code>`).join(", ")}: ${group[0]?.finding?.state}</summary>`,
 			"",
 			fenced(group[0]?.finding?.details ?? []),
 			"",
@@ -43,20 +51,28 @@ export function reportMarkdown(report: SiteReport): string {
 	].join("\n");
 }
 
-/** Text for a table's cell: nothing in it is markup. */
-function cell(text: string): string {
-	return text.replace(/[\r\n]+/g, " ").replace(/[\\`*_{}[\]<>()#+!|~&-]/g, "\\$&");
+/** Text as code: nothing in it is markup, a link or a mention of somebody. */
+function code(text: string): string {
+	const line = oneLine(text);
+	if (line === "") return "";
+	const fence = fenceOf(line, 1);
+	// What begins or ends with the fence's own character needs a space there, which is not shown.
+	return /^`|`$/.test(line) ? `${fence} ${line} ${fence}` : `${fence}${line}${fence}`;
 }
 
-/** Lines as they are, inside a fence that is longer than any in them. */
+function oneLine(text: string): string {
+	return plainText(text).replace(/\s+/g, " ").trim();
+}
+
+/** Lines as they are, inside a fence. */
 function fenced(lines: readonly string[]): string {
-	const longest = Math.max(
-		2,
-		...(lines
-			.join("\n")
-			.match(/`+/g)
-			?.map((run) => run.length) ?? []),
-	);
-	const fence = "`".repeat(longest + 1);
-	return [`${fence}diff`, ...lines, fence].join("\n");
+	const text = plainText(lines.join("\n"));
+	const fence = fenceOf(text, 3);
+	return [`${fence}diff`, text, fence].join("\n");
+}
+
+/** Backticks: at least so many, and more than in any run of the text. */
+function fenceOf(text: string, least: number): string {
+	const runs = text.match(/`+/g) ?? [];
+	return "`".repeat(Math.max(least, ...runs.map((run) => run.length + 1)));
 }

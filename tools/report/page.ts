@@ -141,14 +141,15 @@ function blocks({ blocks }: SiteReport): Html {
 }
 
 function deployments({ deployments }: SiteReport): Html {
-	const rows = deployments.map(({ kind, result, start, seconds, author, commit, changes }) => [
+	const rows = deployments.map(({ version, kind, result, start, seconds, author, commit, changes }) => [
 		moment(start),
+		version === undefined ? "" : String(version),
 		seconds === undefined ? "" : `${Math.round(seconds)} s`,
 		kind,
 		result,
 		changes || "nothing",
 		[author, commit].filter(Boolean).join(", "),
 	]);
-	const head = ["began", "took", "kind", "result", "changed", "commit"];
+	const head = ["began", "version", "took", "kind", "result", "changed", "commit"];
 	return html`<h2>Deployments</h2>${table({ caption: "The latest first", head, rows })}`;
 }

@@ -1,5 +1,6 @@
 import { type Graph, instance } from "@viz-js/viz";
 import { alike } from "../alike.ts";
+import { plainText } from "./plainText.ts";
 import { type Health, healthOf, type ReportedServer, type SiteReport } from "./site.ts";
 
 /** More servers than these are drawn as groups of those that are alike; more nodes, as one. */
@@ -43,7 +44,7 @@ export function graph({ servers, gateways, blocks, services }: SiteReport): Grap
 				attributes: { label: escaped(`${label}\n${health}`), class: `server ${CLASS[health]}` },
 			})),
 			...gateways.map(({ name, addresses }) => ({
-				name: `gateway ${name}`,
+				name: idOf("gateway", name),
 				attributes: { label: escaped([`gateway ${name}`, ...addresses].join("\n")), class: "gateway", peripheries: 2 },
 			})),
 			...nodes.map(({ id, label }) => ({
@@ -51,17 +52,17 @@ export function graph({ servers, gateways, blocks, services }: SiteReport): Grap
 				attributes: { label: escaped(label), class: "node-of-cluster" },
 			})),
 			...services.map((prefix) => ({
-				name: `services ${prefix}`,
+				name: idOf("services", prefix),
 				attributes: { label: escaped(`Services\n${prefix}`), class: "services" },
 			})),
 		],
 		edges: [
 			...groups.flatMap(({ id, via }) =>
-				via.map((hop) => ({ tail: id, head: `gateway ${hops.get(hop) ?? hop}`, attributes: { class: "flow" } })),
+				via.map((hop) => ({ tail: id, head: idOf("gateway", hops.get(hop) ?? hop), attributes: { class: "flow" } })),
 			),
 			...gateways.flatMap(({ name }) =>
-				[...nodes.map(({ id }) => id), ...services.map((prefix) => `services ${prefix}`)].map((head) => ({
-					tail: `gateway ${name}`,
+				[...nodes.map(({ id }) => id), ...services.map((prefix) => idOf("services", prefix))].map((head) => ({
+					tail: idOf("gateway", name),
 					head,
 					attributes: { class: "flow" },
 				})),
@@ -81,7 +82,7 @@ interface Group {
 function grouped(servers: readonly ReportedServer[]): readonly Group[] {
 	const one = (server: ReportedServer): Group => {
 		const via = [...new Set(server.plan.routes.flatMap((route) => route.via.map(({ text }) => text)))];
-		return { id: `server ${server.name}`, label: server.name, health: healthOf(server), via };
+		return { id: idOf("server", server.name), label: server.name, health: healthOf(server), via };
 	};
 	const all = servers.map(one);
 	if (all.length <= DRAWN_ONE_BY_ONE) return all;
@@ -89,14 +90,14 @@ function grouped(servers: readonly ReportedServer[]): readonly Group[] {
 	return alike(all, key).flatMap((group) => {
 		const [first, ...others] = group;
 		if (!first || others.length === 0) return group;
-		return [{ ...first, id: `servers ${key(first)}`, label: `${group.length} servers` }];
+		return [{ ...first, id: idOf("servers", key(first)), label: `${group.length} servers` }];
 	});
 }
 
 function groupedNodes(blocks: SiteReport["blocks"]): readonly { readonly id: string; readonly label: string }[] {
 	const nodes = [...new Set(blocks.map(({ node }) => node))];
 	if (nodes.length <= DRAWN_ONE_BY_ONE) {
-		return nodes.map((node) => ({ id: `node ${node}`, label: nodeLabel(node, blocks) }));
+		return nodes.map((node) => ({ id: idOf("node", node), label: nodeLabel(node, blocks) }));
 	}
 	return [{ id: "nodes", label: `${nodes.length} nodes\n${blocks.length} blocks` }];
 }
@@ -107,7 +108,12 @@ function nodeLabel(node: string, blocks: SiteReport["blocks"]): string {
 	return [node, ...own.slice(0, NAMED_BLOCKS), ...rest].join("\n");
 }
 
+/** What Graphviz calls a node: no two kinds share a name. It is the node's title on the page, too. */
+function idOf(kind: "server" | "servers" | "gateway" | "node" | "services", name: string): string {
+	return plainText(`${kind} ${name}`);
+}
+
 /** A label in which Graphviz finds no escape of its own (https://graphviz.org/docs/attr-types/escString/). */
 function escaped(label: string): string {
-	return label.replaceAll("\\", "\\\\");
+	return plainText(label).replaceAll("\\", "\\\\");
 }

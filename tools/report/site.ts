@@ -56,8 +56,12 @@ export function lastDeployed({ finding, outcome }: ReportedServer): string {
 	return record ? `${moment(record.at)} by ${record.by}` : "";
 }
 
-/** One line. Example: `5 servers in sync, 1 drift; gateway gw-1; 4 blocks on 2 nodes`. */
-export function summary({ servers, gateways, blocks }: SiteReport): string {
+/**
+ * One line. Example: `6 servers: 5 in sync, 1 drift; gateway gw-1; 4 blocks on 2 nodes`.
+ *
+ * @param shown how a name is written. Default: as it is.
+ */
+export function summary({ servers, gateways, blocks }: SiteReport, shown = (name: string) => name): string {
 	const states: readonly Health[] = ["in sync", "drift", "unknown", "not looked at"];
 	const counts = states.flatMap((state) => {
 		const number = servers.filter((server) => healthOf(server) === state).length;
@@ -66,7 +70,7 @@ export function summary({ servers, gateways, blocks }: SiteReport): string {
 	const nodes = new Set(blocks.map(({ node }) => node)).size;
 	return [
 		counts.length === 0 ? "no servers" : `${counted(servers.length, "server")}: ${counts.join(", ")}`,
-		`${gateways.length === 1 ? "gateway" : "gateways"} ${gateways.map(({ name }) => name).join(", ") || "none"}`,
+		`${gateways.length === 1 ? "gateway" : "gateways"} ${gateways.map(({ name }) => shown(name)).join(", ") || "none"}`,
 		`${counted(blocks.length, "block")} on ${counted(nodes, "node")}`,
 	].join("; ");
 }

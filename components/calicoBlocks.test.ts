@@ -62,6 +62,15 @@ test.each<[string, Record<string, object | number>, string[]]>([
 	expect(await readCalicoBlocks({ kubeconfig: await apiServer(byPath), context: "one" })).toEqual({ notes });
 });
 
+test.each<[string, number, boolean]>([
+	["may not be read", 403, false],
+	["nobody keeps", 404, true],
+])("of records that %s, the owners are unknown or none", async (_, status, known) => {
+	const kubeconfig = await apiServer({ [BLOCKS]: status, [POOLS]: status, [NODES]: nodes });
+	const { owners } = await readExpectedBlocks({ kubeconfig, context: "one" }, [], []);
+	expect(owners).toEqual(known ? new Map() : undefined);
+});
+
 test("an API server that does not answer is given up", async () => {
 	const real = AbortSignal.timeout;
 	const limit = vi.spyOn(AbortSignal, "timeout").mockImplementation(() => real.call(AbortSignal, 50));
@@ -115,7 +124,7 @@ describe("where Calico keeps its data in etcd", () => {
 		];
 		const { blocks, owners, pools, notes } = await readExpectedBlocks(await access(ca.cert), podRanges, []);
 		expect(blocks.map(({ prefix, node }) => `${prefix.text} of ${node}`)).toEqual(["192.244.190.128/26 of ku13-1"]);
-		expect([...owners.values()]).toEqual(["ku13-1", "ku13-9"]);
+		expect([...(owners?.values() ?? [])]).toEqual(["ku13-1", "ku13-9"]);
 		expect(pools).toMatchObject([{ prefix: { text: "192.244.0.0/16" }, natOutgoing: true }]);
 		expect(notes).toEqual([]);
 	});

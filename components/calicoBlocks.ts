@@ -31,7 +31,8 @@ export async function readExpectedBlocks(
 	gateways: readonly string[],
 ): Promise<ExpectedBlocks> {
 	const { records, notes } = await readCalicoBlocks(access);
-	return records ? expectedBlocks(records, podRanges, gateways) : { blocks: [], owners: new Map(), pools: [], notes };
+	if (records) return expectedBlocks(records, podRanges, gateways);
+	return { blocks: [], owners: notes.length > 0 ? undefined : new Map(), pools: [], notes };
 }
 
 /**

@@ -38,10 +38,6 @@ const program = new Command("npm run survey --")
 	.argument("<env>", "name of the stack, such as prod")
 	.option("--write", "bring the file up to date")
 	.action(async (stack: string, { write }: { write?: boolean }) => {
-		tell(`reading the state of ${stack}, then the gateways and the cluster`);
-		const site = deployedSite(await exportState(stack));
-		const [routes, cluster] = await Promise.all([surveyed(site), clusterOf(site)]);
-		const live: Lock = { cluster, routes };
 		const path = lockPath(stack);
 		const shownPath = relative(process.cwd(), path);
 		const text = existsSync(path) ? await readFile(path, "utf8") : undefined;
@@ -51,6 +47,10 @@ const program = new Command("npm run survey --")
 			throw new Error(`${shownPath} cannot be read:\n${parsed.problems.map((line) => `  ${line}`).join("\n")}`);
 		}
 		const locked = parsed?.ok ? parsed.value : undefined;
+		tell(`reading the state of ${stack}, then the gateways and the cluster`);
+		const site = deployedSite(await exportState(stack));
+		const [routes, cluster] = await Promise.all([surveyed(site, locked), clusterOf(site)]);
+		const live: Lock = { cluster, routes };
 		print(routes, [
 			...(locked ? clusterDifferences(locked.cluster, cluster) : []),
 			...(locked || write ? lockDifferences(locked?.routes ?? [], routes) : []),
@@ -79,7 +79,10 @@ async function clusterOf({ gateways: [{ access }] }: DeployedSite): Promise<Lock
 	return cluster.value;
 }
 
-async function surveyed({ gateways, podRanges }: DeployedSite): Promise<readonly LockedRoute[]> {
+async function surveyed(
+	{ gateways, podRanges }: DeployedSite,
+	locked: Lock | undefined,
+): Promise<readonly LockedRoute[]> {
 	const nodes = gateways.map(({ node }) => node);
 	const surveys = await Promise.all(
 		gateways.map(async (gateway) => {
@@ -87,7 +90,7 @@ async function surveyed({ gateways, podRanges }: DeployedSite): Promise<readonly
 			const survey = await readRoutes(gateway.target, podRanges, CONVERGE, expected);
 			for (const warning of warnings(survey))
 				note(`${coloursFor(process.stderr).yellow("warning:")} ${gateway.name}: ${warning}`);
-			return withNodes(survey.prefixes, survey.owners);
+			return withNodes(survey.prefixes, survey.owners, locked?.routes);
 		}),
 	);
 	return onEveryGateway(surveys);
@@ -95,7 +98,7 @@ async function surveyed({ gateways, podRanges }: DeployedSite): Promise<readonly
 
 /** What Calico's records and the kernel's routes do not agree on, and what made no sense. */
 function warnings({ prefixes, missing, unreadable, notes, owners, pools }: GatewaySurvey): readonly string[] {
-	const unowned = owners.size === 0 ? [] : prefixes.filter(({ prefix }) => !owners.has(prefix.text));
+	const unowned = owners?.size ? prefixes.filter(({ prefix }) => !owners.has(prefix.text)) : [];
 	return [
 		...notes,
 		...poolWarnings(pools),

@@ -15,8 +15,11 @@ export interface Block {
 export interface ExpectedBlocks {
 	/** In order, each prefix once. */
 	readonly blocks: readonly Block[];
-	/** The node of every block that is given to one, by the block's prefix; also of nodes that are down. */
-	readonly owners: ReadonlyMap<string, string>;
+	/**
+	 * The node of every block that is given to one, by the block's prefix; also of nodes that are down. Undefined where Calico's
+	 * records could not be read; empty where nobody keeps any.
+	 */
+	readonly owners: ReadonlyMap<string, string> | undefined;
 	readonly pools: readonly Pool[];
 	/** A text for each record that made no sense, and for what could not be read. */
 	readonly notes: readonly string[];

@@ -5,7 +5,7 @@ import { anyAddress, anyPrefix, must } from "./arbitraries.ts";
 import { parseIpRoutes } from "./ipRoute.ts";
 import type { KernelRoute } from "./kernelRoutes.ts";
 import { comparePrefixes, contains, isDefault, parsePrefix } from "./prefix.ts";
-import { gatherRoutes, onEveryGateway } from "./survey.ts";
+import { gatherRoutes, onEveryGateway, withNodes } from "./survey.ts";
 
 const pods = ["192.244.0.0/16", "fd00:244::/56"].map((text) => must(parsePrefix(text)));
 
@@ -149,4 +149,22 @@ test("with several gateways, a prefix counts that every one of them reaches", ()
 	expect(onEveryGateway([a ?? [], b ?? []]).map(({ prefix }) => prefix.text)).toEqual(["192.244.2.0/26"]);
 	expect(onEveryGateway([a ?? []])).toEqual(a);
 	expect(onEveryGateway([])).toEqual([]);
+});
+
+describe("the node behind a prefix", () => {
+	const prefix = must(parsePrefix("192.244.32.0/26"));
+	const gathered = [{ prefix, via: ["10.200.0.11", "10.200.0.12"].map((text) => must(parseAddress(text))) }];
+	const locked = [{ prefix, node: "ku13-2" }];
+
+	test.each([
+		["is the block's, by Calico's records", new Map([[prefix.text, "ku13-3"]]), "ku13-3"],
+		["is not known of a prefix without a block", new Map(), "10.200.0.11, 10.200.0.12"],
+		["is the locked one while Calico cannot be asked", undefined, "ku13-2"],
+	])("%s", (_, owners, node) => {
+		expect(withNodes(gathered, owners, locked)).toEqual([{ prefix, node }]);
+	});
+
+	test("is not known where nothing is", () => {
+		expect(withNodes(gathered, undefined)).toEqual([{ prefix, node: "10.200.0.11, 10.200.0.12" }]);
+	});
 });

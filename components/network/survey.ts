@@ -57,14 +57,21 @@ export function onEveryGateway<Route extends { readonly prefix: Prefix }>(
 	);
 }
 
-/** The prefixes with the nodes behind them. @param owners the node of a block by its prefix, where that is known. */
+/**
+ * The prefixes with the nodes behind them.
+ *
+ * @param owners the node of a block by its prefix. Where Calico cannot be asked (undefined), the nodes are those of `locked`:
+ *   not knowing who has a block is no change of it.
+ */
 export function withNodes(
 	prefixes: readonly GatheredPrefix[],
-	owners: ReadonlyMap<string, string>,
+	owners: ReadonlyMap<string, string> | undefined,
+	locked: readonly LockedRoute[] = [],
 ): readonly LockedRoute[] {
+	const nodes = owners ?? new Map(locked.map(({ prefix, node }) => [prefix.text, node]));
 	return prefixes.map(({ prefix, via }) => ({
 		prefix,
-		node: owners.get(prefix.text) ?? via.map(({ text }) => text).join(", "),
+		node: nodes.get(prefix.text) ?? via.map(({ text }) => text).join(", "),
 	}));
 }
 

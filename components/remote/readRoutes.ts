@@ -16,8 +16,8 @@ export interface GatewaySurvey extends Survey {
 	readonly missing: readonly Block[];
 	/** What there is to say of the expectation. */
 	readonly notes: readonly string[];
-	/** The node of every block, where that is known, by the block's prefix. */
-	readonly owners: ReadonlyMap<string, string>;
+	/** The node of every block by the block's prefix; undefined where Calico's records could not be read. */
+	readonly owners: ReadonlyMap<string, string> | undefined;
 	/** Calico's pools, where they are known. */
 	readonly pools: readonly Pool[];
 }

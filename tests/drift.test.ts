@@ -12,25 +12,25 @@ const inSync = servers
 	.toSorted()
 	.map((server) => ({ server, state: "in sync", details: [], record: expect.objectContaining({ stack: "lab" }) }));
 
-/** How a server can come to differ, and a word of the finding. Its own timer would put it right, so that is stopped. */
-const drifts: readonly (readonly [string, string, string])[] = [
-	["a route taken away", "ip route del 192.96.0.0/16 proto 157", "+ route 192.96.0.0/16 via 10.200.0.20"],
-	["a route of ours added", "ip route add 192.244.99.0/26 via 10.200.0.20 proto 157", "- route 192.244.99.0/26"],
-	[
-		"another next hop",
-		"ip route replace 192.96.0.0/16 via 10.200.0.12 proto 157",
-		"- route 192.96.0.0/16 via 10.200.0.12",
+/** How servers can come to differ, and a word of the finding. Their own timers would put it right, so those are stopped. */
+const repairable: Readonly<Record<string, readonly [change: string, word: string]>> = {
+	"ps-resolved": ["echo '# mine' >>/etc/systemd/resolved.conf.d/pod-gateway.conf", "-# mine"],
+	"ps-nm": ["ip route del 192.96.0.0/16 proto 157", "+ route 192.96.0.0/16 via 10.200.0.20"],
+	"ps-ifupdown": ["ip route add 192.244.99.0/26 via 10.200.0.20 proto 157", "- route 192.244.99.0/26"],
+	"ps-netplan": ["rm /etc/systemd/resolved.conf.d/pod-gateway.conf", "+DNS=192.96.0.10"],
+	"ps-trixie": ["ip route replace 192.96.0.0/16 via 10.200.0.12 proto 157", "- route 192.96.0.0/16 via 10.200.0.12"],
+};
+
+/** The same, of which no update may or can put the last two right. */
+const partlyRepairable: typeof repairable = {
+	"ps-dnsmasq": ["systemctl disable -q pod-gateway.service", "~ units"],
+	"ps-nm": ["rm /usr/local/sbin/pod-gateway-host", "is not there"],
+	"ps-ifupdown": ["ip route del 192.96.0.0/16 proto 157; ip route add 192.96.0.0/16 via 10.200.0.1", "is not ours"],
+	"ps-trixie": [
+		"cd /etc/ssh; cp -a ssh_host_ed25519_key /root/; ssh-keygen -q -t ed25519 -N '' -f new; mv new ssh_host_ed25519_key; systemctl restart ssh",
+		"shows another host key than the pinned one",
 	],
-	["a file edited", "echo '# mine' >>/etc/systemd/resolved.conf.d/pod-gateway.conf", "-# mine"],
-	["a file gone", "rm /etc/systemd/resolved.conf.d/pod-gateway.conf", "+DNS=192.96.0.10"],
-	["a unit disabled", "systemctl disable -q pod-gateway.service", "~ units"],
-	[
-		"somebody else's route in our place",
-		"ip route del 192.96.0.0/16 proto 157; ip route add 192.96.0.0/16 via 10.200.0.1",
-		"is not ours",
-	],
-	["the host script gone", "rm /usr/local/sbin/pod-gateway-host", "is not there"],
-];
+};
 
 describe.skipIf(inject("noLab") !== undefined)("drift", { timeout: 300_000 }, () => {
 	let pulumi: LabPulumi;
@@ -61,20 +61,49 @@ describe.skipIf(inject("noLab") !== undefined)("drift", { timeout: 300_000 }, ()
 		}
 	});
 
-	test.each(drifts)("of every kind: %s", async (_, change, word) => {
-		await exec(first, ["sh", "-c", `systemctl stop pod-gateway.timer pod-gateway.path; ${change}`]);
+	/** Makes servers differ so, and expects drift to find that and no more. */
+	async function expectFound(changes: typeof repairable): Promise<void> {
+		for (const [server, [change]] of Object.entries(changes)) {
+			await exec(server, ["sh", "-c", `systemctl stop pod-gateway.timer pod-gateway.path; ${change}`]);
+		}
 		const { exitCode, stdout } = await drift("--json");
 		const findings: { server: string; state: string; details: string[] }[] = JSON.parse(stdout);
-		const found = findings.find(({ server }) => server === first);
-		expect(found?.state).toBe("drift");
-		expect(found?.details.join("\n")).toContain(word);
-		expect(findings.filter((finding) => finding !== found)).toEqual(inSync.filter(({ server }) => server !== first));
+		for (const [server, [, word]] of Object.entries(changes)) {
+			const found = findings.find((finding) => finding.server === server);
+			expect(found?.state, server).toBe("drift");
+			expect(found?.details.join("\n"), server).toContain(word);
+		}
+		expect(findings.filter(({ server }) => !(server in changes))).toEqual(
+			inSync.filter(({ server }) => !(server in changes)),
+		);
 		expect(exitCode).toBe(2);
-		// What no repair may touch is taken away as it came.
-		await exec(first, ["sh", "-c", "ip route del 192.96.0.0/16 via 10.200.0.1"], { check: false });
-		const repaired = await drift("--repair", "--json");
-		expect(repaired.exitCode, `${repaired.stderr}\n${repaired.stdout}`).toBe(0);
-		expect(JSON.parse(repaired.stdout)).toEqual(inSync);
+	}
+
+	test("of routes and files is found, and repaired on the servers that have it alone", async () => {
+		const untouched = "ps-dnsmasq";
+		const before = await logins(untouched);
+		await expectFound(repairable);
+		const { exitCode, stdout, stderr } = await drift("--repair", "--json");
+		expect(exitCode, `${stderr}\n${stdout}`).toBe(0);
+		expect(JSON.parse(stdout)).toEqual(inSync);
+		// Each look is one connection; nothing else came.
+		expect(await logins(untouched)).toBe(before + 3);
+	});
+
+	test("of other kinds is found; what no repair may touch is left and told, and holds up no other server", async () => {
+		await expectFound(partlyRepairable);
+		const partly = await drift("--repair");
+		expect(partly.stderr).toContain("error: pulumi up failed: see above; this is how the servers are now");
+		expect(partly.stdout).toMatch(/^ps-dnsmasq +in sync$/m);
+		expect(partly.stdout).toMatch(/^ps-nm +in sync$/m);
+		expect(partly.stdout).toMatch(/^ps-ifupdown +drift/m);
+		expect(partly.stdout).toMatch(/^ps-trixie +drift/m);
+		expect(partly.exitCode).toBe(2);
+		await exec("ps-ifupdown", ["ip", "route", "del", "192.96.0.0/16", "via", "10.200.0.1"]);
+		await exec("ps-trixie", ["sh", "-c", "mv /root/ssh_host_ed25519_key /etc/ssh; systemctl restart ssh"]);
+		const { exitCode, stdout, stderr } = await drift("--repair", "--json");
+		expect(exitCode, `${stderr}\n${stdout}`).toBe(0);
+		expect(JSON.parse(stdout)).toEqual(inSync);
 	});
 
 	test("that cannot be told is told so: a dead server", async () => {

@@ -19,7 +19,6 @@ const servers = site.servers.map(({ name }) => name);
 const { name: gw } = site.gateway;
 const second = `${gw}-b`;
 const spare = { spareAddress: site.spareAddress, spareAddress6: site.spareAddress6 };
-const nodeUrn = `urn:pulumi:lab::pod-gateway::pod-gateway:index:GatewayNode$command:local:Command::${gw}-node`;
 const disks = "/var/lib/libvirt/images/pod-gateway";
 
 describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual machine", { timeout: 1_800_000 }, () => {
@@ -93,8 +92,20 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 		expect([...(await domains()).keys()]).toEqual([]);
 	});
 
-	test("up makes it, prepares it from the site's repository, joins and drains it, and every server reaches the pods", async () => {
+	test("up makes it, prepares it from the site's repository and joins it; cut off in the middle of that, it fails", async () => {
 		await writeStack(settings);
+		const cut = up();
+		const joining = () => execVm(gw, ["pgrep", "-f", "^[^ ]*kubeadm join"], { check: false });
+		await expect.poll(async () => (await joining()).exitCode, { timeout: 900_000, interval: 500 }).toBe(0);
+		await virsh(["suspend", gw]);
+		const { exitCode, stdout, stderr } = await cut;
+		expect(exitCode, stdout + stderr).not.toBe(0);
+		expect(stdout + stderr).toContain(`${gw}-node`);
+		await virsh(["resume", gw]);
+		for (const server of servers) expect(await isCutOff(server), server).toBe(true);
+	});
+
+	test("the next up cleans that up, joins and drains it, and every server reaches the pods", async () => {
 		const { exitCode, stdout, stderr } = await up();
 		expect(exitCode, stdout + stderr).toBe(0);
 		expect([...(await domains())]).toEqual([[gw, "running"]]);
@@ -184,24 +195,6 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 		// The tools' own start lies between the phases.
 		expect(Math.max(...outages)).toBeLessThan(end - left + 5);
 		expect([...(await domains()).keys()]).toEqual([gw]);
-		await everyServerReaches();
-	});
-
-	test("a join that is cut off in the middle is cleaned up and done by the next up", async () => {
-		const cut = up("--replace", nodeUrn);
-		await expect
-			.poll(async () => (await execVm(gw, ["pgrep", "-x", "kubeadm"], { check: false })).exitCode, {
-				timeout: 240_000,
-				interval: 500,
-			})
-			.toBe(0);
-		await virsh(["suspend", gw]);
-		const { exitCode, stdout, stderr } = await cut;
-		expect(exitCode, stdout + stderr).not.toBe(0);
-		await virsh(["resume", gw]);
-		const again = await up();
-		expect(again.exitCode, again.stdout + again.stderr).toBe(0);
-		expect(await kubectl(["get", "node", gw])).toMatch(/Ready,SchedulingDisabled/);
 		await everyServerReaches();
 	});
 

@@ -21,19 +21,23 @@ const program = new Command("npm run drift --")
 		const servers = deployedServers(await exportState(stack));
 		tell(`looking at ${servers.length} servers`);
 		let found = await findings(servers);
-		const drifted = servers.filter(({ name }) =>
-			found.some(({ server, state }) => server === name && state === "drift"),
+		let repaired = true;
+		const repairable = servers.filter(({ name }) =>
+			found.some(({ server, state, otherHostKey }) => server === name && state === "drift" && !otherHostKey),
 		);
-		if (options.repair && drifted.length > 0) {
+		if (options.repair && repairable.length > 0) {
 			process.stderr.write(`${text(found)}\n`);
 			// Nothing has changed in what is declared: replacing is what runs the transaction again.
-			const targets = drifted.flatMap(({ urns }) => urns.map((urn) => `--target-replace=${urn}`));
-			await runPulumi(["up", "--yes", "--skip-preview", "--stack", stack, ...targets]);
+			const targets = repairable.flatMap(({ urns }) => urns.map((urn) => `--target-replace=${urn}`));
+			// A server that refuses is no reason to leave the others as they are.
+			const flags = ["--yes", "--skip-preview", "--continue-on-error", "--stack", stack];
+			repaired = await runPulumi(["up", ...flags, ...targets]);
+			if (!repaired) note("pulumi up failed: see above; this is how the servers are now");
 			found = await findings(servers);
 		}
 		process.stdout.write(options.json ? `${JSON.stringify(found, null, "\t")}\n` : `${text(found)}\n`);
 		const states = new Set(found.map(({ state }) => state));
-		process.exitCode = states.has("drift") ? 2 : states.has("unknown") ? 1 : 0;
+		process.exitCode = states.has("drift") ? 2 : states.has("unknown") || !repaired ? 1 : 0;
 	});
 
 /** Findings for people: a line per server, then what is the matter with it. */
@@ -53,9 +57,11 @@ function text(found: readonly Finding[]): string {
 		.join("\n");
 }
 
+function note(problem: string): void {
+	process.stderr.write(`${coloursFor(process.stderr).red("error:")} ${problem}\n`);
+}
+
 program.parseAsync().catch((error: unknown) => {
-	process.stderr.write(
-		`${coloursFor(process.stderr).red("error:")} ${error instanceof Error ? error.message : String(error)}\n`,
-	);
+	note(error instanceof Error ? error.message : String(error));
 	process.exitCode = 1;
 });

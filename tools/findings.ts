@@ -18,6 +18,8 @@ export interface Finding {
 	readonly state: "in sync" | "drift" | "unknown";
 	/** What differs, or why nobody can tell; a line each. */
 	readonly details: readonly string[];
+	/** Nobody may log in to it: its host key is not the pinned one, and no update puts that right. */
+	readonly otherHostKey?: true;
 	/** When everything was last seen as deployed, in UTC; only of a server that drifted, and where it knows. */
 	readonly inForceAt?: string;
 	/** What its last deployment left there; undefined where nobody could look, or a version left none. */
@@ -73,7 +75,7 @@ async function readOne({ name: server, target, desired }: DeployedServer): Promi
 		const found = { ...drift(...(result === "refused" ? words : difference)), ...deployed };
 		return inForceAt ? { ...found, inForceAt: inForceAt.toISOString().replace(/\.\d+Z$/, "Z") } : found;
 	} catch (error) {
-		if (error instanceof HostKeyError) return drift(error.message);
+		if (error instanceof HostKeyError) return { ...drift(error.message), otherHostKey: true };
 		return unknown((error as Error).message);
 	}
 }

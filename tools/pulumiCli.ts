@@ -35,12 +35,11 @@ async function json(argv: readonly string[]): Promise<unknown> {
 	}
 }
 
-/** Runs Pulumi for a person to watch, its output on standard error. @throws Error when it fails. */
-export async function runPulumi(argv: readonly string[]): Promise<void> {
+/** Runs Pulumi for a person to watch, its output on standard error. @returns whether it succeeded. */
+export async function runPulumi(argv: readonly string[]): Promise<boolean> {
 	const child = spawn(pulumi, argv, { stdio: ["inherit", 2, 2] });
-	const code = await new Promise<number | null>((resolve, reject) => {
+	return new Promise((resolve, reject) => {
 		child.once("error", reject);
-		child.once("close", resolve);
+		child.once("close", (code) => resolve(code === 0));
 	});
-	if (code !== 0) throw new Error(`pulumi ${argv[0]} failed with exit code ${code}`);
 }

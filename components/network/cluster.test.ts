@@ -152,6 +152,8 @@ describe("renderJoinConfiguration", () => {
 			    token: abcdef.0123456789abcdef
 			    caCertHashes:
 			      - sha256:906e8e893ce7a73ae5ee59ac8017cb1c22b12d4bdfa9774e3d4d53cb3914f7e0
+			timeouts:
+			  discovery: 60s
 			nodeRegistration:
 			  name: gw-1
 			  taints:
@@ -180,6 +182,8 @@ describe("renderJoinConfiguration", () => {
 			    token: abcdef.0123456789abcdef
 			    caCertHashes:
 			      - sha256:906e8e893ce7a73ae5ee59ac8017cb1c22b12d4bdfa9774e3d4d53cb3914f7e0
+			timeouts:
+			  discovery: 60s
 			nodeRegistration:
 			  name: gw-1
 			  taints: []

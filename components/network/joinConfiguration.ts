@@ -2,6 +2,12 @@ import { stringify } from "yaml";
 import type { Address } from "./address.ts";
 import type { Taint } from "./taint.ts";
 
+/**
+ * How long kubeadm asks for the cluster, which answers in seconds; its default is 5 minutes. A join whose token was removed, since
+ * nobody waits for it any more, asks for so long, and the next one waits for it.
+ */
+const DISCOVERY_WITHIN = "60s";
+
 /** A node about to join. */
 export interface JoiningNode {
 	/** The Node object's name. */
@@ -36,6 +42,7 @@ export function renderJoinConfiguration(
 		apiVersion: "kubeadm.k8s.io/v1beta4",
 		kind: "JoinConfiguration",
 		discovery: { bootstrapToken: { apiServerEndpoint, token, caCertHashes } },
+		timeouts: { discovery: DISCOVERY_WITHIN },
 		nodeRegistration: {
 			name,
 			taints,

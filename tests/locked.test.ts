@@ -115,8 +115,9 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 
 	test("up refuses what is not locked, naming each difference; the survey writes it; then it arrives", async () => {
 		await addBlock("ku13-1", newBlock);
+		// An API server that stops takes itself out of its Service; kube-proxy, whose pauses grew, hears a minute late of its return.
 		await expect
-			.poll(async () => (await exec(site.gateway.name, ["ip", "route"])).stdout, { timeout: 60_000 })
+			.poll(async () => (await exec(site.gateway.name, ["ip", "route"])).stdout, { timeout: 180_000 })
 			.toContain(newBlock);
 		const refused = await lockedUp("up", "--yes", "--skip-preview");
 		expect(refused.exitCode).not.toBe(0);

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { checkServer } from "../lab/checks.ts";
-import { bootHost, exec, powerOff } from "../lab/host.ts";
+import { bootHost, exec, powerOff, writeFile } from "../lab/host.ts";
 import { initOf } from "../lab/hostProcess.ts";
 import type { LabPulumi } from "../lab/pulumi.ts";
 import { outsideHosts } from "../lab/servers.ts";
 import { type PhysicalServerMachine, type ServerKind, site } from "../lab/site.ts";
 import { useExistingGateway } from "./existingGateway.ts";
+import { cuts, scriptWith } from "./transactionCuts.ts";
 
 /** Seconds within which routes and nameserver are to be back. */
 const WITHIN = 30;
@@ -44,12 +45,37 @@ describe.skipIf(inject("noLab") !== undefined)("what a server's own network take
 		process.stderr.write(`\nBack in force after\n${table(sorted)}\n`);
 	}, 300_000);
 
-	test(`is back within ${WITHIN} s, on every server`, { timeout: 600_000 }, async () => {
-		const all = await Promise.allSettled(site.servers.map(goThrough));
-		const failed = all.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
-		if (failed.length > 0) throw new AggregateError(failed, failed.map(String).join("\n"));
-	});
+	test(`is back within ${WITHIN} s, on every server`, { timeout: 600_000 }, () => onEvery(goThrough));
+
+	test("is put back in the middle of a transaction, which goes on, on every server", () => onEvery(amidTransaction));
 });
+
+async function onEvery(goal: (server: PhysicalServerMachine) => Promise<void>): Promise<void> {
+	const all = await Promise.allSettled(site.servers.map(goal));
+	const failed = all.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
+	if (failed.length > 0) throw new AggregateError(failed, failed.map(String).join("\n"));
+}
+
+/** A deployment by hand, before whose verification the first of the server's events happens and our routes go. */
+async function amidTransaction({ name, kind }: PhysicalServerMachine): Promise<void> {
+	const wanted = await routes(name);
+	const verification = cuts().find(({ step }) => step.startsWith("case") && step.includes("verify"));
+	if (!verification) throw new Error("the host script's apply() has no verification");
+	const uploaded = "/usr/local/lib/pod-gateway-host-test";
+	const event = `{ ${events[kind][0]}; sleep 3; ip route flush proto 157; } >/dev/null 2>&1`;
+	await writeFile(name, uploaded, scriptWith(event, verification));
+	const inForce = await exec(name, ["cat", "/var/lib/pod-gateway/desired"]);
+	const input = `${inForce.stdout.trimEnd()}\n`.replace(/^rollback-after .*$/m, "rollback-after 60");
+	const { exitCode, stderr } = await exec(name, ["sh", uploaded, "apply"], { input, check: false });
+	expect(exitCode, `${name}: ${stderr}`).toBe(0);
+	expect(stderr, name).toContain("put back routes that were gone");
+	if (kind === "dhcp") expect(stderr).toContain("put back /etc/resolv.conf");
+	expect(await routes(name), name).toBe(wanted);
+	expect(
+		(await checkServer(name)).filter(({ ok }) => !ok),
+		name,
+	).toEqual([]);
+}
 
 /** Every event of one server, one after the other. */
 async function goThrough(server: PhysicalServerMachine): Promise<void> {

@@ -787,11 +787,13 @@ outside_names() {
 	done
 }
 
-# until_deadline COMMAND…: repeats a check until it holds or the time is nearly up: resolvers need a moment to start.
+# until_deadline COMMAND…: repeats a check until it holds or the time is nearly up: resolvers need a moment to start, and a DHCP
+# client may renew its lease in the middle of this.
 until_deadline() {
 	until "$@"; do
 		[ "$(date +%s)" -lt "$deadline" ] || return 1
 		sleep 1
+		put_back "$WORK/desired"
 	done
 }
 
@@ -940,19 +942,24 @@ reapply() {
 	[ -e "$COMMITTED" ] || return 0
 	method=$(cat "$STATE/method")
 	wanted_routes "$COMMITTED" >"$WORK/routes.wanted"
+	put_back "$COMMITTED"
+	! cmp -s "$WORK/routes.wanted" "$WORK/routes.before" || [ -n "$CHANGED" ] || : >$SEEN
+}
+
+# put_back DESIRED: what another program took away since; what is as desired is left alone.
+put_back() {
 	own_routes >"$WORK/routes.before"
 	if ! cmp -s "$WORK/routes.wanted" "$WORK/routes.before"; then
 		if set_routes "$WORK/routes.wanted"; then say 'put back routes that were gone'; else say 'routes are gone and cannot be put back yet'; fi
 	fi
 	CHANGED=
-	dns_files "$method" "$COMMITTED"
+	dns_files "$method" "$1"
 	[ "$method" != resolved ] || [ -n "$CHANGED" ] || claim_links
 	if [ -n "$CHANGED" ]; then
 		say "put back$CHANGED"
 		note_written
 		dns_reload "$method"
 	fi
-	! cmp -s "$WORK/routes.wanted" "$WORK/routes.before" || [ -n "$CHANGED" ] || : >$SEEN
 }
 
 # The timer's part. A run that still holds the lock had its time: it is ended first, so that it cannot go on applying.

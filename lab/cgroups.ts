@@ -2,15 +2,16 @@ import { existsSync } from "node:fs";
 import { readdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { idsOf, type Scope, siteId } from "./site.ts";
 
-/** The cgroup that holds a cgroup for each of the lab's hosts, in every hierarchy. */
-export const CGROUP = "pod-gateway-lab";
+/** The cgroup that holds a cgroup for each of the site's hosts, in every hierarchy. */
+export const CGROUP = `pod-gateway-lab${siteId}`;
 
 const mountPoint = "/sys/fs/cgroup";
 
-/** Removes the lab's cgroups from every hierarchy. Their processes must be gone. */
-export async function removeCgroups(): Promise<void> {
-	for (const top of await labCgroups()) {
+/** Removes the sites' cgroups from every hierarchy. Their processes must be gone. */
+export async function removeCgroups(of: Scope): Promise<void> {
+	for (const top of await labCgroups(of)) {
 		// The last processes may still be on their way out: a cgroup with one in it cannot be removed.
 		for (let tries = 0; existsSync(top); tries++) {
 			const left = await removeTree(top).catch((error: Error) => error);
@@ -20,10 +21,15 @@ export async function removeCgroups(): Promise<void> {
 	}
 }
 
-/** The lab's cgroups at the top of the hierarchies: one with cgroup v2, one for each controller with v1. */
-export async function labCgroups(): Promise<string[]> {
-	const below = (await readdir(mountPoint)).map((name) => join(mountPoint, name, CGROUP));
-	return [join(mountPoint, CGROUP), ...below].filter(existsSync);
+/** The sites' cgroups at the top of the hierarchies: one a site with cgroup v2, one for each controller with v1. */
+export async function labCgroups(of: Scope): Promise<string[]> {
+	const hierarchies = [mountPoint, ...(await readdir(mountPoint)).map((name) => join(mountPoint, name))];
+	const ours = new RegExp(`^pod-gateway-lab${idsOf(of)}$`);
+	const found = hierarchies.map(async (hierarchy) => {
+		const groups = await readdir(hierarchy).catch(() => []);
+		return groups.filter((name) => ours.test(name)).map((name) => join(hierarchy, name));
+	});
+	return (await Promise.all(found)).flat();
 }
 
 async function removeTree(group: string): Promise<undefined> {

@@ -96,8 +96,8 @@ for (const [verb, change] of [
 
 lab
 	.command("down")
-	.description("take the site away without a trace; what took long to build stays in the cache")
-	.action(() => down(progress()));
+	.description("take the site away without a trace, and those of tests; what took long to build stays in the cache")
+	.action(() => down(progress(), "machine"));
 
 /** The words after `--`: commander leaves that one in when an argument came before it. */
 function withoutDashes(words: string[]): string[] {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
-import { cacheDir } from "./cache.ts";
+import { siteDir } from "./cache.ts";
 import { namespaceOf } from "./machines.ts";
 import { childrenOf, identify, isInit, kill, type ProcessIdentity, runs } from "./process.ts";
 import { site } from "./site.ts";
@@ -12,7 +12,7 @@ const SHUTDOWN_SECONDS = 20;
 
 /** The folder of one host's state: its upper layer, console and process. */
 export function hostDir(name: string, ...below: string[]): string {
-	return cacheDir("site", "hosts", name, ...below);
+	return siteDir("hosts", name, ...below);
 }
 
 /** Remembers which process keeps the host running. */

@@ -1,26 +1,26 @@
 import { existsSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
-import { cacheDir } from "./cache.ts";
 
 /**
  * The kernel counts file watchers for each user of the whole machine, and root's 128 of them (the usual limit) are not enough
  * for the systemds and kubelets of a dozen hosts: «too many open files». Linux offers no limit for each container.
  */
 const limit = "/proc/sys/fs/inotify/max_user_instances";
-const wanted = 1024;
+const wanted = 8192;
 
-const before = () => cacheDir("site", "inotify-max-user-instances");
+/** What the limit was before the first site; on a file system that does not outlive the setting. */
+const before = "/run/pod-gateway-lab.inotify-max-user-instances";
 
-/** Raises the machine's limit of inotify instances while the lab is up, and notes what it was. */
+/** Raises the machine's limit of inotify instances while a site is up, and notes what it was. */
 export async function raiseInotifyLimit(): Promise<void> {
 	const current = (await readFile(limit, "utf8")).trim();
 	if (Number(current) >= wanted) return;
-	if (!existsSync(before())) await writeFile(before(), current);
+	if (!existsSync(before)) await writeFile(before, current);
 	await writeFile(limit, `${wanted}`);
 }
 
-/** Sets the limit back to what it was before the lab. */
+/** Sets the limit back to what it was before the first site. */
 export async function restoreInotifyLimit(): Promise<void> {
-	if (existsSync(before())) await writeFile(limit, await readFile(before(), "utf8"));
-	await rm(before(), { force: true });
+	if (existsSync(before)) await writeFile(limit, await readFile(before, "utf8"));
+	await rm(before, { force: true });
 }

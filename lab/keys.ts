@@ -3,7 +3,7 @@ import { chmod, copyFile, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
-import { cacheDir } from "./cache.ts";
+import { siteDir } from "./cache.ts";
 import { machines } from "./machines.ts";
 
 /** The private key with which the operator logs in to every host as root; beside it the public one, `….pub`. */
@@ -22,7 +22,7 @@ export function hostPublicKey(name: string): string {
 
 /** Makes the operator's and every host's ed25519 key pair, once for the life of a site. */
 export async function ensureKeys(): Promise<void> {
-	await mkdir(cacheDir("site", "keys"), { recursive: true, mode: 0o700 });
+	await mkdir(siteDir("keys"), { recursive: true, mode: 0o700 });
 	await makeKey("operator", "operator");
 	for (const { name } of machines) await makeKey(`host-${name}`, name);
 }
@@ -45,7 +45,7 @@ export async function prepareKeys(name: string, root: string): Promise<void> {
 }
 
 function keyFile(name: string): string {
-	return cacheDir("site", "keys", name);
+	return siteDir("keys", name);
 }
 
 async function makeKey(name: string, comment: string): Promise<void> {

@@ -5,14 +5,23 @@ import { execa } from "execa";
 import { labCgroups } from "./cgroups.ts";
 import { namespaces } from "./namespaces.ts";
 import { identify, kill, type ProcessIdentity, runs } from "./process.ts";
+import { idsOf, type Scope } from "./site.ts";
+
+/** A host of this site, by its name and its network namespace's. */
+interface StrayHost {
+	readonly name: string;
+	readonly namespace: string;
+}
 
 /**
- * Ends every process that is provably the lab's: it is in one of the lab's network namespaces or cgroups. With a host's name,
- * that host's alone. Throws when one does not go.
+ * Ends every process that is provably the lab's: it is in a network namespace or cgroup of the sites, or of one host of
+ * this site. Throws when one does not go.
  */
-export async function endStrays(host?: { name: string; namespace: string }): Promise<void> {
+export async function endStrays(of: Scope | StrayHost): Promise<void> {
+	const host = typeof of === "string" ? undefined : of;
+	const scope = typeof of === "string" ? of : "site";
 	for (let tries = 0; tries < 100; tries++) {
-		const strays = [...(await inNamespaces(host?.namespace)), ...(await inCgroups(host?.name))];
+		const strays = [...(await inNamespaces(scope, host?.namespace)), ...(await inCgroups(scope, host?.name))];
 		if (strays.length === 0) return;
 		for (const { pid } of strays) kill(pid, "SIGKILL");
 		for (let waits = 0; waits < 20 && strays.some(runs); waits++) await sleep(25);
@@ -22,25 +31,25 @@ export async function endStrays(host?: { name: string; namespace: string }): Pro
 
 /** Whether any process runs in a host of a lab, of whichever cache folder. */
 export async function anyHostRuns(): Promise<boolean> {
-	return (await inCgroups()).length > 0;
+	return (await inCgroups("machine")).length > 0;
 }
 
-/** Unmounts root filesystems of hosts that a killed command left mounted, whichever cache folder they are in. */
-export async function unmountStrays(): Promise<void> {
+/** Unmounts root filesystems of the sites' hosts that a killed command left mounted, in whichever cache folder. */
+export async function unmountStrays(of: Scope): Promise<void> {
 	for (const line of (await readFile("/proc/self/mountinfo", "utf8")).split("\n")) {
 		const place = line.split(" ")[4];
-		if (place && isHostRoot(line, place)) await execa("umount", ["--lazy", place]);
+		if (place && isHostRoot(line, place, of)) await execa("umount", ["--lazy", place]);
 	}
 }
 
-/** A host's root is an overlay at …/site/hosts/NAME/root whose upper layer lies beside it. */
-function isHostRoot(line: string, place: string): boolean {
-	const folder = /^(.*\/site\/hosts\/[^/]+)\/root$/.exec(place)?.[1];
+/** A host's root is an overlay at …/site<ID>/hosts/NAME/root whose upper layer lies beside it. */
+function isHostRoot(line: string, place: string, of: Scope): boolean {
+	const folder = new RegExp(`^(.*/site${idsOf(of)}/hosts/[^/]+)/root$`).exec(place)?.[1];
 	return folder !== undefined && line.includes(" - overlay ") && line.includes(`upperdir=${folder}/upper`);
 }
 
-async function inNamespaces(only?: string): Promise<ProcessIdentity[]> {
-	const names = (await namespaces()).filter((name) => only === undefined || name === only);
+async function inNamespaces(of: Scope, only?: string): Promise<ProcessIdentity[]> {
+	const names = (await namespaces(of)).filter((name) => only === undefined || name === only);
 	const inodes = new Set(names.map((name) => `net:[${statSync(`/run/netns/${name}`).ino}]`));
 	const processes = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
 	return processes.filter((pid) => inodes.has(namespaceOfProcess(pid))).flatMap(identified);
@@ -54,9 +63,9 @@ function namespaceOfProcess(pid: string): string {
 	}
 }
 
-async function inCgroups(host?: string): Promise<ProcessIdentity[]> {
+async function inCgroups(of: Scope, host?: string): Promise<ProcessIdentity[]> {
 	const found: ProcessIdentity[] = [];
-	for (const top of await labCgroups()) {
+	for (const top of await labCgroups(of)) {
 		const group = host === undefined ? top : `${top}/${host}`;
 		const folders = await readdir(group, { recursive: true, withFileTypes: true }).catch(() => []);
 		const files = folders.filter((entry) => entry.name === "cgroup.procs").map((entry) => entry.parentPath);

@@ -1,22 +1,23 @@
 import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
-import { cacheDir } from "./cache.ts";
+import { siteDir, siteDirs } from "./cache.ts";
 import { removeCgroups } from "./cgroups.ts";
 import { bootGatewayMachine, startCluster } from "./cluster/cluster.ts";
-import { ensureSoftware } from "./cluster/software.ts";
+import { ensureSoftware, type Software } from "./cluster/software.ts";
 import { bootHost, isUp, powerOff } from "./host.ts";
 import { raiseInotifyLimit, restoreInotifyLimit } from "./inotify.ts";
 import { ensureKeys } from "./keys.ts";
 import { ensureLayers } from "./layers.ts";
 import { endStrays, unmountStrays } from "./leftovers.ts";
 import { withLabLock } from "./lock.ts";
+import { withBuildLock } from "./machineLock.ts";
 import { ensureNamespaces, removeNamespaces } from "./namespaces.ts";
 import { claimMachine, releaseMachine } from "./owner.ts";
 import { ensureRepository, type Repository } from "./packages.ts";
 import { ensurePrerequisites } from "./prerequisites.ts";
 import type { Report } from "./progress.ts";
 import { outsideHosts } from "./servers.ts";
-import { site } from "./site.ts";
+import { type Scope, site } from "./site.ts";
 import { domains, hypervisorSpec, vmAddress } from "./vm/hypervisor.ts";
 import { ensureVmImages, type VmImages } from "./vm/image.ts";
 
@@ -36,16 +37,18 @@ export interface VmParts {
  * Throws when the machine cannot run a lab, or another one is up.
  */
 export async function up(report: Report, gateway: GatewayKind): Promise<void> {
-	await ensurePrerequisites(report);
 	await withLabLock(async () => {
-		await claimMachine();
-		await unmountStrays();
+		await withBuildLock(async () => {
+			await ensurePrerequisites(report);
+			await claimMachine();
+			await raiseInotifyLimit();
+			await ensureLayers(report);
+		});
+		await unmountStrays("site");
 		await report.step("Network", ensureNamespaces);
 		await ensureKeys();
-		await raiseInotifyLimit();
-		await ensureLayers(report);
 		const outside = outsideHosts.map((spec) => report.step(`Booting ${spec.name}`, () => bootHost(spec)));
-		const software = await ensureSoftware(report);
+		const software = await buildSoftware(report);
 		const cluster = startCluster(report, software);
 		await Promise.all([...outside, cluster, bootGateway(report, gateway)]);
 	});
@@ -58,7 +61,7 @@ export async function up(report: Report, gateway: GatewayKind): Promise<void> {
 export async function bootGateway(report: Report, gateway: GatewayKind): Promise<void> {
 	await refuseSecondGateway(gateway);
 	if (gateway === "existing") {
-		const software = await ensureSoftware(report);
+		const software = await buildSoftware(report);
 		await report.step(`Booting ${site.gateway.name}`, () => bootGatewayMachine(software));
 	} else {
 		await report.step(`Booting ${hypervisorSpec.name}`, () => bootHost(hypervisorSpec));
@@ -78,31 +81,42 @@ async function refuseSecondGateway(gateway: GatewayKind): Promise<void> {
 
 /** Makes what a gateway's VM is made of, or finds it in the cache. */
 export async function ensureVmParts(report: Report): Promise<VmParts> {
-	const { binaries, images } = await ensureSoftware(report);
-	return { repository: await ensureRepository(report, binaries), images: await ensureVmImages(report, images) };
+	const { binaries, images } = await buildSoftware(report);
+	return withBuildLock(async () => ({
+		repository: await ensureRepository(report, binaries),
+		images: await ensureVmImages(report, images),
+	}));
 }
 
-/** Takes the site down and away: processes, mounts, namespaces, cgroups and files, also what a crash has left of it. */
-export async function down(report: Report): Promise<void> {
+function buildSoftware(report: Report): Promise<Software> {
+	return withBuildLock(() => ensureSoftware(report));
+}
+
+/**
+ * Takes sites down and away: processes, mounts, namespaces, cgroups and files, also what a crash has left of them. With the last
+ * site goes what the machine was given for all.
+ */
+export async function down(report: Report, of: Scope): Promise<void> {
 	await withLabLock(async () => {
 		await claimMachine();
 		await report.step("Stopping the hosts", async () => {
 			// Their disks are thrown away: there is nothing for them to save.
-			await Promise.all((await hostsWithState()).map(powerOff));
-			await endStrays();
+			if (of !== "tests") await Promise.all((await hostsWithState()).map(powerOff));
+			await endStrays(of);
 		});
-		await report.step("Removing the site", async () => {
-			await unmountStrays();
-			await removeNamespaces();
-			await removeCgroups();
+		await report.step("Removing what they leave", async () => {
+			await unmountStrays(of);
+			await removeNamespaces(of);
+			await removeCgroups(of);
+			for (const folder of await siteDirs(of)) await rm(folder, { recursive: true, force: true });
+			if ((await siteDirs("machine")).length > 0) return;
 			await restoreInotifyLimit();
-			await rm(cacheDir("site"), { recursive: true, force: true });
 			await releaseMachine();
 		});
 	});
 }
 
 async function hostsWithState(): Promise<string[]> {
-	const folder = cacheDir("site", "hosts");
+	const folder = siteDir("hosts");
 	return existsSync(folder) ? readdir(folder) : [];
 }

@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { machines, macOf, namespaceOf } from "./machines.ts";
-import { NAMESPACE_PREFIX, site } from "./site.ts";
+import { idsOf, type Scope, site } from "./site.ts";
 
 const folder = "/run/netns";
 const hub = namespaceOf(site.hub);
@@ -16,7 +16,7 @@ export const routerAddress = "10.200.0.1";
  * namespace for every machine (which is made anew at each boot). None of them has an interface that leads out of the lab.
  */
 export async function ensureNamespaces(): Promise<void> {
-	const there = new Set(await namespaces());
+	const there = new Set(await namespaces("site"));
 	if (!there.has(hub)) await makeHub();
 	if (!there.has(operator)) {
 		await makeNamespace(site.operator);
@@ -32,18 +32,19 @@ export async function setCable(name: string, plugged: boolean): Promise<void> {
 	await ip("-n", hub, "link", "set", name, plugged ? "up" : "down");
 }
 
-/** Removes every namespace with the lab's prefix, whichever run made it. */
-export async function removeNamespaces(): Promise<void> {
-	for (const name of await namespaces()) await ip("netns", "delete", name);
+/** Removes every network namespace of the sites, whichever run made it. */
+export async function removeNamespaces(of: Scope): Promise<void> {
+	for (const name of await namespaces(of)) await ip("netns", "delete", name);
 	// The folder is iproute2's, and a mount of its own; with nothing in it there is no more use for that.
 	const left = await readdir(folder).catch(() => undefined);
 	if (left?.length === 0) await execa("umount", [folder], { reject: false });
 }
 
-/** The names of the lab's network namespaces that exist now. */
-export async function namespaces(): Promise<string[]> {
+/** The names of the network namespaces that the sites have now. */
+export async function namespaces(of: Scope): Promise<string[]> {
 	const list: { name: string }[] = JSON.parse((await ip("-json", "netns", "list")) || "[]");
-	return list.map(({ name }) => name).filter((name) => name.startsWith(NAMESPACE_PREFIX));
+	const ours = new RegExp(`^pgw${idsOf(of)}-`);
+	return list.map(({ name }) => name).filter((name) => ours.test(name));
 }
 
 async function makeHub(): Promise<void> {

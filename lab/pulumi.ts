@@ -1,10 +1,11 @@
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cacheDir } from "./cache.ts";
+import { siteDir } from "./cache.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { ExecOptions, ExecResult } from "./exec.ts";
 import { inOperator } from "./host.ts";
+import { stackName } from "./site.ts";
 import { heldByTheDead } from "./stackLocks.ts";
 import { type Phase, phasesOf } from "./timeline.ts";
 
@@ -18,15 +19,15 @@ export interface LabPulumi {
 	beside(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
 }
 
-/** Prepares the stack `lab` in a state folder that goes with the lab, and frees it from a Pulumi that was killed. */
+/** Prepares the site's stack in a state folder that goes with the lab, and frees it from a Pulumi that was killed. */
 export async function labPulumi(engine: Engine): Promise<LabPulumi> {
-	const state = cacheDir("site", "pulumi");
+	const state = siteDir("pulumi");
 	await mkdir(state, { recursive: true });
 	const env = {
 		PATH: [...engine.path, process.env["PATH"] ?? ""].join(":"),
 		POD_GATEWAY_PULUMI: engine.pulumi,
 		PULUMI_BACKEND_URL: `file://${state}`,
-		PULUMI_STACK: STACK,
+		PULUMI_STACK: stackName,
 		// The lab's secrets guard nothing outside the lab.
 		PULUMI_CONFIG_PASSPHRASE: "lab",
 		PULUMI_SKIP_UPDATE_CHECK: "true",
@@ -35,8 +36,8 @@ export async function labPulumi(engine: Engine): Promise<LabPulumi> {
 	const beside: LabPulumi["beside"] = (argv, options = {}) =>
 		inOperator(argv, { cwd: project, timeoutSeconds: 1800, ...options, env: { ...env, ...options.env } });
 	const pulumi: LabPulumi = { beside, run: (args, options) => beside([engine.pulumi, ...args], options) };
-	await pulumi.run(["stack", "select", "--create", STACK]);
-	const locks = join(state, ".pulumi", "locks", "organization", "pod-gateway", STACK);
+	await pulumi.run(["stack", "select", "--create", stackName]);
+	const locks = join(state, ".pulumi", "locks", "organization", "pod-gateway", stackName);
 	if (await heldByTheDead(locks)) await pulumi.run(["cancel", "--yes"]);
 	return pulumi;
 }
@@ -54,5 +55,3 @@ export async function timedUp(pulumi: LabPulumi, options: ExecOptions = {}): Pro
 		await rm(folder, { recursive: true, force: true });
 	}
 }
-
-const STACK = "lab";

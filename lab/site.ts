@@ -25,7 +25,25 @@ export interface PhysicalServerMachine extends Machine {
 	readonly user?: string;
 }
 
-export const NAMESPACE_PREFIX = "pgw-";
+/**
+ * Which of this machine's sites this process works on: a number, or nothing for the one that people work on. Sites are alike, down
+ * to names and addresses, and share nothing but the machine and what is built: tests work on several side by side.
+ */
+export const siteId = process.env["POD_GATEWAY_SITE"] ?? "";
+if (!/^\d*$/.test(siteId)) throw new Error(`POD_GATEWAY_SITE is ${siteId}; it must be a number, or empty`);
+
+/** What a command is about: this process's site alone, the sites of tests, or every site on the machine, of whichever cache folder. */
+export type Scope = "site" | "tests" | "machine";
+
+/** A pattern for the ids of the sites that a command is about. */
+export function idsOf(scope: Scope): string {
+	return { site: siteId, tests: "\\d+", machine: "\\d*" }[scope];
+}
+
+export const NAMESPACE_PREFIX = `pgw${siteId}-`;
+
+/** Pulumi's name for the site's stack; its settings are `stacks/Pulumi.<stack>.yaml`. */
+export const stackName = siteId === "" ? "lab" : `lab-${siteId}`;
 
 const workers: readonly Worker[] = [
 	{ name: "ku13-1", address: "10.200.0.11", blocks: ["192.244.190.128/26", "192.244.190.192/26"] },

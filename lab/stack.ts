@@ -8,13 +8,13 @@ import { hostPublicKey, operatorKeyFile } from "./keys.ts";
 import { ensureVmParts, type GatewayKind, type VmParts } from "./lifecycle.ts";
 import { routerAddress } from "./namespaces.ts";
 import { progress } from "./progress.ts";
-import { type Machine, site } from "./site.ts";
+import { type Machine, site, stackName } from "./site.ts";
 import { imagesOnHypervisor } from "./vm/hypervisor.ts";
 
 /** A gateway of the stack's settings; what keys it has depends on its driver. */
 export type GatewaySettings = { readonly name: string; readonly address: string } & Readonly<Record<string, unknown>>;
 
-/** The settings of the stack `lab`: the site as it is, with this lab's keys. Data as in `stacks/Pulumi.<env>.yaml`. */
+/** The settings of the site's stack: the site as it is, with this lab's keys. Data as in `stacks/Pulumi.<env>.yaml`. */
 export async function labSettings(gateway: GatewayKind) {
 	return {
 		"pod-gateway:cluster": { kubeconfigFile: kubeconfigFile() },
@@ -77,7 +77,7 @@ function vmGateway({ repository, images }: VmParts): GatewaySettings {
 }
 
 /** Where the stack's settings lie in the checkout; made by {@link writeStack}, not committed, since its keys are this lab's. */
-export const labStackFile = join(import.meta.dirname, "..", "stacks", "Pulumi.lab.yaml");
+export const labStackFile = join(import.meta.dirname, "..", "stacks", `Pulumi.${stackName}.yaml`);
 
 /** Writes the stack's settings; what Pulumi itself keeps in that file (the passphrase's salt) stays. */
 export async function writeStack(settings: object): Promise<void> {

@@ -1,6 +1,6 @@
 import { copyFile, cp, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { checkServer } from "../lab/checks.ts";
 import { kubectl } from "../lab/cluster/cluster.ts";
@@ -31,7 +31,7 @@ describe.skipIf(inject("noLab") !== undefined)("a driver of one's own", () => {
 		const instance = join(project, "instance.json");
 		await writeFile(instance, JSON.stringify({ address, hostKey }));
 		await writeStack({ ...settings, "pod-gateway:gateways": [{ name, driver: "cloud", instance, kubernetes }] });
-		await cp(labStackFile, join(project, "stacks/Pulumi.lab.yaml"));
+		await cp(labStackFile, join(project, "stacks", basename(labStackFile)));
 	});
 
 	afterAll(() => rm(project, { recursive: true, force: true }));

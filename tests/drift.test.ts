@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { bootHost, type ExecResult, exec, powerOff } from "../lab/host.ts";
 import type { LabPulumi } from "../lab/pulumi.ts";
 import { outsideHosts } from "../lab/servers.ts";
-import { site } from "../lab/site.ts";
+import { site, stackName } from "../lab/site.ts";
 import { useExistingGateway } from "./existingGateway.ts";
 import { footprint, logins, settledFootprint } from "./footprint.ts";
 
@@ -10,7 +10,7 @@ const servers = site.servers.map(({ name }) => name);
 const [first = "", second = ""] = servers;
 const inSync = servers
 	.toSorted()
-	.map((server) => ({ server, state: "in sync", details: [], record: expect.objectContaining({ stack: "lab" }) }));
+	.map((server) => ({ server, state: "in sync", details: [], record: expect.objectContaining({ stack: stackName }) }));
 
 /** How servers can come to differ, and a word of the finding. Their own timers would put it right, so those are stopped. */
 const repairable: Readonly<Record<string, readonly [change: string, word: string]>> = {
@@ -45,7 +45,7 @@ describe.skipIf(inject("noLab") !== undefined)("drift", { timeout: 300_000 }, ()
 	}, 300_000);
 
 	function drift(...options: string[]): Promise<ExecResult> {
-		return pulumi.beside(["node", "--import", "tsx", "tools/drift.ts", "lab", ...options], { check: false });
+		return pulumi.beside(["node", "--import", "tsx", "tools/drift.ts", stackName, ...options], { check: false });
 	}
 
 	test("of nothing: every server is in sync, read by one connection each, and none is changed", async () => {

@@ -6,7 +6,7 @@ import { lockPath } from "../components/lock.ts";
 import { addBlock, etcdSettings, forgetInEtcd, recordInEtcd, removeBlock } from "../lab/cluster/cluster.ts";
 import { type ExecResult, exec } from "../lab/host.ts";
 import type { LabPulumi } from "../lab/pulumi.ts";
-import { site } from "../lab/site.ts";
+import { site, stackName } from "../lab/site.ts";
 import { type LabSettings, writeStack } from "../lab/stack.ts";
 import { useExistingGateway } from "./existingGateway.ts";
 
@@ -24,7 +24,7 @@ describe.skipIf(inject("noLab") !== undefined)("Calico's records in etcd", { tim
 	beforeAll(async () => {
 		({ pulumi, settings } = await useExistingGateway());
 		folder = await mkdtemp(join(tmpdir(), "pod-gateway-test-"));
-		await rm(lockPath("lab"), { force: true });
+		await rm(lockPath(stackName), { force: true });
 		await pulumi.run(["up", "--yes", "--skip-preview"]);
 	}, 300_000);
 
@@ -37,7 +37,7 @@ describe.skipIf(inject("noLab") !== undefined)("Calico's records in etcd", { tim
 	}, 300_000);
 
 	function survey(): Promise<ExecResult> {
-		return pulumi.beside(["node", "--import", "tsx", "tools/survey.ts", "lab"], { check: false });
+		return pulumi.beside(["node", "--import", "tsx", "tools/survey.ts", stackName], { check: false });
 	}
 
 	async function withEtcd(change: object, command: readonly string[]): Promise<ExecResult> {

@@ -5,12 +5,12 @@ import { addBlock, kubectl, removeBlock } from "../lab/cluster/cluster.ts";
 import { type ExecResult, exec } from "../lab/host.ts";
 import { setCable } from "../lab/namespaces.ts";
 import type { LabPulumi } from "../lab/pulumi.ts";
-import { site } from "../lab/site.ts";
+import { site, stackName } from "../lab/site.ts";
 import { type LabSettings, writeStack } from "../lab/stack.ts";
 import { useExistingGateway } from "./existingGateway.ts";
 
 const newBlock = "192.244.191.0/26";
-const path = lockPath("lab");
+const path = lockPath(stackName);
 
 describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_000 }, () => {
 	let pulumi: LabPulumi;
@@ -29,7 +29,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 	}, 300_000);
 
 	function survey(...options: string[]): Promise<ExecResult> {
-		return pulumi.beside(["node", "--import", "tsx", "tools/survey.ts", "lab", ...options], { check: false });
+		return pulumi.beside(["node", "--import", "tsx", "tools/survey.ts", stackName, ...options], { check: false });
 	}
 
 	async function lockedUp(...command: string[]): Promise<ExecResult> {
@@ -43,7 +43,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		expect(early.stderr).toContain("run pulumi up first");
 		const { exitCode, stdout, stderr } = await lockedUp("preview");
 		expect(exitCode).not.toBe(0);
-		expect(stdout + stderr).toContain("npm run survey -- lab --write");
+		expect(stdout + stderr).toContain(`npm run survey -- ${stackName} --write`);
 		await writeStack(settings);
 		await pulumi.run(["up", "--yes", "--skip-preview"]);
 	});
@@ -68,7 +68,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		await writeFile(path, file.replace('"family": 4', '"family": 5'));
 		const broken = await survey();
 		expect(broken.exitCode).toBe(1);
-		expect(broken.stderr).toMatch(/lab\.routes\.json cannot be read:\n {2}routes\.0\.family: /);
+		expect(broken.stderr).toContain(`${stackName}.routes.json cannot be read:\n  routes.0.family: `);
 		expect((await survey("--write")).exitCode).toBe(0);
 		expect(await readFile(path, "utf8")).toBe(file);
 	});
@@ -98,7 +98,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		expect(refused.exitCode).not.toBe(0);
 		expect(refused.stdout + refused.stderr).toContain(`1. - "domain": "old.local"`);
 		expect(refused.stdout + refused.stderr).toContain(`2. + "domain": "${site.clusterDomain}"`);
-		expect(refused.stdout + refused.stderr).toContain("npm run survey -- lab --write");
+		expect(refused.stdout + refused.stderr).toContain(`npm run survey -- ${stackName} --write`);
 	});
 
 	test("up goes on by what is locked, with a warning, while the cluster cannot be asked", async () => {
@@ -122,7 +122,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		const refused = await lockedUp("up", "--yes", "--skip-preview");
 		expect(refused.exitCode).not.toBe(0);
 		expect(refused.stdout + refused.stderr).toContain(`+ ${newBlock} of ku13-1`);
-		expect(refused.stdout + refused.stderr).toContain("npm run survey -- lab --write");
+		expect(refused.stdout + refused.stderr).toContain(`npm run survey -- ${stackName} --write`);
 		expect((await exec("ps-nm", ["ip", "route"])).stdout).not.toContain(newBlock);
 		const found = await survey();
 		expect(found.exitCode).toBe(2);
@@ -130,7 +130,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		expect((await survey("--write")).exitCode).toBe(0);
 		await setCable(site.operator.name, false);
 		const preview = await lockedUp("preview", "--diff");
-		const review = await pulumi.beside(["node", "--import", "tsx", "tools/review.ts", "lab"], { check: false });
+		const review = await pulumi.beside(["node", "--import", "tsx", "tools/review.ts", stackName], { check: false });
 		await setCable(site.operator.name, true);
 		expect(preview.stdout).toContain(`+ route ${newBlock} via ${site.gateway.address}`);
 		expect(review.exitCode, review.stderr).toBe(2);

@@ -1,13 +1,12 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { beforeAll, describe, expect, inject, test } from "vitest";
-import { cacheDir } from "../lab/cache.ts";
+import { siteDir } from "../lab/cache.ts";
 import { checkServer, isCutOff } from "../lab/checks.ts";
 import { addBlock, kubectl, removeBlock } from "../lab/cluster/cluster.ts";
 import { bootHost, exec, powerOff } from "../lab/host.ts";
 import type { LabPulumi } from "../lab/pulumi.ts";
 import { outsideHosts } from "../lab/servers.ts";
-import { site } from "../lab/site.ts";
+import { site, stackName } from "../lab/site.ts";
 import { type LabSettings, writeStack } from "../lab/stack.ts";
 import { useExistingGateway } from "./existingGateway.ts";
 import { type Footprint, footprint, logins, settledFootprint } from "./footprint.ts";
@@ -112,10 +111,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 	});
 
 	test("the state holds no secret in clear, and no bootstrap token at all", async () => {
-		const state = await readFile(
-			join(cacheDir("site", "pulumi"), ".pulumi", "stacks", "pod-gateway", "lab.json"),
-			"utf8",
-		);
+		const state = await readFile(siteDir("pulumi", ".pulumi", "stacks", "pod-gateway", `${stackName}.json`), "utf8");
 		expect(state).toContain("server-network");
 		expect(state).not.toContain("PRIVATE KEY");
 		expect(state).not.toContain("client-key-data");
@@ -139,7 +135,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		for (const { name, user = "root" } of site.servers) {
 			const record = JSON.parse((await exec(name, ["cat", "/var/lib/pod-gateway/record.json"])).stdout);
 			expect(records[name]).toEqual(record);
-			expect(record).toMatchObject({ by: `${user}@${site.operator.address}`, stack: "lab", before: "" });
+			expect(record).toMatchObject({ by: `${user}@${site.operator.address}`, stack: stackName, before: "" });
 			const journal = await exec(name, ["journalctl", "-t", "pod-gateway", "--no-pager", "-o", "cat"]);
 			expect(journal.stdout.split("\n")).toContain(`deployed ${JSON.stringify(record)}`);
 		}

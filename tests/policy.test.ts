@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import type { ExecResult } from "../lab/exec.ts";
 import type { LabPulumi } from "../lab/pulumi.ts";
+import { stackName } from "../lab/site.ts";
 import { type LabSettings, writeStack } from "../lab/stack.ts";
 import { useExistingGateway } from "./existingGateway.ts";
 
@@ -109,11 +110,11 @@ describe.skipIf(inject("noLab") !== undefined)("the policy pack", { timeout: 300
 			for (const part of ["policy", "components", "tools"]) {
 				await cp(join(project, part), join(lawless, part), { recursive: true });
 			}
-			await pulumi.run(["stack", "select", "--create", "lab"], { cwd: lawless });
+			await pulumi.run(["stack", "select", "--create", stackName], { cwd: lawless });
 		});
 
 		afterAll(async () => {
-			await pulumi.run(["stack", "rm", "--yes", "--force", "lab"], { cwd: lawless });
+			await pulumi.run(["stack", "rm", "--yes", "--force", stackName], { cwd: lawless });
 		});
 
 		function sound(name: string, host: string): Lawless {

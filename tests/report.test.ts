@@ -9,6 +9,7 @@ import { ensureBrowser } from "../lab/prerequisites.ts";
 import { progress } from "../lab/progress.ts";
 import type { LabPulumi } from "../lab/pulumi.ts";
 import { outsideHosts } from "../lab/servers.ts";
+import { stackName } from "../lab/site.ts";
 import { exampleReport, exampleServer } from "../tools/report/exampleReport.ts";
 import { page as render } from "../tools/report/page.ts";
 import { picture } from "../tools/report/picture.ts";
@@ -120,7 +121,7 @@ describe.skipIf(inject("noLab") !== undefined)("the report", { timeout: 300_000 
 		}, 300_000);
 
 		function report(...options: string[]): Promise<ExecResult> {
-			const argv = ["node", "--import", "tsx", "tools/report.ts", "lab", "--out", folder, ...options];
+			const argv = ["node", "--import", "tsx", "tools/report.ts", stackName, "--out", folder, ...options];
 			return pulumi.beside(argv, { check: false });
 		}
 
@@ -138,10 +139,10 @@ describe.skipIf(inject("noLab") !== undefined)("the report", { timeout: 300_000 
 			const spec = outsideHosts.find(({ name }) => name === dead);
 			if (spec) await bootHost(spec);
 			expect(exitCode, stderr).toBe(0);
-			const markdown = await readFile(join(folder, "lab.report.md"), "utf8");
+			const markdown = await readFile(join(folder, `${stackName}.report.md`), "utf8");
 			expect(markdown).toContain("6 servers: 4 in sync, 1 drift, 1 unknown; gateway `gw-1`; 4 blocks on 2 nodes.");
 			expect(markdown).toContain("+ route 192.96.0.0/16 via 10.200.0.20");
-			const { shown, complaints } = await opened(join(folder, "lab.report.html"));
+			const { shown, complaints } = await opened(join(folder, `${stackName}.report.html`));
 			expect(await shown.locator("svg").textContent()).toMatch(/ps-resolved\s*drift/);
 			expect(await shown.locator("h3").allTextContents()).toEqual(["ps-ifupdown: unknown", "ps-resolved: drift"]);
 			expect(complaints).toEqual([]);
@@ -149,11 +150,11 @@ describe.skipIf(inject("noLab") !== undefined)("the report", { timeout: 300_000 
 		});
 
 		test("without looking at any server it needs none", async () => {
-			await rm(join(folder, "lab.report.html"));
+			await rm(join(folder, `${stackName}.report.html`));
 			const { exitCode, stderr } = await report("--no-live");
 			expect(exitCode, stderr).toBe(0);
-			expect((await stat(join(folder, "lab.report.html"))).size).toBeGreaterThan(5000);
-			expect(await readFile(join(folder, "lab.report.md"), "utf8")).toContain("6 servers: 6 not looked at;");
+			expect((await stat(join(folder, `${stackName}.report.html`))).size).toBeGreaterThan(5000);
+			expect(await readFile(join(folder, `${stackName}.report.md`), "utf8")).toContain("6 servers: 6 not looked at;");
 		});
 	});
 });

@@ -1,4 +1,4 @@
-import { cacheDir } from "../cache.ts";
+import { siteDir } from "../cache.ts";
 import { exec } from "../host.ts";
 import { site } from "../site.ts";
 
@@ -13,7 +13,7 @@ const endpoint = `https://${site.controlPlane.address}:2379`;
 
 /** What the operator has of {@link clientPki}, for their eyes alone. */
 export function clientFile(name: string): string {
-	return cacheDir("site", "etcd", name);
+	return siteDir("etcd", name);
 }
 
 /** The etcd as a stack's settings name it. */

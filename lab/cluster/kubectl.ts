@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { cacheDir } from "../cache.ts";
+import { siteDir } from "../cache.ts";
 import { type ExecOptions, exec } from "../host.ts";
 import { site } from "../site.ts";
 
 /** The cluster administrator's kubeconfig; the API it names is in reach from within the site alone. */
 export function kubeconfigFile(): string {
-	return cacheDir("site", "kubeconfig");
+	return siteDir("kubeconfig");
 }
 
 /** Runs kubectl as the administrator, on the control plane's host, and returns what it wrote. */

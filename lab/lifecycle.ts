@@ -82,10 +82,10 @@ async function refuseSecondGateway(gateway: GatewayKind): Promise<void> {
 /** Makes what a gateway's VM is made of, or finds it in the cache. */
 export async function ensureVmParts(report: Report): Promise<VmParts> {
 	const { binaries, images } = await buildSoftware(report);
-	return withBuildLock(async () => ({
-		repository: await ensureRepository(report, binaries),
-		images: await ensureVmImages(report, images),
-	}));
+	return withBuildLock(async () => {
+		const repository = await ensureRepository(report, binaries);
+		return { repository, images: await ensureVmImages(report, images, repository) };
+	});
 }
 
 function buildSoftware(report: Report): Promise<Software> {

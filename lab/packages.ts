@@ -19,6 +19,8 @@ export interface Repository {
 	readonly url: string;
 	/** The armored key that signs it. */
 	readonly key: string;
+	/** Where its files lie on this machine. */
+	readonly folder: string;
 }
 
 /** The folder that is served as `http://packages.site.example/kubernetes`. */
@@ -47,5 +49,6 @@ export async function ensureRepository(report: Report, binaries: Binaries): Prom
 	return {
 		url: `http://${site.packages.name}/kubernetes/${key}/v{minor}/deb/`,
 		key: await readFile(join(folder, `v${minor}/deb/Release.key`), "utf8"),
+		folder: join(folder, `v${minor}/deb`),
 	};
 }

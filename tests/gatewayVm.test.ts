@@ -187,7 +187,7 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 	});
 
 	test("with one address, servers are cut off no longer than the VM takes to come up and join", async () => {
-		await writeStack(gatewayWith({}, image("v1", imageUrl(images, "v1"))));
+		await writeStack(gatewayWith({}, image("v2", imageUrl(images, "v2"))));
 		const { phases, outages } = await replacing("Replaced at one address");
 		const pushed = phases.find(({ name }) => name === "push");
 		const end = pushed?.start ?? Math.max(...phases.map(({ start, seconds }) => start + seconds));

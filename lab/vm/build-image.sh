@@ -1,14 +1,16 @@
 #!/bin/sh
 # Makes the disk images of the gateway's VM: a Debian with cloud-init and containerd, the cluster's images in its store, without
-# a boot loader: kernel and initial RAM disk lie beside them. Two images that differ in /etc/gateway-image alone, so that one
-# can be replaced by the other. Runs in a private mount and PID namespace of the caller, with which every mount made here ends.
-# usage: build-image.sh DIRECTORY SUITE PACKAGE,… SOURCES SETTINGS STORE QEMU-LOWERDIRS [APT-OPTION…]
+# a boot loader: kernel and initial RAM disk lie beside them. v1 is to be prepared from a package repository; v2 has kubelet and
+# kubeadm already, as an image that a site bakes for its nodes. /etc/gateway-image tells which one it is. Runs in a private mount
+# and PID namespace of the caller, with which every mount made here ends.
+# usage: build-image.sh DIRECTORY SUITE PACKAGE,… SOURCES SETTINGS STORE REPOSITORY QEMU-LOWERDIRS [APT-OPTION…]
 #   SETTINGS         file for cloud-init
 #   STORE            content for /var/lib/containerd
+#   REPOSITORY       folder with the .deb files of kubelet and kubeadm
 #   QEMU-LOWERDIRS   layers of a root filesystem that has qemu-img
 set -eu
-directory=$1 suite=$2 packages=$3 sources=$4 settings=$5 store=$6 lower=$7
-shift 7
+directory=$1 suite=$2 packages=$3 sources=$4 settings=$5 store=$6 repository=$7 lower=$8
+shift 8
 root=$directory/root
 
 count=$#
@@ -45,16 +47,21 @@ cp --archive "$store" "$root/var/lib/containerd"
 cp "$root"/boot/vmlinuz-* "$directory/vmlinuz"
 cp "$root"/boot/initrd.img-* "$directory/initrd"
 rm -f "$root"/boot/vmlinuz-* "$root"/boot/initrd.img-*
-echo v1 >"$root/etc/gateway-image"
 
-size=$(($(du -s --block-size=1M "$root" | cut -f 1) * 5 / 4 + 256))
-truncate -s "${size}M" "$directory/v1.raw"
-mke2fs -q -t ext4 -L root -d "$root" "$directory/v1.raw"
+# disk VERSION: a disk of the root filesystem as it is now.
+disk() {
+	echo "$1" >"$root/etc/gateway-image"
+	size=$(($(du -s --block-size=1M "$root" | cut -f 1) * 5 / 4 + 256))
+	truncate -s "${size}M" "$directory/$1.raw"
+	mke2fs -q -t ext4 -L root -d "$root" "$directory/$1.raw"
+}
+disk v1
+mkdir "$root/packages"
+cp "$repository"/kubelet_*.deb "$repository"/kubeadm_*.deb "$repository"/kubernetes-cni_*.deb "$root/packages"
+chroot "$root" sh -c 'dpkg --install /packages/*.deb && apt-mark hold kubelet kubeadm' >/dev/null
+rm -rf "$root/packages"
+disk v2
 rm -rf "$root"
-cp --sparse=always "$directory/v1.raw" "$directory/v2.raw"
-echo v2 >"$directory/marker"
-printf 'rm /etc/gateway-image\nwrite %s/marker /etc/gateway-image\n' "$directory" | debugfs -w -f - "$directory/v2.raw" >/dev/null 2>&1
-rm "$directory/marker"
 
 mkdir "$directory/qemu"
 mount -t overlay overlay -o "lowerdir=$lower" "$directory/qemu"

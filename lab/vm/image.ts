@@ -8,6 +8,7 @@ import { aptOptions, debianSources } from "../apt.ts";
 import { cacheDir } from "../cache.ts";
 import type { Images } from "../cluster/images.ts";
 import { layerDir } from "../layers.ts";
+import type { Repository } from "../packages.ts";
 import type { Report } from "../progress.ts";
 import { site } from "../site.ts";
 
@@ -61,24 +62,25 @@ export function imageUrl({ folder }: VmImages, version: "v1" | "v2"): string {
 	return `http://${site.packages.name}/images/${folder}/${version}.qcow2`;
 }
 
-/** Makes the images, or finds them in the cache. The layers and the cluster's images must be there. */
-export async function ensureVmImages(report: Report, { store }: Images): Promise<VmImages> {
+/** Makes the images, or finds them in the cache. The layers must be there. */
+export async function ensureVmImages(report: Report, { store }: Images, repository: Repository): Promise<VmImages> {
 	const lower = [layerDir("hypervisor"), layerDir("base")];
 	const texts = [script, settings].map((file) => readFileSync(file, "utf8"));
-	const sources = [packages, suite, basename(store), lower.map((path) => basename(path)), texts];
+	const sources = [packages, suite, basename(store), repository.url, lower.map((path) => basename(path)), texts];
 	const folder = createHash("sha256").update(JSON.stringify(sources)).digest("hex").slice(0, 12);
 	const target = join(vmFolder(), folder);
-	if (!existsSync(target)) await report.step("Images of the gateway's VM", () => build(target, store, lower.join(":")));
+	if (!existsSync(target))
+		await report.step("Images of the gateway's VM", () => build(target, [store, repository.folder, lower.join(":")]));
 	const sums = await readFile(join(target, "SHA256SUMS"), "utf8");
 	const sum = (name: string) => new RegExp(`^([0-9a-f]{64}) +${name}.qcow2$`, "m").exec(sums)?.[1] ?? "";
 	return { folder, sha256: { v1: sum("v1"), v2: sum("v2") } };
 }
 
-async function build(target: string, store: string, lower: string): Promise<void> {
+async function build(target: string, parts: readonly string[]): Promise<void> {
 	const partial = `${target}.partial`;
 	await rm(partial, { recursive: true, force: true });
 	await mkdir(partial, { recursive: true });
-	const argv = [script, partial, suite, packages.join(","), await debianSources(suite), settings, store, lower];
+	const argv = [script, partial, suite, packages.join(","), await debianSources(suite), settings, ...parts];
 	// Every mount and process of the build ends with these namespaces, also when the build is killed.
 	const alone = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"];
 	const { exitCode, all } = await execa("unshare", [...alone, "sh", ...argv, ...(await aptOptions())], {

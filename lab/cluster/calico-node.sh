@@ -16,18 +16,35 @@ cni=/host/etc/cni/net.d/10-calico.conflist
 config=/etc/bird/bird.conf
 work=/run/calico
 
-# All in one connection: under an emulated processor every handshake takes its time. The token goes by stdin: arguments are for
-# everyone on the host to read.
-fetch() {
+# ask OPTION… URL…: asks the API. The token goes by stdin: arguments are for everyone on the host to read.
+ask() {
 	printf 'Authorization: Bearer %s\n' "$(cat "$credentials/token")" |
-		curl --silent --show-error --fail --fail-early --max-time 5 --cacert "$credentials/ca.crt" --header @- \
-			"$api/api/v1/nodes" --output "$work/nodes" "$api$calico/ippools" --output "$work/pools" \
-			"$api$calico/blockaffinities" --output "$work/affinities"
+		curl --silent --show-error --fail --fail-early --cacert "$credentials/ca.crt" --header @- "$@"
 }
 
-# Reads what the configuration is made of; fails when that cannot be read, or is as it was the last time.
-read_cluster() {
-	fetch || return 1
+# All in one connection: under an emulated processor every handshake takes its time.
+fetch() {
+	ask --max-time 5 "$api/api/v1/nodes" --output "$work/nodes" "$api$calico/ippools" --output "$work/pools" \
+		"$api$calico/blockaffinities" --output "$work/affinities"
+}
+
+# version NAME: what was read, as a watch wants to be told it.
+version() { jq -r '.metadata.resourceVersion' "$work/$1"; }
+
+# Waits until something of what was read changes, for 20 s at most: to ask again and again would keep an emulated machine busy.
+await_change() {
+	watch='watch=true&timeoutSeconds=20&resourceVersion'
+	rm -f "$work/events"
+	mkfifo "$work/events"
+	ask --no-buffer --parallel --max-time 21 "$api/api/v1/nodes?$watch=$(version nodes)" \
+		"$api$calico/ippools?$watch=$(version pools)" "$api$calico/blockaffinities?$watch=$(version affinities)" \
+		>"$work/events" 2>/dev/null &
+	head -c 1 <"$work/events" >/dev/null &
+	wait $!
+}
+
+# Takes from what was read what the configuration is made of; fails when it is as it was the last time.
+evaluate() {
 	cat "$work/nodes" "$work/pools" "$work/affinities" >"$work/all.new"
 	if cmp -s "$work/all.new" "$work/all"; then return 1; fi
 	# The site's pools are of IPv4 alone, and so are the sessions; a node may have an address of the other family, too.
@@ -128,7 +145,9 @@ trap 'exit 0' TERM INT
 mkdir -p "$work" /run/bird /etc/bird
 bird=
 while :; do
-	if read_cluster; then
+	fetched=
+	! fetch || fetched=yes
+	if [ -n "$fetched" ] && evaluate; then
 		if bird_config | replace "$config" && [ -n "$bird" ]; then birdc -s /run/bird/bird.ctl configure; fi
 		nat_outgoing
 		cni_config | replace "$cni" && echo "CNI configuration written: blocks ${blocks:-none}"
@@ -137,6 +156,7 @@ while :; do
 		bird -f -c "$config" -s /run/bird/bird.ctl &
 		bird=$!
 	fi
-	sleep 2 &
+	[ -z "$fetched" ] || await_change
+	sleep 1 &
 	wait $!
 done

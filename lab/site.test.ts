@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { machineNamed, machines, macOf, namespaceOf } from "./machines.ts";
-import { site } from "./site.ts";
+import { idsOf, type Scope, site } from "./site.ts";
 
 describe("the site on paper", () => {
 	const spare = { name: "spare", address: site.spareAddress };
@@ -33,5 +33,14 @@ describe("the site on paper", () => {
 	test("MAC addresses and namespaces follow from address and name", () => {
 		expect(macOf({ name: "ps-resolved", address: "10.200.0.31" })).toBe("02:00:0a:c8:00:1f");
 		expect(namespaceOf("gw-1")).toBe("pgw-gw-1");
+	});
+
+	test.each<[Scope, readonly string[]]>([
+		["site", ["pgw-"]],
+		["tests", ["pgw1-", "pgw12-"]],
+		["machine", ["pgw-", "pgw1-", "pgw12-"]],
+	])("a command about the %s means these sites and no others", (scope, meant) => {
+		const prefix = new RegExp(`^pgw${idsOf(scope)}-$`);
+		expect(["pgw-", "pgw1-", "pgw12-", "pgwx-"].filter((name) => prefix.test(name))).toEqual(meant);
 	});
 });

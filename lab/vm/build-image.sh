@@ -42,6 +42,9 @@ printf '%s\n' "$sources" | mmdebstrap --mode=root --variant=minbase --include="$
 
 echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/emulated"
 cp "$settings" "$root/etc/cloud/cloud.cfg.d/90-lab.cfg"
+# Nobody advertises himself as a router on the site's wire; networkd would wait 12 s for one at each boot.
+mkdir -p "$root/etc/systemd/network/10-cloud-init-enp1s0.network.d"
+printf '[Network]\nIPv6AcceptRA=no\n' >"$root/etc/systemd/network/10-cloud-init-enp1s0.network.d/no-advertisements.conf"
 rm -rf "$root/var/lib/containerd"
 cp --archive "$store" "$root/var/lib/containerd"
 cp "$root"/boot/vmlinuz-* "$directory/vmlinuz"

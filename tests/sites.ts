@@ -1,6 +1,7 @@
 import type { TestProject } from "vitest/node";
 import { isUp } from "../lab/host.ts";
 import { down } from "../lab/lifecycle.ts";
+import { tryLock } from "../lab/machineLock.ts";
 import { whyNoLab } from "../lab/prerequisites.ts";
 import { progress } from "../lab/progress.ts";
 import { site } from "../lab/site.ts";
@@ -46,6 +47,8 @@ async function begin(): Promise<Begun> {
 		process.stderr.write(`The lab's tests are skipped: ${noLab}.\n`);
 		return { noLab, sites: [], end: undefined };
 	}
+	// For this process's whole life: what another run has up must not be cleared away.
+	if (!(await tryLock("lab-tests"))) throw new Error("another run of the lab's tests is at work on this machine");
 	const kept = isUp(site.controlPlane.name);
 	const numbered = Array.from({ length: siteCount }, (_, index) => `${index + 1}`);
 	const takeDown = () => down(progress(), kept ? "tests" : "machine");

@@ -4,6 +4,8 @@ export default defineConfig({
 	test: {
 		projects: [
 			{ test: { name: "unit", include: ["{components,lab,policy,tools}/**/*.test.ts"] } },
+			// Minutes of injected faults: npm run test:faults.
+			{ test: { name: "faults", include: ["components/**/*.faults.ts"], pool: "forks" } },
 			{
 				test: {
 					name: "lab",

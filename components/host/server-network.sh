@@ -51,9 +51,8 @@ RUN_UNIT=pod-gateway-run
 # The journal of a transaction that is not over, and of one that is over but not tidied up.
 PENDING=$STATE/.pending
 FINISHED=$STATE/.finished
-# Server-wide: what we wrote ("SHA-256 PATH"), folders that we made, links whose names we claimed.
+# Server-wide: what we wrote ("SHA-256 PATH") and the folders that we made ("folder PATH"); links whose names we claimed.
 WRITTEN=$STATE/.written
-FOLDERS=$STATE/.folders
 LINKS=$STATE/.links
 # There was no resolv.conf before us.
 ABSENT=$STATE/.resolv.conf.absent
@@ -138,17 +137,17 @@ operator() {
 	SSH_PORT=${connection##* }
 	connection=${connection%% *}
 	OPERATOR=${connection%%\%*}
-	BY=$(printf '%s' "${SUDO_USER:-$(id -un)}${OPERATOR:+@$OPERATOR}" | tr -cd 'A-Za-z0-9._:@-')
+	BY=${SUDO_USER:-$(id -un)}${OPERATOR:+@$OPERATOR}
+	case $BY in *[!A-Za-z0-9._:@-]*) BY=$(printf '%s' "$BY" | tr -cd 'A-Za-z0-9._:@-') ;; esac
 }
 
 # --- the desired state: plain lines, a keyword and its values ---
 
-# read_desired FILE: checks the file, and sets STACK, SERVER, METHOD, VERIFY and ROLLBACK_AFTER. A cut connection must never pass for a
-# shorter desired state: the last line has to be rollback-after, and it has to end in a newline.
+# read_desired FILE [CHECKED]: checks the file, and sets STACK, SERVER, METHOD, VERIFY and ROLLBACK_AFTER. A cut connection must
+# never pass for a shorter desired state: the last line has to be rollback-after, and it has to end in a newline.
 read_desired() {
-	[ -z "$(tail -c 1 "$1" | tr -d '\n')" ] || refuse 'the desired state is cut off'
-	STACK='' SERVER='' METHOD='' VERIFY='' ROLLBACK_AFTER='' line_number=0 last=''
-	while IFS= read -r line || [ -n "$line" ]; do
+	STACK='' SERVER='' METHOD='' VERIFY='' ROLLBACK_AFTER='' OUTSIDE='' line_number=0 last=''
+	while IFS= read -r line || { [ -n "$line" ] && refuse 'the desired state is cut off'; }; do
 		line_number=$((line_number + 1))
 		if [ $line_number -eq 1 ]; then
 			[ "$line" = 'pod-gateway 1' ] || refuse "the desired state does not begin with 'pod-gateway 1'"
@@ -167,6 +166,8 @@ read_desired() {
 	esac
 	{ [ "$ROLLBACK_AFTER" -ge 20 ] && [ "$ROLLBACK_AFTER" -le 120 ]; } ||
 		refuse "rollback-after is $ROLLBACK_AFTER; it must be 20 to 120 seconds"
+	# A run in its service reads what was checked before.
+	[ -z "${2:-}" ] || return 0
 	awk "$PREFIXES"'
 		function bad(why) { print $0 ": " why; exit }
 		$1 == "nameserver" && !is_address($2) { bad("no IPv4 or IPv6 address in its canonical form") }
@@ -211,7 +212,8 @@ read_line() {
 		case $1 in [1-9] | [1-9][0-9] | [1-9][0-9][0-9]) ROLLBACK_AFTER=$1 ;; *) return 1 ;; esac
 		;;
 	nameserver) [ $# -eq 1 ] ;;
-	domain | reverse-zone | search | verify-outside) [ $# -eq 1 ] && is_name "$1" ;;
+	domain | reverse-zone | search) [ $# -eq 1 ] && is_name "$1" ;;
+	verify-outside) [ $# -eq 1 ] && is_name "$1" && OUTSIDE="$OUTSIDE $1" ;;
 	verify-name | verify-pods) [ $# -ge 2 ] && is_name "$1" ;;
 	route)
 		[ $# -ge 3 ] && [ $(($# % 2)) -eq 1 ] || return 1
@@ -250,7 +252,12 @@ committed_stacks() {
 		[ ! -f "$file" ] || COMMITTED="$COMMITTED $file"
 	done
 }
-stack_of() { sed -n 's/^stack //p;/^stack /q' "$1"; }
+# value_of KEYWORD FILE: sets $value to that of the first such line.
+value_of() {
+	while read -r keyword value; do [ "$keyword" != "$1" ] || return 0; done <"$2"
+	value=
+}
+stack_of() { value_of stack "$1" && echo "$value"; }
 
 # read_stacks: sets $STACKS to the names of all committed stacks and $OTHERS to the files of those that are not $STACK, whose file
 # is $MINE (empty where there is none).
@@ -258,7 +265,8 @@ read_stacks() {
 	committed_stacks
 	STACKS='' OTHERS='' MINE=''
 	for file in $COMMITTED; do
-		name=$(stack_of "$file")
+		value_of stack "$file"
+		name=$value
 		STACKS="$STACKS $name"
 		if [ "$name" = "$STACK" ]; then MINE=$file; else OTHERS="$OTHERS $file"; fi
 	done
@@ -267,8 +275,7 @@ read_stacks() {
 # wanted_from FILE…: what all these states want together. $WORK/wanted has the routes, in order of their prefix, $WORK/owners the
 # stack of each prefix, $WORK/names the lines about names ("KEYWORD STACK VALUE"), $WORK/hops the next hops.
 wanted_from() {
-	rm -f "$WORK/wanted.unsorted" "$WORK/owners" "$WORK/names" "$WORK/hops"
-	touch "$WORK/wanted.unsorted" "$WORK/owners" "$WORK/names" "$WORK/hops" || return 1
+	for list in wanted.unsorted owners names hops; do true >"$WORK/$list" || return 1; done
 	ALL=
 	[ $# -eq 0 ] || awk -v work="$WORK" '
 		$1 == "stack" { stack = $2; print "stack", stack, stack >(work "/names") }
@@ -383,9 +390,9 @@ NORMAL='
 '
 # own_routes FILE: writes the routes of ours that the kernel has. A kernel that does not answer is an error, not "none".
 own_routes() {
-	ip -o -4 route show proto $PROTOCOL >"$WORK/own.4" && ip -o -6 route show proto $PROTOCOL >"$WORK/own.6" || return 1
+	{ ip -o -4 route show proto $PROTOCOL && ip -o -6 route show proto $PROTOCOL; } >"$WORK/own" || return 1
 	# Printed alone so that an error of awk is seen; sort then puts both families in one order.
-	awk "$NORMAL" "$WORK/own.4" "$WORK/own.6" >"$1" && sort -o "$1" "$1"
+	awk "$NORMAL" "$WORK/own" >"$1" && sort -o "$1" "$1"
 }
 
 # prefixes FILE: in_prefixes ADDRESS… reads prefixes from standard input; tells whether each address lies in one of them.
@@ -426,9 +433,10 @@ route_batch() {
 		}' "$2" "$1"
 }
 
-# set_routes WANTED: makes the routes of ours be exactly those in the file, or fails at the first that cannot be set.
+# set_routes WANTED: makes the routes of ours, which are as in $WORK/routes.before, be exactly those in the file, or fails at the
+# first that cannot be set.
 set_routes() {
-	own_routes "$WORK/routes.now" && route_batch "$1" "$WORK/routes.now" || return 1
+	route_batch "$1" "$WORK/routes.before" || return 1
 	for f in 4 6; do
 		[ ! -s "$WORK/batch.$f" ] || ip "-$f" -batch "$WORK/batch.$f" >&2 || return 1
 	done
@@ -447,11 +455,11 @@ set_routes_back() {
 
 # guard_routes DESIRED: refuses, before any change, routes that would hurt here. What cannot be read is no reason to go on.
 guard_routes() {
-	{ ip -o -4 addr show && ip -o -6 addr show; } >"$WORK/addresses" || refuse 'the addresses of this server cannot be read'
+	ip -o addr show >"$WORK/addresses" || refuse 'the addresses of this server cannot be read'
 	{ ip -o -4 route show >"$WORK/routes.4" && ip -o -6 route show >"$WORK/routes.6"; } || refuse 'its routes cannot be read'
 	if [ -s "$WORK/wanted" ] && [ ! -s "$WORK/addresses" ]; then refuse 'this server has no address, so no route can be judged'; fi
 	{
-		awk '{
+		awk '$3 ~ /^inet6?$/ {
 			a = $4; n = $5 == "peer" ? $6 : a; sub(/\/.*/, "", a)
 			print "address", a, "an address of this server"; print "network", n }' "$WORK/addresses"
 		awk -v ours=$PROTOCOL '
@@ -465,7 +473,7 @@ guard_routes() {
 			{ kind = $0 ~ " proto (" ours "|pod-gateway)( |$)" ? "own" : "route" }
 			{ print kind, $0, (type == "unicast" ? "" : type) }' "$WORK/routes.4" "$WORK/routes.6"
 		[ -z "$OPERATOR" ] || echo "address $OPERATOR the operator"
-		kept_addresses
+		kept_addresses >"$WORK/kept" && cat "$WORK/kept"
 		while read -r prefix owner; do [ "$owner" = "$STACK" ] || echo "stack $prefix $owner"; done <"$WORK/owners"
 		while read -r prefix owner; do [ "$owner" != "$STACK" ] || echo "wanted $prefix"; done <"$WORK/owners"
 	} | awk "$PREFIXES"'
@@ -510,7 +518,7 @@ guard_routes() {
 # A next hop has to be another machine on a link of this server, as the kernel sees it (ip-route(8), "route get").
 guard_next_hops() {
 	while read -r hop; do
-		path=$(ip -o route get "$hop" 2>&1 | head -n 1)
+		path=$(ip -o route get "$hop" 2>&1)
 		case " $path" in
 		' local '* | *' dev lo '*) why='is an address of this server' ;;
 		*' via '*) why="is not on a network of this server: the path to it is $path" ;;
@@ -525,10 +533,10 @@ guard_next_hops() {
 
 # Whom a change must not cut off: the nameservers in use, and who is logged in here by SSH.
 kept_addresses() {
-	for server in $(nameservers_in_use); do
-		case " $NAMESERVERS " in *" $server "*) continue ;; esac
-		case $server in 127.* | ::1) ;; *) echo "peer $server a nameserver that this server asks" ;; esac
-	done
+	nameservers_in_use | awk -v ours="$NAMESERVERS" '
+		BEGIN { n = split(ours, list, " "); for (i = 1; i <= n; i++) seen[list[i]]++ }
+		{ sub(/[#%].*/, ""); sub(/[ \t].*/, "") }
+		$0 != "" && !/^(127\.|::1$)/ && !seen[$0]++ { print "peer", $0, "a nameserver that this server asks" }'
 	command -v ss >/dev/null || return 0
 	timeout 5 ss -Htn state established "sport = :${SSH_PORT:-22}" 2>/dev/null | awk '
 		{ a = $4; sub(/:[0-9]+$/, "", a); gsub(/[][]/, "", a); sub(/%.*/, "", a); sub(/^::ffff:/, "", a) }
@@ -536,17 +544,18 @@ kept_addresses() {
 }
 
 nameservers_in_use() {
-	{
-		[ ! -r $RESOLV_CONF ] || sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/d;s/^\($HELD_BACK\)*nameserver[[:blank:]]*//p" $RESOLV_CONF
-		! active systemd-resolved ||
-			timeout 5 resolvectl dns 2>/dev/null 9>&- | sed -n 's/^[^:]*([^)]*): *//p;s/^Global: *//p' | tr ' ' '\n'
-	} | sed 's/[#%].*//;s/[[:blank:]].*//' | grep . | sort -u
+	[ ! -r $RESOLV_CONF ] || sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/d;s/^\($HELD_BACK\)*nameserver[[:blank:]]*//p" $RESOLV_CONF
+	! active systemd-resolved ||
+		timeout 5 resolvectl dns 2>/dev/null 9>&- | sed -n 's/^[^:]*([^)]*): *//p;s/^Global: *//p' | tr ' ' '\n'
 }
 
 # path_to ADDRESS…: how the kernel reaches each of them.
 path_to() {
 	for address; do
-		echo "$address: $(ip -o route get "$address" 2>/dev/null | sed 's/ uid .*//; s/ cache.*//; s/ expires [^ ]*//')"
+		path=$(ip -o route get "$address" 2>/dev/null)
+		path=${path%% uid *}
+		path=${path%% cache*}
+		echo "$address: ${path%% expires *}"
 	done
 }
 
@@ -561,6 +570,7 @@ want() {
 	want=$WORK/want.$WANTED
 	true >"$want" && printf '%s file %s %s\n' "$1" "$want" "$2" >>"$WORK/plan"
 }
+want_copy() { printf '%s file %s %s\n' "$1" "$3" "$2" >>"$WORK/plan"; }
 want_link() { printf '%s link %s %s\n' "$1" "$3" "$2" >>"$WORK/plan"; }
 want_none() { printf '%s none - %s\n' "$1" "$2" >>"$WORK/plan"; }
 
@@ -600,43 +610,62 @@ changed() { while read -r class _; do [ "$class" != "$1" ] || return 0; done <"$
 # beside PATH SUFFIX: sets $beside to a name in the same folder that dnsmasq, NetworkManager, systemd and iproute2 do not read.
 beside() { beside=${1%/*}/.${1##*/}.pod-gateway-$2; }
 
-# make_folder PATH: makes it and those above it, and notes each one, so that none is left when we go.
-make_folder() {
-	[ ! -d "$1" ] || return 0
-	make_folder "${1%/*}" && mkdir "$1" && NEW_FOLDERS="$NEW_FOLDERS $1"
-}
-
-# prepare_file KIND ARGUMENT OLD PATH: lays the new file beside the old one, and a second name for the old one. What there is no room
-# for fails here, before anything was changed. A file of others (resolv.conf) keeps its owner, mode and labels.
-prepare_file() {
-	make_folder "${4%/*}" || return 1
-	if [ "$3" != - ]; then
-		beside "$4" old
-		ln -fP "$4" "$beside" || return 1
-		DURABLE="$DURABLE ${4%/*}"
+# The same for awk.
+# shellcheck disable=SC2016 # awk's own
+BESIDE='
+	function beside(p, suffix,   n, part, folder) {
+		n = split(p, part, "/"); folder = substr(p, 1, length(p) - length(part[n]))
+		return folder "." part[n] ".pod-gateway-" suffix
+	}
+'
+# prepare_files: lays the new file of each change beside the old one, and a second name for the old one. What there is no room for
+# fails here, before anything was changed. A file of others (resolv.conf) keeps its owner, mode and labels.
+prepare_files() {
+	texts='' makes=''
+	while read -r _ kind argument _ _ path; do
+		[ -d "${path%/*}" ] || makes="$makes ${path%/*}"
+		[ "$kind" != file ] || [ "$path" = "$TARGET" ] || texts="$texts $argument"
+		DURABLE="$DURABLE ${path%/*}"
+	done <"$WORK/changes"
+	# shellcheck disable=SC2086 # a list of paths without blanks
+	if [ -n "$makes" ]; then mkdir -p $makes || return 1; fi
+	# One process writes all of them; an error that it does not see is seen when they are read back.
+	# shellcheck disable=SC2086 # a list of paths without blanks
+	if [ -n "$texts" ]; then
+		awk "$BESIDE"'
+			FILENAME == ARGV[1] { if ($2 == "file") { out = to[$3] = beside($6, "new"); printf "" >out; close(out); out = "" } next }
+			FNR == 1 { if (out != "") if (close(out)) failed = 1; out = to[FILENAME]; printf "" >out }
+			{ print >out }
+			END { if (out != "") if (close(out)) failed = 1; exit failed }' "$WORK/changes" $texts || return 1
 	fi
-	beside "$4" new
-	case $1 in
-	file)
-		case $3:$4 in
-		-:*) cp -fT "$2" "$beside" ;;
-		*:"$TARGET") cp -afT --attributes-only "$4" "$beside" && cat "$2" >"$beside" ;;
-		*) cp -fT "$2" "$beside" ;;
-		esac || return 1
-		DURABLE="$DURABLE $beside"
-		;;
-	link) ln -sfn "$2" "$beside" || return 1 ;;
-	none) return 0 ;;
-	esac
-	DURABLE="$DURABLE ${4%/*}"
+	while read -r _ kind argument old _ path; do
+		if [ "$old" != - ]; then
+			beside "$path" old
+			ln -fP "$path" "$beside" || return 1
+		fi
+		beside "$path" new
+		case $kind:$path in
+		file:"$TARGET")
+			if [ "$old" != - ]; then cp -afT --attributes-only "$path" "$beside" || return 1; fi
+			cat "$argument" >"$beside" || return 1
+			;;
+		file:"$INSTALLED") chmod 755 "$beside" || return 1 ;;
+		esac
+		[ "$kind" != file ] || DURABLE="$DURABLE $beside"
+	done <"$WORK/changes"
 }
 
-# put_prepared KIND PATH: the new file takes the place of the old one, in one rename.
+# put_prepared KIND ARGUMENT PATH: the new file takes the place of the old one, in one rename.
 put_prepared() {
-	DURABLE="$DURABLE ${2%/*}"
-	if [ "$1" = none ]; then rm -f "$2"; return; fi
-	beside "$2" new
-	mv -fT "$beside" "$2"
+	DURABLE="$DURABLE ${3%/*}"
+	case $1 in
+	none) rm -f "$3" ;;
+	link) ln -sfn "$2" "$3" ;;
+	file)
+		beside "$3" new
+		mv -fT "$beside" "$3"
+		;;
+	esac
 }
 
 # make_durable: what was prepared or put since the last call is on disk afterwards (fsync(2) of each file and folder, once).
@@ -652,8 +681,8 @@ make_durable() {
 
 # put_class CLASS: everything of the plan's changes that is of that class.
 put_class() {
-	while read -r class kind _ _ _ path; do
-		[ "$class" != "$1" ] || put_prepared "$kind" "$path" || { say "$path cannot be changed"; return 1; }
+	while read -r class kind argument _ _ path; do
+		[ "$class" != "$1" ] || put_prepared "$kind" "$argument" "$path" || { say "$path cannot be changed"; return 1; }
 	done <"$WORK/changes"
 	make_durable || { say 'what was written could not be brought to disk'; return 1; }
 }
@@ -729,14 +758,28 @@ difference() {
 #   OWNER_fits      refuses, with a way out, where this owner would not do here what it says
 #   OWNER_plan      plans the files that it reads, from ZONES, NAMESERVERS, SEARCHES and $WORK/names
 #   OWNER_unwanted  plans that none of these is there
-#   OWNER_service   prints the unit that has to read them anew; nothing where there is none
+#   OWNER_service   sets $unit to the one that has to read them anew; empty where there is none
 #   OWNER_reload    makes it read them; with "undo", also where an earlier try left the service dead
 #   OWNER_drift     prints what, beside files, is not as it is to be, and OWNER_mend puts that right
 #   OWNER_release   takes back what, beside files, was done
 #   OWNER_shared    whether it can keep several stacks' names apart
 OWNERS='resolved networkmanager dnsmasq resolvconf none'
 
-active() { systemctl --quiet is-active "$1" 2>/dev/null; }
+# active UNIT: whether it runs. All that this script asks of is asked for at once, and remembered until ACTIVE is emptied.
+ACTIVE=
+see_units() {
+	ACTIVE=' '
+	# shellcheck disable=SC2086 # a list of units
+	set -- systemd-resolved NetworkManager dnsmasq $UNITS
+	for state in $(systemctl is-active "$@" 2>/dev/null); do
+		[ "$state" != active ] || ACTIVE="$ACTIVE${1:-} "
+		[ $# -eq 0 ] || shift
+	done
+}
+active() {
+	[ -n "$ACTIVE" ] || see_units
+	case $ACTIVE in *" $1 "*) ;; *) return 1 ;; esac
+}
 lies_in() { case $1 in "$2"/*) ;; *) return 1 ;; esac }
 # names ADDRESS: whether resolv.conf, without our block, has that nameserver.
 names() {
@@ -745,25 +788,25 @@ names() {
 		awk -v address="$1" '$1 == "nameserver" && $2 == address { found = 1 } END { exit !found }'
 }
 
-# The decision table (cf. Tailscale's net/dns/manager_linux.go): by who runs, where the link leads and what the file says. What we
-# wrote ourselves does not count, so that it can be asked at any time. Split DNS where the owner can do it.
+# The decision table (cf. Tailscale's net/dns/manager_linux.go) sets $owner: by who runs, where the link leads and what the file
+# says. What we wrote ourselves does not count, so that it can be asked at any time. Split DNS where the owner can do it.
 dns_owner() {
-	link=$(readlink -f $RESOLV_CONF)
+	link=$TARGET
 	if active systemd-resolved && { lies_in "$link" /run/systemd/resolve || names 127.0.0.53 || names 127.0.0.54; }; then
-		echo resolved
+		owner=resolved
 	elif active NetworkManager && { lies_in "$link" /run/NetworkManager || networkmanager_wrote; }; then
-		echo networkmanager
+		owner=networkmanager
 	elif active dnsmasq && { names 127.0.0.1 || names 127.0.1.1 || names ::1; }; then
-		echo dnsmasq
+		owner=dnsmasq
 	else
-		echo resolvconf
+		owner=resolvconf
 	fi 2>/dev/null
 }
 
 # dns_method: sets $method to the method to use for $METHOD ("auto", or what the settings force).
 dns_method() {
 	method=$METHOD
-	[ "$method" != auto ] || method=$(dns_owner)
+	if [ "$method" = auto ]; then dns_owner && method=$owner; fi
 }
 
 # A second stack's names go where they can be kept apart from the first one's.
@@ -771,7 +814,8 @@ guard_names() {
 	"${method}_fits"
 	[ "$method" != none ] || return 0
 	for file in $OTHERS; do
-		other=$(stack_of "$file")
+		value_of stack "$file"
+		other=$value
 		stack_folder "$other"
 		[ -f "$folder/method" ] || folder=$STATE
 		other_method=
@@ -851,7 +895,7 @@ dnsmasq_lines() {
 		}' "$WORK/names"
 }
 dnsmasq_unwanted() { want_none names $DNSMASQ_FILE; }
-dnsmasq_service() { echo dnsmasq; }
+dnsmasq_service() { unit=dnsmasq; }
 dnsmasq_reload() { reload_service dnsmasq "${1:-}"; }
 dnsmasq_drift() { :; }
 dnsmasq_mend() { :; }
@@ -909,7 +953,7 @@ networkmanager_list() {
 		awk '!seen[$0]++' | head -n 3 | join ,)"
 }
 networkmanager_unwanted() { want_none names $NM_FILE && want_none names $NM_DNSMASQ_FILE; }
-networkmanager_service() { echo NetworkManager; }
+networkmanager_service() { unit=NetworkManager; }
 # A reload is enough, and leaves its connections alone.
 networkmanager_reload() {
 	active NetworkManager || return 0
@@ -926,7 +970,7 @@ networkmanager_shared() { networkmanager_splits; }
 none_fits() { :; }
 none_plan() { :; }
 none_unwanted() { :; }
-none_service() { :; }
+none_service() { unit=; }
 none_reload() { :; }
 none_drift() { :; }
 none_mend() { :; }
@@ -956,7 +1000,7 @@ resolvconf_unwanted() {
 		want names "$TARGET" && cat "$WORK/base" >"$want"
 	fi
 }
-resolvconf_service() { :; }
+resolvconf_service() { unit=; }
 resolvconf_reload() { :; }
 resolvconf_drift() { :; }
 resolvconf_mend() { :; }
@@ -1033,7 +1077,7 @@ resolved_plan() {
 	{ header && printf '[Resolve]\nDNS=%s\nDomains=%s\n' "$NAMESERVERS" "$domains"; } >"$want"
 }
 resolved_unwanted() { want_none names $RESOLVED_FILE; }
-resolved_service() { echo systemd-resolved; }
+resolved_service() { unit=systemd-resolved; }
 resolved_reload() {
 	reload_service systemd-resolved "${1:-}" || return 1
 	[ ! -e $RESOLVED_FILE ] || resolved_mend
@@ -1145,7 +1189,7 @@ path_unit() {
 # plan_recovery: what has to be on disk before the first change, and goes last: the script itself, and the units that run it. Links
 # enable them, as systemctl(1) would: so an undo has them back as it has files.
 plan_recovery() {
-	want recovery $INSTALLED && cat "$SELF" >"$want" && chmod 755 "$want" &&
+	want_copy recovery $INSTALLED "$SELF" &&
 		want recovery $SERVICE_FILE && service_unit >"$want" &&
 		want recovery $TIMER_FILE && timer_unit >"$want" &&
 		want recovery $PATH_FILE && path_unit >"$want" &&
@@ -1168,6 +1212,7 @@ units_run() { for unit in $UNITS; do active "$unit" || return 1; done; }
 arm() {
 	put_class recovery || return 1
 	if changed recovery; then reload_units || return 1; fi
+	ACTIVE=
 	# shellcheck disable=SC2086 # a list of units
 	units_run || timeout -k 2 $RELOAD_LIMIT systemctl start $UNITS 9>&-
 }
@@ -1199,13 +1244,13 @@ take_lock() {
 # snapshot VERB: writes down what is before and lays everything ready, so that the change is renames, and the undo is too. Fails
 # where there is no room for it.
 snapshot() {
-	mkdir -p "$STATE" && own_routes "$WORK/routes.before" || return 1
+	[ -d "$STATE" ] || mkdir "$STATE" || return 1
 	{
 		read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id || boot=unknown
 		printf 'pod-gateway-journal 1\nverb %s\nstack %s\nboot %s\nby %s\n' "$1" "$STACK" "$boot" "$BY"
 		for owner in $OWNERS; do
 			case " $server_method $previous_method " in *" $owner "*) ;; *) continue ;; esac
-			unit=$("${owner}_service")
+			"${owner}_service"
 			[ -z "$unit" ] || ! active "$unit" || echo "owner $owner"
 		done
 		while read -r class kind _ old new path; do
@@ -1217,15 +1262,13 @@ snapshot() {
 		sed 's/^/route /' "$WORK/routes.before"
 	} >"$WORK/journal" && seal_journal || return 1
 	UNFINISHED=1
-	NEW_FOLDERS=
-	while read -r _ kind argument old _ path; do prepare_file "$kind" "$argument" "$old" "$path" || return 1; done <"$WORK/changes"
-	make_durable
+	prepare_files && make_durable
 }
 missing_folders() { [ -d "$1" ] || { missing_folders "${1%/*}"; echo "folder $1"; }; }
 
 seal_journal() {
 	sum=$(sha256sum <"$WORK/journal") || return 1
-	{ cat "$WORK/journal" && echo "end ${sum%% *}"; } | put_text "$PENDING"
+	{ cat "$WORK/journal" && echo "end ${sum%% *}"; } >"$WORK/sealed" && put_text "$PENDING" <"$WORK/sealed"
 }
 
 # read_journal: into $WORK/journal, without its seal, $WORK/entries and $WORK/routes.before. A damaged one is not used.
@@ -1255,7 +1298,8 @@ undo() {
 	fi
 	if [ -z "$NAMES_UNTOUCHED" ]; then
 		for owner in $(journal_field owner); do
-			"${owner}_reload" undo || echo "$("${owner}_service") did not start with its configuration" >>"$WORK/missing"
+			"${owner}_service"
+			"${owner}_reload" undo || echo "$unit did not start with its configuration" >>"$WORK/missing"
 		done
 	fi
 	if [ -s "$WORK/claimed" ]; then put_text "$LINKS" <"$WORK/claimed" && resolved_mend; else rm -f "$LINKS"; fi
@@ -1330,11 +1374,7 @@ look_at_entries() {
 
 # Reads the journal's "also" lines (further contents that count as before), what is there, and the chosen entries.
 # shellcheck disable=SC2016 # awk's own
-UNDO='
-	function beside(p, suffix,   n, part, folder) {
-		n = split(p, part, "/"); folder = substr(p, 1, length(p) - length(part[n]))
-		return folder "." part[n] ".pod-gateway-" suffix
-	}
+UNDO=$BESIDE'
 	function is(p, what) {
 		if (what == "") return 0
 		if (what == "-") return !(p in sum) && !(p in target)
@@ -1354,7 +1394,7 @@ finish() {
 		return 1
 	fi
 	UNFINISHED=
-	rm -f "$RUN/incomplete"
+	[ ! -e "$RUN/incomplete" ] || rm -f "$RUN/incomplete"
 	tidy
 }
 
@@ -1368,7 +1408,7 @@ tidy() {
 		beside "$path" new && leftovers="$leftovers $beside"
 	done <"$FINISHED"
 	# shellcheck disable=SC2086 # a list of paths without blanks
-	rm -f $leftovers && rm -f "$FINISHED"
+	rm -f $leftovers "$FINISHED"
 }
 
 # sweep: temporary files that a run left behind, also those of older versions.
@@ -1452,7 +1492,7 @@ addresses_of() { timeout 3 getent ahosts "$1" 9>&- | awk '!seen[$1]++ { print $1
 
 # outside_names: those of verify-outside that resolve now.
 outside_names() {
-	for name in $(fields "$WORK/desired" verify-outside); do
+	for name in $OUTSIDE; do
 		now
 		[ "$now" -lt "$deadline" ] || return 0
 		[ -z "$(addresses_of "$name")" ] || echo "$name"
@@ -1573,7 +1613,7 @@ paths_unchanged() {
 }
 note_paths() {
 	# shellcheck disable=SC2046,SC2086 # a list of addresses
-	path_to $OPERATOR $(kept_addresses | cut -d ' ' -f 2) >"$WORK/paths"
+	path_to $OPERATOR $(while read -r _ address _; do echo "$address"; done <"$WORK/kept") >"$WORK/paths"
 }
 
 # A route that nothing was asked through is as good as its kind; who reads this may name pods behind it.
@@ -1588,12 +1628,13 @@ say_unprobed_routes() {
 
 # --- who deployed what, and when: for audits, and for those who find a server other than they left it ---
 
-digest() { sha256sum <"$1" 2>/dev/null | cut -d ' ' -f 1; }
+# digest FILE: sets $digest to its SHA-256.
+digest() { digest=$(sha256sum <"$1") && digest=${digest%% *}; }
 
 # Digests are SHA-256 of the desired state; there is none before the first one.
 record() {
 	before=
-	[ -z "$MINE" ] || before=$(digest "$MINE")
+	if [ -n "$MINE" ]; then digest "$MINE" && before=$digest; fi
 	json "$STACK"
 	printf '{"at":"%s","by":"%s","stack":"%s","version":"%s","before":"%s","after":"%s"}\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
 		"$BY" "$json" "$VERSION" "$before" "$DIGEST"
@@ -1632,11 +1673,12 @@ result() {
 
 # plan_server FILE…: everything that these desired states want of this server together.
 plan_server() {
-	rm -f "$WORK/plan" && touch "$WORK/plan" && WANTED=0 && wanted_from "$@" || return 1
+	true >"$WORK/plan" && WANTED=0 && wanted_from "$@" || return 1
 	server_method=none
 	for file; do
-		wanted_method=$(sed -n 's/^dns-method //p' "$file")
-		[ "$wanted_method" != auto ] || wanted_method=$(dns_owner)
+		value_of dns-method "$file"
+		wanted_method=$value
+		if [ "$wanted_method" = auto ]; then dns_owner && wanted_method=$owner; fi
 		[ "$wanted_method" = none ] || server_method=$wanted_method
 	done
 	if [ $# -gt 0 ]; then plan_recovery; else plan_no_recovery; fi || return 1
@@ -1646,7 +1688,7 @@ plan_server() {
 # plan_stack: what is kept of this stack's desired state. State of an older version is moved.
 plan_stack() {
 	stack_folder "$STACK"
-	want state "$folder/desired" && cat "$WORK/desired" >"$want" && want state "$folder/method" && echo "$method" >"$want" || return 1
+	want_copy state "$folder/desired" "$WORK/desired" && want state "$folder/method" && echo "$method" >"$want" || return 1
 	plan_move
 }
 plan_move() {
@@ -1666,27 +1708,28 @@ plan_move() {
 # plan_notes: what is noted of a change that is to happen: who made it, what was written, which folders are new.
 plan_notes() {
 	want state "$folder/record.json" && record >"$want" || return 1
-	want state "$WRITTEN" && awk -v resolv="$TARGET" '
+	want state "$WRITTEN" && notes=$want && awk -v resolv="$TARGET" '
 		FILENAME == ARGV[1] { sum[$2] = $1; next }
-		$1 != "state" && $2 == "file" && $4 != resolv { print sum[$3], $4 }' "$WORK/there" "$WORK/plan" >"$want" || return 1
+		$1 != "state" && $2 == "file" && $4 != resolv { print sum[$3], $4 }' "$WORK/there" "$WORK/plan" >"$notes" || return 1
 	# Of resolv.conf only the block is ours.
-	block=$(awk -v resolv="$TARGET" '$2 == "file" && $4 == resolv { print $3 }' "$WORK/plan")
+	block=
+	while read -r _ kind argument path; do [ "$kind:$path" != "file:$TARGET" ] || block=$argument; done <"$WORK/plan"
 	if [ -n "$block" ]; then
-		sum=$(sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/p" "$block" | sha256sum) && echo "${sum%% *} $TARGET" >>"$want" || return 1
+		sum=$(sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/p" "$block" | sha256sum) && echo "${sum%% *} $TARGET" >>"$notes" || return 1
 		if [ ! -e "$TARGET" ] || [ -e "$ABSENT" ] || [ -e "$STATE/resolv.conf.absent" ]; then want state "$ABSENT"; fi
 	fi
 	{
-		cat "$FOLDERS" "$STATE/folders" 2>/dev/null
-		while read -r class _ _ _ _ path; do [ "$class" = state ] || missing_folders "${path%/*}"; done <"$WORK/changes" | sed 's/^folder //'
-	} | sort -u >"$WORK/folders"
-	[ ! -s "$WORK/folders" ] || { want state "$FOLDERS" && cat "$WORK/folders" >"$want"; }
+		[ ! -e "$STATE/folders" ] || sed 's/^/folder /' "$STATE/folders"
+		[ ! -e "$WRITTEN" ] || sed -n '/^folder /p' "$WRITTEN"
+		while read -r class _ _ _ _ path; do [ "$class" = state ] || missing_folders "${path%/*}"; done <"$WORK/changes"
+	} | sort -u >>"$notes"
 }
 
 # plan_apply: reads the plan and compares. Afterwards in_force tells whether there is anything to do.
 plan_apply() {
 	read_stacks
 	dns_method
-	DIGEST=$(digest "$WORK/desired")
+	digest "$WORK/desired" && DIGEST=$digest || return 1
 	previous_method=none
 	for file in $COMMITTED; do
 		[ ! -f "${file%/*}/method" ] || read -r name <"${file%/*}/method" || :
@@ -1772,7 +1815,8 @@ apply() {
 	guard_routes
 	deadline=$((started + ROLLBACK_AFTER - 10))
 	note_paths
-	outside_before=$(outside_names)
+	outside_before=
+	[ -z "$OUTSIDE" ] || outside_before=$(outside_names)
 	{ plan_notes && compare_plan; } || refuse 'the change could not be written down'
 	keep_edits || refuse "a copy of what somebody edited could not be kept in $BACKUPS"
 	snapshot apply || refuse_prepared
@@ -1794,8 +1838,8 @@ apply() {
 	read -r in_record <"$folder/record.json"
 	journal "deployed $in_record"
 	say_unprobed_routes
-	say "applied: $(wc -l <"$WORK/wanted") routes, nameserver by $method"
 	result applied
+	say "applied: $count routes, nameserver by $method"
 }
 
 # refuse_prepared: there was no room, or a file cannot be replaced; nothing but preparations was made, and they go.
@@ -1870,15 +1914,15 @@ put_back_files() {
 	[ -z "$UNFINISHED" ] || mv -f "$WORK/plan.names" "$WORK/plan"
 	compare_plan || return 1
 	if [ -s "$WORK/changes" ]; then
-		list=
-		while read -r class kind argument old _ path; do
-			list="$list $path"
-			note_other_contents "$old" "$path" && prepare_file "$kind" "$argument" "$old" "$path" || return 1
+		put_paths=
+		while read -r class _ _ old _ path; do
+			put_paths="$put_paths $path"
+			note_other_contents "$old" "$path" || return 1
 		done <"$WORK/changes"
-		make_durable || return 1
+		{ prepare_files && make_durable; } || return 1
 		for class in recovery names state; do put_class $class || return 1; done
 		[ -n "$UNFINISHED" ] || drop_second_names
-		say "put back$list"
+		say "put back$put_paths"
 		if changed recovery; then reload_units; fi
 		if changed names; then "${server_method}_reload"; fi || return 1
 		# A later look compares with the new contents.
@@ -1904,7 +1948,8 @@ drop_second_names() {
 
 # remove_uploads: copies of this script that were uploaded, to where root or another user may write, other than this one.
 remove_uploads() {
-	home=$(getent passwd "${SUDO_USER:-root}" | cut -d : -f 6)
+	home=/root
+	[ -z "${SUDO_USER:-}" ] || home=$(getent passwd "$SUDO_USER" | cut -d : -f 6)
 	find "${UPLOADED%/*}" "${home:-/root}" -maxdepth 1 -type f \( -path "$UPLOADED-*" -o -name '.pod-gateway-host-*' \) \
 		! -path "${UPLOAD:-none}" -delete
 }
@@ -1952,7 +1997,7 @@ plan_restore() {
 		for part in desired method record.json folders written links resolv.conf.absent; do want_none state "$STATE/$part"; done
 	fi
 	if [ -z "$OTHERS" ]; then
-		for path in "$WRITTEN" "$FOLDERS" "$ABSENT"; do want_none state "$path"; done
+		for path in "$WRITTEN" "$ABSENT"; do want_none state "$path"; done
 	fi
 	compare_plan && own_routes "$WORK/routes.before"
 }
@@ -1979,7 +2024,7 @@ restore() {
 	if [ -s "$WORK/changes" ] || ! cmp -s "$WORK/wanted" "$WORK/routes.before"; then
 		# Everything but what repairs is taken back in a transaction; that goes last, when the transaction is over.
 		keep_edits || refuse "a copy of what somebody edited could not be kept in $BACKUPS"
-		folders=$(cat "$FOLDERS" "$STATE/folders" 2>/dev/null)
+		folders=$(sed -n 's/^folder //p' "$WRITTEN" 2>/dev/null; cat "$STATE/folders" 2>/dev/null)
 		take_back
 	fi
 	if [ -z "$OTHERS" ]; then remove_recovery || fail "what repairs could not be removed; run once more: $INSTALLED restore"; fi
@@ -2173,12 +2218,12 @@ in_service() {
 		if [ -s "$WORK/missing" ] && [ ! -e "$WORK/settled" ]; then
 			say "the run was ended before it was done, and its rollback is incomplete: $(join ';' <"$WORK/missing")"
 			outcome_incomplete
-		elif [ -e "$PENDING" ]; then
-			say "the run was ended before it was done, and is being undone; see: $INSTALLED status"
-			outcome unknown
-		else
+		elif [ -e "$WORK/settled" ]; then
 			say 'the run was ended before it was done (time limit, or somebody ended it); rolled back: this server is as it was before'
 			outcome rolled-back
+		else
+			say "the run was ended before it could say what it did; see: $INSTALLED status"
+			outcome unknown
 		fi
 	fi
 	exit "$code"
@@ -2192,11 +2237,14 @@ read_request() {
 	} <"$WORK/request"
 }
 
-SELF=$(readlink -f "$0")
-TARGET=$(readlink -m $RESOLV_CONF)
-WORK='' OWN_WORK='' UNFINISHED='' NAMES_UNTOUCHED=1 DURABLE='' NEW_FOLDERS='' WANTED=0
-ONLY='' EVERY='' DRY_RUN='' STACK='' OPERATOR='' SSH_PORT='' BY='' UPLOAD='' ALL='' previous_method=none server_method=none
 verb=${1:-}
+case $verb in
+settle) ;;
+work) SELF=$0 TARGET=$(readlink -m $RESOLV_CONF) ;;
+*) SELF=$(readlink -f "$0") TARGET=$(readlink -m $RESOLV_CONF) ;;
+esac
+WORK='' OWN_WORK='' UNFINISHED='' NAMES_UNTOUCHED=1 DURABLE='' WANTED=0
+ONLY='' EVERY='' DRY_RUN='' STACK='' OPERATOR='' SSH_PORT='' BY='' UPLOAD='' ALL='' previous_method=none server_method=none
 case $verb in
 apply | restore | reapply | rollback)
 	be_root "$@"
@@ -2231,7 +2279,7 @@ case $verb in
 work)
 	WORK=$3
 	true >"$WORK/begun" && read_request || exit 2
-	[ "$2" != apply ] || read_desired "$WORK/desired"
+	[ "$2" != apply ] || read_desired "$WORK/desired" checked
 	trap at_exit EXIT
 	"$2"
 	exit
@@ -2239,9 +2287,13 @@ work)
 settle)
 	# By systemd, after the run: most often there is nothing to do.
 	WORK=$2
-	if [ -e "$PENDING" ]; then
+	if [ -e "$PENDING" ] || [ -e "$FINISHED" ]; then
+		TARGET=$(readlink -m $RESOLV_CONF)
 		read_request
-		take_lock 30 && settle 'a change was not committed in time, or its run was ended' && true >"$WORK/settled"
+		unfinished=
+		[ ! -e "$PENDING" ] || unfinished=1
+		take_lock 30 && settle 'a change was not committed in time, or its run was ended' &&
+			{ [ -z "$unfinished" ] || true >"$WORK/settled"; }
 	fi
 	code=$?
 	read -r front <"$WORK/front"
@@ -2281,6 +2333,6 @@ rollback)
 	take_lock 20 || refuse "another run of pod-gateway holds $LOCK"
 	settle 'asked for by hand' || exit 1
 	;;
-detect) dns_owner ;;
+detect) dns_owner && echo "$owner" ;;
 *) "$verb" ;;
 esac

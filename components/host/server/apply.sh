@@ -3,11 +3,12 @@
 
 # plan_server FILE…: everything that these desired states want of this server together.
 plan_server() {
-	rm -f "$WORK/plan" && touch "$WORK/plan" && WANTED=0 && wanted_from "$@" || return 1
+	true >"$WORK/plan" && WANTED=0 && wanted_from "$@" || return 1
 	server_method=none
 	for file; do
-		wanted_method=$(sed -n 's/^dns-method //p' "$file")
-		[ "$wanted_method" != auto ] || wanted_method=$(dns_owner)
+		value_of dns-method "$file"
+		wanted_method=$value
+		if [ "$wanted_method" = auto ]; then dns_owner && wanted_method=$owner; fi
 		[ "$wanted_method" = none ] || server_method=$wanted_method
 	done
 	if [ $# -gt 0 ]; then plan_recovery; else plan_no_recovery; fi || return 1
@@ -17,7 +18,7 @@ plan_server() {
 # plan_stack: what is kept of this stack's desired state. State of an older version is moved.
 plan_stack() {
 	stack_folder "$STACK"
-	want state "$folder/desired" && cat "$WORK/desired" >"$want" && want state "$folder/method" && echo "$method" >"$want" || return 1
+	want_copy state "$folder/desired" "$WORK/desired" && want state "$folder/method" && echo "$method" >"$want" || return 1
 	plan_move
 }
 plan_move() {
@@ -37,27 +38,28 @@ plan_move() {
 # plan_notes: what is noted of a change that is to happen: who made it, what was written, which folders are new.
 plan_notes() {
 	want state "$folder/record.json" && record >"$want" || return 1
-	want state "$WRITTEN" && awk -v resolv="$TARGET" '
+	want state "$WRITTEN" && notes=$want && awk -v resolv="$TARGET" '
 		FILENAME == ARGV[1] { sum[$2] = $1; next }
-		$1 != "state" && $2 == "file" && $4 != resolv { print sum[$3], $4 }' "$WORK/there" "$WORK/plan" >"$want" || return 1
+		$1 != "state" && $2 == "file" && $4 != resolv { print sum[$3], $4 }' "$WORK/there" "$WORK/plan" >"$notes" || return 1
 	# Of resolv.conf only the block is ours.
-	block=$(awk -v resolv="$TARGET" '$2 == "file" && $4 == resolv { print $3 }' "$WORK/plan")
+	block=
+	while read -r _ kind argument path; do [ "$kind:$path" != "file:$TARGET" ] || block=$argument; done <"$WORK/plan"
 	if [ -n "$block" ]; then
-		sum=$(sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/p" "$block" | sha256sum) && echo "${sum%% *} $TARGET" >>"$want" || return 1
+		sum=$(sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/p" "$block" | sha256sum) && echo "${sum%% *} $TARGET" >>"$notes" || return 1
 		if [ ! -e "$TARGET" ] || [ -e "$ABSENT" ] || [ -e "$STATE/resolv.conf.absent" ]; then want state "$ABSENT"; fi
 	fi
 	{
-		cat "$FOLDERS" "$STATE/folders" 2>/dev/null
-		while read -r class _ _ _ _ path; do [ "$class" = state ] || missing_folders "${path%/*}"; done <"$WORK/changes" | sed 's/^folder //'
-	} | sort -u >"$WORK/folders"
-	[ ! -s "$WORK/folders" ] || { want state "$FOLDERS" && cat "$WORK/folders" >"$want"; }
+		[ ! -e "$STATE/folders" ] || sed 's/^/folder /' "$STATE/folders"
+		[ ! -e "$WRITTEN" ] || sed -n '/^folder /p' "$WRITTEN"
+		while read -r class _ _ _ _ path; do [ "$class" = state ] || missing_folders "${path%/*}"; done <"$WORK/changes"
+	} | sort -u >>"$notes"
 }
 
 # plan_apply: reads the plan and compares. Afterwards in_force tells whether there is anything to do.
 plan_apply() {
 	read_stacks
 	dns_method
-	DIGEST=$(digest "$WORK/desired")
+	digest "$WORK/desired" && DIGEST=$digest || return 1
 	previous_method=none
 	for file in $COMMITTED; do
 		[ ! -f "${file%/*}/method" ] || read -r name <"${file%/*}/method" || :
@@ -143,7 +145,8 @@ apply() {
 	guard_routes
 	deadline=$((started + ROLLBACK_AFTER - 10))
 	note_paths
-	outside_before=$(outside_names)
+	outside_before=
+	[ -z "$OUTSIDE" ] || outside_before=$(outside_names)
 	{ plan_notes && compare_plan; } || refuse 'the change could not be written down'
 	keep_edits || refuse "a copy of what somebody edited could not be kept in $BACKUPS"
 	snapshot apply || refuse_prepared
@@ -165,8 +168,8 @@ apply() {
 	read -r in_record <"$folder/record.json"
 	journal "deployed $in_record"
 	say_unprobed_routes
-	say "applied: $(wc -l <"$WORK/wanted") routes, nameserver by $method"
 	result applied
+	say "applied: $count routes, nameserver by $method"
 }
 
 # refuse_prepared: there was no room, or a file cannot be replaced; nothing but preparations was made, and they go.
@@ -241,15 +244,15 @@ put_back_files() {
 	[ -z "$UNFINISHED" ] || mv -f "$WORK/plan.names" "$WORK/plan"
 	compare_plan || return 1
 	if [ -s "$WORK/changes" ]; then
-		list=
-		while read -r class kind argument old _ path; do
-			list="$list $path"
-			note_other_contents "$old" "$path" && prepare_file "$kind" "$argument" "$old" "$path" || return 1
+		put_paths=
+		while read -r class _ _ old _ path; do
+			put_paths="$put_paths $path"
+			note_other_contents "$old" "$path" || return 1
 		done <"$WORK/changes"
-		make_durable || return 1
+		{ prepare_files && make_durable; } || return 1
 		for class in recovery names state; do put_class $class || return 1; done
 		[ -n "$UNFINISHED" ] || drop_second_names
-		say "put back$list"
+		say "put back$put_paths"
 		if changed recovery; then reload_units; fi
 		if changed names; then "${server_method}_reload"; fi || return 1
 		# A later look compares with the new contents.
@@ -275,7 +278,8 @@ drop_second_names() {
 
 # remove_uploads: copies of this script that were uploaded, to where root or another user may write, other than this one.
 remove_uploads() {
-	home=$(getent passwd "${SUDO_USER:-root}" | cut -d : -f 6)
+	home=/root
+	[ -z "${SUDO_USER:-}" ] || home=$(getent passwd "$SUDO_USER" | cut -d : -f 6)
 	find "${UPLOADED%/*}" "${home:-/root}" -maxdepth 1 -type f \( -path "$UPLOADED-*" -o -name '.pod-gateway-host-*' \) \
 		! -path "${UPLOAD:-none}" -delete
 }

@@ -1,12 +1,11 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # --- the desired state: plain lines, a keyword and its values ---
 
-# read_desired FILE: checks the file, and sets STACK, SERVER, METHOD, VERIFY and ROLLBACK_AFTER. A cut connection must never pass for a
-# shorter desired state: the last line has to be rollback-after, and it has to end in a newline.
+# read_desired FILE [CHECKED]: checks the file, and sets STACK, SERVER, METHOD, VERIFY and ROLLBACK_AFTER. A cut connection must
+# never pass for a shorter desired state: the last line has to be rollback-after, and it has to end in a newline.
 read_desired() {
-	[ -z "$(tail -c 1 "$1" | tr -d '\n')" ] || refuse 'the desired state is cut off'
-	STACK='' SERVER='' METHOD='' VERIFY='' ROLLBACK_AFTER='' line_number=0 last=''
-	while IFS= read -r line || [ -n "$line" ]; do
+	STACK='' SERVER='' METHOD='' VERIFY='' ROLLBACK_AFTER='' OUTSIDE='' line_number=0 last=''
+	while IFS= read -r line || { [ -n "$line" ] && refuse 'the desired state is cut off'; }; do
 		line_number=$((line_number + 1))
 		if [ $line_number -eq 1 ]; then
 			[ "$line" = 'pod-gateway 1' ] || refuse "the desired state does not begin with 'pod-gateway 1'"
@@ -25,6 +24,8 @@ read_desired() {
 	esac
 	{ [ "$ROLLBACK_AFTER" -ge 20 ] && [ "$ROLLBACK_AFTER" -le 120 ]; } ||
 		refuse "rollback-after is $ROLLBACK_AFTER; it must be 20 to 120 seconds"
+	# A run in its service reads what was checked before.
+	[ -z "${2:-}" ] || return 0
 	awk "$PREFIXES"'
 		function bad(why) { print $0 ": " why; exit }
 		$1 == "nameserver" && !is_address($2) { bad("no IPv4 or IPv6 address in its canonical form") }
@@ -69,7 +70,8 @@ read_line() {
 		case $1 in [1-9] | [1-9][0-9] | [1-9][0-9][0-9]) ROLLBACK_AFTER=$1 ;; *) return 1 ;; esac
 		;;
 	nameserver) [ $# -eq 1 ] ;;
-	domain | reverse-zone | search | verify-outside) [ $# -eq 1 ] && is_name "$1" ;;
+	domain | reverse-zone | search) [ $# -eq 1 ] && is_name "$1" ;;
+	verify-outside) [ $# -eq 1 ] && is_name "$1" && OUTSIDE="$OUTSIDE $1" ;;
 	verify-name | verify-pods) [ $# -ge 2 ] && is_name "$1" ;;
 	route)
 		[ $# -ge 3 ] && [ $(($# % 2)) -eq 1 ] || return 1
@@ -108,7 +110,12 @@ committed_stacks() {
 		[ ! -f "$file" ] || COMMITTED="$COMMITTED $file"
 	done
 }
-stack_of() { sed -n 's/^stack //p;/^stack /q' "$1"; }
+# value_of KEYWORD FILE: sets $value to that of the first such line.
+value_of() {
+	while read -r keyword value; do [ "$keyword" != "$1" ] || return 0; done <"$2"
+	value=
+}
+stack_of() { value_of stack "$1" && echo "$value"; }
 
 # read_stacks: sets $STACKS to the names of all committed stacks and $OTHERS to the files of those that are not $STACK, whose file
 # is $MINE (empty where there is none).
@@ -116,7 +123,8 @@ read_stacks() {
 	committed_stacks
 	STACKS='' OTHERS='' MINE=''
 	for file in $COMMITTED; do
-		name=$(stack_of "$file")
+		value_of stack "$file"
+		name=$value
 		STACKS="$STACKS $name"
 		if [ "$name" = "$STACK" ]; then MINE=$file; else OTHERS="$OTHERS $file"; fi
 	done
@@ -125,8 +133,7 @@ read_stacks() {
 # wanted_from FILE…: what all these states want together. $WORK/wanted has the routes, in order of their prefix, $WORK/owners the
 # stack of each prefix, $WORK/names the lines about names ("KEYWORD STACK VALUE"), $WORK/hops the next hops.
 wanted_from() {
-	rm -f "$WORK/wanted.unsorted" "$WORK/owners" "$WORK/names" "$WORK/hops"
-	touch "$WORK/wanted.unsorted" "$WORK/owners" "$WORK/names" "$WORK/hops" || return 1
+	for list in wanted.unsorted owners names hops; do true >"$WORK/$list" || return 1; done
 	ALL=
 	[ $# -eq 0 ] || awk -v work="$WORK" '
 		$1 == "stack" { stack = $2; print "stack", stack, stack >(work "/names") }

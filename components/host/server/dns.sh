@@ -5,14 +5,28 @@
 #   OWNER_fits      refuses, with a way out, where this owner would not do here what it says
 #   OWNER_plan      plans the files that it reads, from ZONES, NAMESERVERS, SEARCHES and $WORK/names
 #   OWNER_unwanted  plans that none of these is there
-#   OWNER_service   prints the unit that has to read them anew; nothing where there is none
+#   OWNER_service   sets $unit to the one that has to read them anew; empty where there is none
 #   OWNER_reload    makes it read them; with "undo", also where an earlier try left the service dead
 #   OWNER_drift     prints what, beside files, is not as it is to be, and OWNER_mend puts that right
 #   OWNER_release   takes back what, beside files, was done
 #   OWNER_shared    whether it can keep several stacks' names apart
 OWNERS='resolved networkmanager dnsmasq resolvconf none'
 
-active() { systemctl --quiet is-active "$1" 2>/dev/null; }
+# active UNIT: whether it runs. All that this script asks of is asked for at once, and remembered until ACTIVE is emptied.
+ACTIVE=
+see_units() {
+	ACTIVE=' '
+	# shellcheck disable=SC2086 # a list of units
+	set -- systemd-resolved NetworkManager dnsmasq $UNITS
+	for state in $(systemctl is-active "$@" 2>/dev/null); do
+		[ "$state" != active ] || ACTIVE="$ACTIVE${1:-} "
+		[ $# -eq 0 ] || shift
+	done
+}
+active() {
+	[ -n "$ACTIVE" ] || see_units
+	case $ACTIVE in *" $1 "*) ;; *) return 1 ;; esac
+}
 lies_in() { case $1 in "$2"/*) ;; *) return 1 ;; esac }
 # names ADDRESS: whether resolv.conf, without our block, has that nameserver.
 names() {
@@ -21,25 +35,25 @@ names() {
 		awk -v address="$1" '$1 == "nameserver" && $2 == address { found = 1 } END { exit !found }'
 }
 
-# The decision table (cf. Tailscale's net/dns/manager_linux.go): by who runs, where the link leads and what the file says. What we
-# wrote ourselves does not count, so that it can be asked at any time. Split DNS where the owner can do it.
+# The decision table (cf. Tailscale's net/dns/manager_linux.go) sets $owner: by who runs, where the link leads and what the file
+# says. What we wrote ourselves does not count, so that it can be asked at any time. Split DNS where the owner can do it.
 dns_owner() {
-	link=$(readlink -f $RESOLV_CONF)
+	link=$TARGET
 	if active systemd-resolved && { lies_in "$link" /run/systemd/resolve || names 127.0.0.53 || names 127.0.0.54; }; then
-		echo resolved
+		owner=resolved
 	elif active NetworkManager && { lies_in "$link" /run/NetworkManager || networkmanager_wrote; }; then
-		echo networkmanager
+		owner=networkmanager
 	elif active dnsmasq && { names 127.0.0.1 || names 127.0.1.1 || names ::1; }; then
-		echo dnsmasq
+		owner=dnsmasq
 	else
-		echo resolvconf
+		owner=resolvconf
 	fi 2>/dev/null
 }
 
 # dns_method: sets $method to the method to use for $METHOD ("auto", or what the settings force).
 dns_method() {
 	method=$METHOD
-	[ "$method" != auto ] || method=$(dns_owner)
+	if [ "$method" = auto ]; then dns_owner && method=$owner; fi
 }
 
 # A second stack's names go where they can be kept apart from the first one's.
@@ -47,7 +61,8 @@ guard_names() {
 	"${method}_fits"
 	[ "$method" != none ] || return 0
 	for file in $OTHERS; do
-		other=$(stack_of "$file")
+		value_of stack "$file"
+		other=$value
 		stack_folder "$other"
 		[ -f "$folder/method" ] || folder=$STATE
 		other_method=

@@ -10,6 +10,7 @@ want() {
 	want=$WORK/want.$WANTED
 	true >"$want" && printf '%s file %s %s\n' "$1" "$want" "$2" >>"$WORK/plan"
 }
+want_copy() { printf '%s file %s %s\n' "$1" "$3" "$2" >>"$WORK/plan"; }
 want_link() { printf '%s link %s %s\n' "$1" "$3" "$2" >>"$WORK/plan"; }
 want_none() { printf '%s none - %s\n' "$1" "$2" >>"$WORK/plan"; }
 
@@ -49,43 +50,62 @@ changed() { while read -r class _; do [ "$class" != "$1" ] || return 0; done <"$
 # beside PATH SUFFIX: sets $beside to a name in the same folder that dnsmasq, NetworkManager, systemd and iproute2 do not read.
 beside() { beside=${1%/*}/.${1##*/}.pod-gateway-$2; }
 
-# make_folder PATH: makes it and those above it, and notes each one, so that none is left when we go.
-make_folder() {
-	[ ! -d "$1" ] || return 0
-	make_folder "${1%/*}" && mkdir "$1" && NEW_FOLDERS="$NEW_FOLDERS $1"
-}
-
-# prepare_file KIND ARGUMENT OLD PATH: lays the new file beside the old one, and a second name for the old one. What there is no room
-# for fails here, before anything was changed. A file of others (resolv.conf) keeps its owner, mode and labels.
-prepare_file() {
-	make_folder "${4%/*}" || return 1
-	if [ "$3" != - ]; then
-		beside "$4" old
-		ln -fP "$4" "$beside" || return 1
-		DURABLE="$DURABLE ${4%/*}"
+# The same for awk.
+# shellcheck disable=SC2016 # awk's own
+BESIDE='
+	function beside(p, suffix,   n, part, folder) {
+		n = split(p, part, "/"); folder = substr(p, 1, length(p) - length(part[n]))
+		return folder "." part[n] ".pod-gateway-" suffix
+	}
+'
+# prepare_files: lays the new file of each change beside the old one, and a second name for the old one. What there is no room for
+# fails here, before anything was changed. A file of others (resolv.conf) keeps its owner, mode and labels.
+prepare_files() {
+	texts='' makes=''
+	while read -r _ kind argument _ _ path; do
+		[ -d "${path%/*}" ] || makes="$makes ${path%/*}"
+		[ "$kind" != file ] || [ "$path" = "$TARGET" ] || texts="$texts $argument"
+		DURABLE="$DURABLE ${path%/*}"
+	done <"$WORK/changes"
+	# shellcheck disable=SC2086 # a list of paths without blanks
+	if [ -n "$makes" ]; then mkdir -p $makes || return 1; fi
+	# One process writes all of them; an error that it does not see is seen when they are read back.
+	# shellcheck disable=SC2086 # a list of paths without blanks
+	if [ -n "$texts" ]; then
+		awk "$BESIDE"'
+			FILENAME == ARGV[1] { if ($2 == "file") { out = to[$3] = beside($6, "new"); printf "" >out; close(out); out = "" } next }
+			FNR == 1 { if (out != "") if (close(out)) failed = 1; out = to[FILENAME]; printf "" >out }
+			{ print >out }
+			END { if (out != "") if (close(out)) failed = 1; exit failed }' "$WORK/changes" $texts || return 1
 	fi
-	beside "$4" new
-	case $1 in
-	file)
-		case $3:$4 in
-		-:*) cp -fT "$2" "$beside" ;;
-		*:"$TARGET") cp -afT --attributes-only "$4" "$beside" && cat "$2" >"$beside" ;;
-		*) cp -fT "$2" "$beside" ;;
-		esac || return 1
-		DURABLE="$DURABLE $beside"
-		;;
-	link) ln -sfn "$2" "$beside" || return 1 ;;
-	none) return 0 ;;
-	esac
-	DURABLE="$DURABLE ${4%/*}"
+	while read -r _ kind argument old _ path; do
+		if [ "$old" != - ]; then
+			beside "$path" old
+			ln -fP "$path" "$beside" || return 1
+		fi
+		beside "$path" new
+		case $kind:$path in
+		file:"$TARGET")
+			if [ "$old" != - ]; then cp -afT --attributes-only "$path" "$beside" || return 1; fi
+			cat "$argument" >"$beside" || return 1
+			;;
+		file:"$INSTALLED") chmod 755 "$beside" || return 1 ;;
+		esac
+		[ "$kind" != file ] || DURABLE="$DURABLE $beside"
+	done <"$WORK/changes"
 }
 
-# put_prepared KIND PATH: the new file takes the place of the old one, in one rename.
+# put_prepared KIND ARGUMENT PATH: the new file takes the place of the old one, in one rename.
 put_prepared() {
-	DURABLE="$DURABLE ${2%/*}"
-	if [ "$1" = none ]; then rm -f "$2"; return; fi
-	beside "$2" new
-	mv -fT "$beside" "$2"
+	DURABLE="$DURABLE ${3%/*}"
+	case $1 in
+	none) rm -f "$3" ;;
+	link) ln -sfn "$2" "$3" ;;
+	file)
+		beside "$3" new
+		mv -fT "$beside" "$3"
+		;;
+	esac
 }
 
 # make_durable: what was prepared or put since the last call is on disk afterwards (fsync(2) of each file and folder, once).
@@ -101,8 +121,8 @@ make_durable() {
 
 # put_class CLASS: everything of the plan's changes that is of that class.
 put_class() {
-	while read -r class kind _ _ _ path; do
-		[ "$class" != "$1" ] || put_prepared "$kind" "$path" || { say "$path cannot be changed"; return 1; }
+	while read -r class kind argument _ _ path; do
+		[ "$class" != "$1" ] || put_prepared "$kind" "$argument" "$path" || { say "$path cannot be changed"; return 1; }
 	done <"$WORK/changes"
 	make_durable || { say 'what was written could not be brought to disk'; return 1; }
 }

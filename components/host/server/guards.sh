@@ -3,11 +3,11 @@
 
 # guard_routes DESIRED: refuses, before any change, routes that would hurt here. What cannot be read is no reason to go on.
 guard_routes() {
-	{ ip -o -4 addr show && ip -o -6 addr show; } >"$WORK/addresses" || refuse 'the addresses of this server cannot be read'
+	ip -o addr show >"$WORK/addresses" || refuse 'the addresses of this server cannot be read'
 	{ ip -o -4 route show >"$WORK/routes.4" && ip -o -6 route show >"$WORK/routes.6"; } || refuse 'its routes cannot be read'
 	if [ -s "$WORK/wanted" ] && [ ! -s "$WORK/addresses" ]; then refuse 'this server has no address, so no route can be judged'; fi
 	{
-		awk '{
+		awk '$3 ~ /^inet6?$/ {
 			a = $4; n = $5 == "peer" ? $6 : a; sub(/\/.*/, "", a)
 			print "address", a, "an address of this server"; print "network", n }' "$WORK/addresses"
 		awk -v ours=$PROTOCOL '
@@ -21,7 +21,7 @@ guard_routes() {
 			{ kind = $0 ~ " proto (" ours "|pod-gateway)( |$)" ? "own" : "route" }
 			{ print kind, $0, (type == "unicast" ? "" : type) }' "$WORK/routes.4" "$WORK/routes.6"
 		[ -z "$OPERATOR" ] || echo "address $OPERATOR the operator"
-		kept_addresses
+		kept_addresses >"$WORK/kept" && cat "$WORK/kept"
 		while read -r prefix owner; do [ "$owner" = "$STACK" ] || echo "stack $prefix $owner"; done <"$WORK/owners"
 		while read -r prefix owner; do [ "$owner" != "$STACK" ] || echo "wanted $prefix"; done <"$WORK/owners"
 	} | awk "$PREFIXES"'
@@ -66,7 +66,7 @@ guard_routes() {
 # A next hop has to be another machine on a link of this server, as the kernel sees it (ip-route(8), "route get").
 guard_next_hops() {
 	while read -r hop; do
-		path=$(ip -o route get "$hop" 2>&1 | head -n 1)
+		path=$(ip -o route get "$hop" 2>&1)
 		case " $path" in
 		' local '* | *' dev lo '*) why='is an address of this server' ;;
 		*' via '*) why="is not on a network of this server: the path to it is $path" ;;
@@ -81,10 +81,10 @@ guard_next_hops() {
 
 # Whom a change must not cut off: the nameservers in use, and who is logged in here by SSH.
 kept_addresses() {
-	for server in $(nameservers_in_use); do
-		case " $NAMESERVERS " in *" $server "*) continue ;; esac
-		case $server in 127.* | ::1) ;; *) echo "peer $server a nameserver that this server asks" ;; esac
-	done
+	nameservers_in_use | awk -v ours="$NAMESERVERS" '
+		BEGIN { n = split(ours, list, " "); for (i = 1; i <= n; i++) seen[list[i]]++ }
+		{ sub(/[#%].*/, ""); sub(/[ \t].*/, "") }
+		$0 != "" && !/^(127\.|::1$)/ && !seen[$0]++ { print "peer", $0, "a nameserver that this server asks" }'
 	command -v ss >/dev/null || return 0
 	timeout 5 ss -Htn state established "sport = :${SSH_PORT:-22}" 2>/dev/null | awk '
 		{ a = $4; sub(/:[0-9]+$/, "", a); gsub(/[][]/, "", a); sub(/%.*/, "", a); sub(/^::ffff:/, "", a) }
@@ -92,16 +92,17 @@ kept_addresses() {
 }
 
 nameservers_in_use() {
-	{
-		[ ! -r $RESOLV_CONF ] || sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/d;s/^\($HELD_BACK\)*nameserver[[:blank:]]*//p" $RESOLV_CONF
-		! active systemd-resolved ||
-			timeout 5 resolvectl dns 2>/dev/null 9>&- | sed -n 's/^[^:]*([^)]*): *//p;s/^Global: *//p' | tr ' ' '\n'
-	} | sed 's/[#%].*//;s/[[:blank:]].*//' | grep . | sort -u
+	[ ! -r $RESOLV_CONF ] || sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/d;s/^\($HELD_BACK\)*nameserver[[:blank:]]*//p" $RESOLV_CONF
+	! active systemd-resolved ||
+		timeout 5 resolvectl dns 2>/dev/null 9>&- | sed -n 's/^[^:]*([^)]*): *//p;s/^Global: *//p' | tr ' ' '\n'
 }
 
 # path_to ADDRESS…: how the kernel reaches each of them.
 path_to() {
 	for address; do
-		echo "$address: $(ip -o route get "$address" 2>/dev/null | sed 's/ uid .*//; s/ cache.*//; s/ expires [^ ]*//')"
+		path=$(ip -o route get "$address" 2>/dev/null)
+		path=${path%% uid *}
+		path=${path%% cache*}
+		echo "$address: ${path%% expires *}"
 	done
 }

@@ -51,9 +51,8 @@ RUN_UNIT=pod-gateway-run
 # The journal of a transaction that is not over, and of one that is over but not tidied up.
 PENDING=$STATE/.pending
 FINISHED=$STATE/.finished
-# Server-wide: what we wrote ("SHA-256 PATH"), folders that we made, links whose names we claimed.
+# Server-wide: what we wrote ("SHA-256 PATH") and the folders that we made ("folder PATH"); links whose names we claimed.
 WRITTEN=$STATE/.written
-FOLDERS=$STATE/.folders
 LINKS=$STATE/.links
 # There was no resolv.conf before us.
 ABSENT=$STATE/.resolv.conf.absent

@@ -42,12 +42,12 @@ in_service() {
 		if [ -s "$WORK/missing" ] && [ ! -e "$WORK/settled" ]; then
 			say "the run was ended before it was done, and its rollback is incomplete: $(join ';' <"$WORK/missing")"
 			outcome_incomplete
-		elif [ -e "$PENDING" ]; then
-			say "the run was ended before it was done, and is being undone; see: $INSTALLED status"
-			outcome unknown
-		else
+		elif [ -e "$WORK/settled" ]; then
 			say 'the run was ended before it was done (time limit, or somebody ended it); rolled back: this server is as it was before'
 			outcome rolled-back
+		else
+			say "the run was ended before it could say what it did; see: $INSTALLED status"
+			outcome unknown
 		fi
 	fi
 	exit "$code"
@@ -61,11 +61,14 @@ read_request() {
 	} <"$WORK/request"
 }
 
-SELF=$(readlink -f "$0")
-TARGET=$(readlink -m $RESOLV_CONF)
-WORK='' OWN_WORK='' UNFINISHED='' NAMES_UNTOUCHED=1 DURABLE='' NEW_FOLDERS='' WANTED=0
-ONLY='' EVERY='' DRY_RUN='' STACK='' OPERATOR='' SSH_PORT='' BY='' UPLOAD='' ALL='' previous_method=none server_method=none
 verb=${1:-}
+case $verb in
+settle) ;;
+work) SELF=$0 TARGET=$(readlink -m $RESOLV_CONF) ;;
+*) SELF=$(readlink -f "$0") TARGET=$(readlink -m $RESOLV_CONF) ;;
+esac
+WORK='' OWN_WORK='' UNFINISHED='' NAMES_UNTOUCHED=1 DURABLE='' WANTED=0
+ONLY='' EVERY='' DRY_RUN='' STACK='' OPERATOR='' SSH_PORT='' BY='' UPLOAD='' ALL='' previous_method=none server_method=none
 case $verb in
 apply | restore | reapply | rollback)
 	be_root "$@"
@@ -100,7 +103,7 @@ case $verb in
 work)
 	WORK=$3
 	true >"$WORK/begun" && read_request || exit 2
-	[ "$2" != apply ] || read_desired "$WORK/desired"
+	[ "$2" != apply ] || read_desired "$WORK/desired" checked
 	trap at_exit EXIT
 	"$2"
 	exit
@@ -108,9 +111,13 @@ work)
 settle)
 	# By systemd, after the run: most often there is nothing to do.
 	WORK=$2
-	if [ -e "$PENDING" ]; then
+	if [ -e "$PENDING" ] || [ -e "$FINISHED" ]; then
+		TARGET=$(readlink -m $RESOLV_CONF)
 		read_request
-		take_lock 30 && settle 'a change was not committed in time, or its run was ended' && true >"$WORK/settled"
+		unfinished=
+		[ ! -e "$PENDING" ] || unfinished=1
+		take_lock 30 && settle 'a change was not committed in time, or its run was ended' &&
+			{ [ -z "$unfinished" ] || true >"$WORK/settled"; }
 	fi
 	code=$?
 	read -r front <"$WORK/front"
@@ -150,6 +157,6 @@ rollback)
 	take_lock 20 || refuse "another run of pod-gateway holds $LOCK"
 	settle 'asked for by hand' || exit 1
 	;;
-detect) dns_owner ;;
+detect) dns_owner && echo "$owner" ;;
 *) "$verb" ;;
 esac

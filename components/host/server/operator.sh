@@ -35,5 +35,6 @@ operator() {
 	SSH_PORT=${connection##* }
 	connection=${connection%% *}
 	OPERATOR=${connection%%\%*}
-	BY=$(printf '%s' "${SUDO_USER:-$(id -un)}${OPERATOR:+@$OPERATOR}" | tr -cd 'A-Za-z0-9._:@-')
+	BY=${SUDO_USER:-$(id -un)}${OPERATOR:+@$OPERATOR}
+	case $BY in *[!A-Za-z0-9._:@-]*) BY=$(printf '%s' "$BY" | tr -cd 'A-Za-z0-9._:@-') ;; esac
 }

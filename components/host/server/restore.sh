@@ -42,7 +42,7 @@ plan_restore() {
 		for part in desired method record.json folders written links resolv.conf.absent; do want_none state "$STATE/$part"; done
 	fi
 	if [ -z "$OTHERS" ]; then
-		for path in "$WRITTEN" "$FOLDERS" "$ABSENT"; do want_none state "$path"; done
+		for path in "$WRITTEN" "$ABSENT"; do want_none state "$path"; done
 	fi
 	compare_plan && own_routes "$WORK/routes.before"
 }
@@ -69,7 +69,7 @@ restore() {
 	if [ -s "$WORK/changes" ] || ! cmp -s "$WORK/wanted" "$WORK/routes.before"; then
 		# Everything but what repairs is taken back in a transaction; that goes last, when the transaction is over.
 		keep_edits || refuse "a copy of what somebody edited could not be kept in $BACKUPS"
-		folders=$(cat "$FOLDERS" "$STATE/folders" 2>/dev/null)
+		folders=$(sed -n 's/^folder //p' "$WRITTEN" 2>/dev/null; cat "$STATE/folders" 2>/dev/null)
 		take_back
 	fi
 	if [ -z "$OTHERS" ]; then remove_recovery || fail "what repairs could not be removed; run once more: $INSTALLED restore"; fi

@@ -78,9 +78,9 @@ NORMAL='
 '
 # own_routes FILE: writes the routes of ours that the kernel has. A kernel that does not answer is an error, not "none".
 own_routes() {
-	ip -o -4 route show proto $PROTOCOL >"$WORK/own.4" && ip -o -6 route show proto $PROTOCOL >"$WORK/own.6" || return 1
+	{ ip -o -4 route show proto $PROTOCOL && ip -o -6 route show proto $PROTOCOL; } >"$WORK/own" || return 1
 	# Printed alone so that an error of awk is seen; sort then puts both families in one order.
-	awk "$NORMAL" "$WORK/own.4" "$WORK/own.6" >"$1" && sort -o "$1" "$1"
+	awk "$NORMAL" "$WORK/own" >"$1" && sort -o "$1" "$1"
 }
 
 # prefixes FILE: in_prefixes ADDRESS… reads prefixes from standard input; tells whether each address lies in one of them.
@@ -121,9 +121,10 @@ route_batch() {
 		}' "$2" "$1"
 }
 
-# set_routes WANTED: makes the routes of ours be exactly those in the file, or fails at the first that cannot be set.
+# set_routes WANTED: makes the routes of ours, which are as in $WORK/routes.before, be exactly those in the file, or fails at the
+# first that cannot be set.
 set_routes() {
-	own_routes "$WORK/routes.now" && route_batch "$1" "$WORK/routes.now" || return 1
+	route_batch "$1" "$WORK/routes.before" || return 1
 	for f in 4 6; do
 		[ ! -s "$WORK/batch.$f" ] || ip "-$f" -batch "$WORK/batch.$f" >&2 || return 1
 	done

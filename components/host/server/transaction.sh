@@ -20,13 +20,13 @@ take_lock() {
 # snapshot VERB: writes down what is before and lays everything ready, so that the change is renames, and the undo is too. Fails
 # where there is no room for it.
 snapshot() {
-	mkdir -p "$STATE" && own_routes "$WORK/routes.before" || return 1
+	[ -d "$STATE" ] || mkdir "$STATE" || return 1
 	{
 		read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id || boot=unknown
 		printf 'pod-gateway-journal 1\nverb %s\nstack %s\nboot %s\nby %s\n' "$1" "$STACK" "$boot" "$BY"
 		for owner in $OWNERS; do
 			case " $server_method $previous_method " in *" $owner "*) ;; *) continue ;; esac
-			unit=$("${owner}_service")
+			"${owner}_service"
 			[ -z "$unit" ] || ! active "$unit" || echo "owner $owner"
 		done
 		while read -r class kind _ old new path; do
@@ -38,15 +38,13 @@ snapshot() {
 		sed 's/^/route /' "$WORK/routes.before"
 	} >"$WORK/journal" && seal_journal || return 1
 	UNFINISHED=1
-	NEW_FOLDERS=
-	while read -r _ kind argument old _ path; do prepare_file "$kind" "$argument" "$old" "$path" || return 1; done <"$WORK/changes"
-	make_durable
+	prepare_files && make_durable
 }
 missing_folders() { [ -d "$1" ] || { missing_folders "${1%/*}"; echo "folder $1"; }; }
 
 seal_journal() {
 	sum=$(sha256sum <"$WORK/journal") || return 1
-	{ cat "$WORK/journal" && echo "end ${sum%% *}"; } | put_text "$PENDING"
+	{ cat "$WORK/journal" && echo "end ${sum%% *}"; } >"$WORK/sealed" && put_text "$PENDING" <"$WORK/sealed"
 }
 
 # read_journal: into $WORK/journal, without its seal, $WORK/entries and $WORK/routes.before. A damaged one is not used.
@@ -76,7 +74,8 @@ undo() {
 	fi
 	if [ -z "$NAMES_UNTOUCHED" ]; then
 		for owner in $(journal_field owner); do
-			"${owner}_reload" undo || echo "$("${owner}_service") did not start with its configuration" >>"$WORK/missing"
+			"${owner}_service"
+			"${owner}_reload" undo || echo "$unit did not start with its configuration" >>"$WORK/missing"
 		done
 	fi
 	if [ -s "$WORK/claimed" ]; then put_text "$LINKS" <"$WORK/claimed" && resolved_mend; else rm -f "$LINKS"; fi
@@ -151,11 +150,7 @@ look_at_entries() {
 
 # Reads the journal's "also" lines (further contents that count as before), what is there, and the chosen entries.
 # shellcheck disable=SC2016 # awk's own
-UNDO='
-	function beside(p, suffix,   n, part, folder) {
-		n = split(p, part, "/"); folder = substr(p, 1, length(p) - length(part[n]))
-		return folder "." part[n] ".pod-gateway-" suffix
-	}
+UNDO=$BESIDE'
 	function is(p, what) {
 		if (what == "") return 0
 		if (what == "-") return !(p in sum) && !(p in target)
@@ -175,7 +170,7 @@ finish() {
 		return 1
 	fi
 	UNFINISHED=
-	rm -f "$RUN/incomplete"
+	[ ! -e "$RUN/incomplete" ] || rm -f "$RUN/incomplete"
 	tidy
 }
 
@@ -189,7 +184,7 @@ tidy() {
 		beside "$path" new && leftovers="$leftovers $beside"
 	done <"$FINISHED"
 	# shellcheck disable=SC2086 # a list of paths without blanks
-	rm -f $leftovers && rm -f "$FINISHED"
+	rm -f $leftovers "$FINISHED"
 }
 
 # sweep: temporary files that a run left behind, also those of older versions.

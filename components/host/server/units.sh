@@ -55,7 +55,7 @@ path_unit() {
 # plan_recovery: what has to be on disk before the first change, and goes last: the script itself, and the units that run it. Links
 # enable them, as systemctl(1) would: so an undo has them back as it has files.
 plan_recovery() {
-	want recovery $INSTALLED && cat "$SELF" >"$want" && chmod 755 "$want" &&
+	want_copy recovery $INSTALLED "$SELF" &&
 		want recovery $SERVICE_FILE && service_unit >"$want" &&
 		want recovery $TIMER_FILE && timer_unit >"$want" &&
 		want recovery $PATH_FILE && path_unit >"$want" &&
@@ -78,6 +78,7 @@ units_run() { for unit in $UNITS; do active "$unit" || return 1; done; }
 arm() {
 	put_class recovery || return 1
 	if changed recovery; then reload_units || return 1; fi
+	ACTIVE=
 	# shellcheck disable=SC2086 # a list of units
 	units_run || timeout -k 2 $RELOAD_LIMIT systemctl start $UNITS 9>&-
 }

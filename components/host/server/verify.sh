@@ -6,7 +6,7 @@ addresses_of() { timeout 3 getent ahosts "$1" 9>&- | awk '!seen[$1]++ { print $1
 
 # outside_names: those of verify-outside that resolve now.
 outside_names() {
-	for name in $(fields "$WORK/desired" verify-outside); do
+	for name in $OUTSIDE; do
 		now
 		[ "$now" -lt "$deadline" ] || return 0
 		[ -z "$(addresses_of "$name")" ] || echo "$name"
@@ -127,7 +127,7 @@ paths_unchanged() {
 }
 note_paths() {
 	# shellcheck disable=SC2046,SC2086 # a list of addresses
-	path_to $OPERATOR $(kept_addresses | cut -d ' ' -f 2) >"$WORK/paths"
+	path_to $OPERATOR $(while read -r _ address _; do echo "$address"; done <"$WORK/kept") >"$WORK/paths"
 }
 
 # A route that nothing was asked through is as good as its kind; who reads this may name pods behind it.

@@ -39,7 +39,7 @@ dnsmasq_lines() {
 		}' "$WORK/names"
 }
 dnsmasq_unwanted() { want_none names $DNSMASQ_FILE; }
-dnsmasq_service() { echo dnsmasq; }
+dnsmasq_service() { unit=dnsmasq; }
 dnsmasq_reload() { reload_service dnsmasq "${1:-}"; }
 dnsmasq_drift() { :; }
 dnsmasq_mend() { :; }

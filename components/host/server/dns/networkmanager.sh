@@ -50,7 +50,7 @@ networkmanager_list() {
 		awk '!seen[$0]++' | head -n 3 | join ,)"
 }
 networkmanager_unwanted() { want_none names $NM_FILE && want_none names $NM_DNSMASQ_FILE; }
-networkmanager_service() { echo NetworkManager; }
+networkmanager_service() { unit=NetworkManager; }
 # A reload is enough, and leaves its connections alone.
 networkmanager_reload() {
 	active NetworkManager || return 0

@@ -22,7 +22,7 @@ resolvconf_unwanted() {
 		want names "$TARGET" && cat "$WORK/base" >"$want"
 	fi
 }
-resolvconf_service() { :; }
+resolvconf_service() { unit=; }
 resolvconf_reload() { :; }
 resolvconf_drift() { :; }
 resolvconf_mend() { :; }

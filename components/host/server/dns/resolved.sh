@@ -32,7 +32,7 @@ resolved_plan() {
 	{ header && printf '[Resolve]\nDNS=%s\nDomains=%s\n' "$NAMESERVERS" "$domains"; } >"$want"
 }
 resolved_unwanted() { want_none names $RESOLVED_FILE; }
-resolved_service() { echo systemd-resolved; }
+resolved_service() { unit=systemd-resolved; }
 resolved_reload() {
 	reload_service systemd-resolved "${1:-}" || return 1
 	[ ! -e $RESOLVED_FILE ] || resolved_mend

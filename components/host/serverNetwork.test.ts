@@ -13,6 +13,7 @@ import {
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { badLines, goodLines, stateWith } from "../network/desiredLines.ts";
 import { parseDryRun } from "../network/dryRun.ts";
 import { parseOutcome } from "../network/outcome.ts";
 import { HostSandbox } from "../node/hostSandbox.ts";
@@ -340,6 +341,35 @@ nameserver 10.200.0.4
 			}),
 			{ numRuns: 10 },
 		);
+	});
+});
+
+describe("a line of a desired state", { timeout: 60_000 }, () => {
+	const judged = (state: string) => host.run(SCRIPT, ["apply", "--dry-run"], state);
+
+	beforeEach(() => {
+		host.write(RESOLV_CONF, "nameserver 10.200.0.3\n");
+		host.command(
+			"ip",
+			'case "$*" in *addr*) echo "2: eth0 inet 10.200.0.31/24"; echo "2: eth0 inet6 fd00:200::31/64" ;; *get*) echo "$4 dev eth0" ;; esac',
+		);
+	});
+
+	test("that parseDesired takes is taken", async () => {
+		const { stdout, stderr } = await judged(stateWith(goodLines.join("\n")));
+		expect(stderr).toBe("");
+		expect(parseDryRun(stdout)).toMatchObject({ ok: true, value: { result: "would-change" } });
+	});
+
+	test("that parseDesired refuses is refused", async () => {
+		for (const line of badLines) {
+			const { exitCode, stderr } = await judged(stateWith(line));
+			expect(stderr, line).toMatch(/refused, nothing was changed: .*(not understood|rollback-after is 1000)/);
+			expect(exitCode, line).toBe(2);
+		}
+		for (const seconds of ["19", "121", "020", "0x20", "-60", "60s", ""]) {
+			expect((await judged(stateWith("domain cluster.local", seconds))).exitCode, seconds).toBe(2);
+		}
 	});
 });
 

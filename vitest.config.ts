@@ -17,6 +17,8 @@ export default defineConfig({
 		poolOptions: { forks: { maxForks: Number(process.env["POD_GATEWAY_LAB_SITES"] ?? 3), minForks: 1 } },
 		projects: [
 			{ test: { name: "unit", pool: "threads", include: ["{components,lab,policy,tools}/**/*.test.ts"] } },
+			// Minutes of injected faults: npm run test:faults.
+			{ test: { name: "faults", include: ["components/**/*.faults.ts"], pool: "forks" } },
 			{ test: { name: "lab", include: ["tests/**/*.test.ts"], exclude: emulated, ...onSites } },
 			{ test: { name: "vm", include: emulated, ...onSites } },
 		],

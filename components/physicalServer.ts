@@ -7,7 +7,7 @@ import { renderDesired } from "./network/render.ts";
 import type { ServerPlan } from "./network/serverPlan.ts";
 import { summary } from "./network/summary.ts";
 import { commandConnection, sshTarget } from "./remote/connection.ts";
-import { hostScript } from "./remote/scripts.ts";
+import { hostScript, quote } from "./remote/scripts.ts";
 
 export interface PhysicalServerArgs {
 	/** The server and how to reach it. */
@@ -49,7 +49,7 @@ export class PhysicalServer extends pulumi.ComponentResource {
 			`${name}-restore`,
 			{
 				stdin: pulumi.secret(pulumi.jsonStringify(sshTarget(server))),
-				delete: "exec node --import tsx tools/physical-server.ts restore",
+				delete: `exec node --import tsx tools/physical-server.ts restore --stack ${quote(pulumi.getStack())}`,
 				addPreviousOutputInEnv: false,
 				logging: command.local.Logging.Stderr,
 			},
@@ -60,7 +60,8 @@ export class PhysicalServer extends pulumi.ComponentResource {
 			{
 				connection,
 				stdin: plan.apply(renderDesired),
-				create: `exec timeout -k 10 180 sh ${uploaded} apply`,
+				// The run on the server has its own limits; this one is for a server that does not answer any more.
+				create: `exec timeout -k 10 260 sh ${uploaded} apply`,
 				addPreviousOutputInEnv: false,
 				logging: command.remote.Logging.Stderr,
 			},

@@ -13,6 +13,7 @@ import {
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { badLines, goodLines, stateWith } from "../network/desiredLines.ts";
 import { parseDryRun } from "../network/dryRun.ts";
 import { parseOutcome } from "../network/outcome.ts";
 import { HostSandbox } from "../node/hostSandbox.ts";
@@ -20,14 +21,26 @@ import { HostSandbox } from "../node/hostSandbox.ts";
 const SCRIPT = "server-network.sh";
 const RESOLV_CONF = "/etc/resolv.conf";
 
+/** What systemd-run does with a run of the script: starts it, waits for it, and then runs what is to follow. */
+const SYSTEMD_RUN = `while [ $# -gt 0 ]; do
+	case $1 in ExecStopPost=*) after=\${1#*=}; shift ;; -*|*=*) shift ;; *) break ;; esac
+done
+"$@"
+code=$?
+$after
+exit $code`;
+
 let host: HostSandbox;
 
 beforeEach(() => {
 	host = new HostSandbox();
 	host.command("id", '[ "$1" = -u ] && echo 0 || echo root');
-	host.command("ip", "exit 0");
+	host.command(
+		"ip",
+		'case "$*" in *addr*) echo "2: eth0 inet 10.200.0.31/24 scope global eth0" ;; *get*) echo "$4 dev eth0" ;; esac',
+	);
 	host.command("getent", 'case $1 in passwd) echo "root:x:0:0::$root/root:/bin/sh" ;; *) exit 2 ;; esac');
-	host.command("systemd-run", "exit 0");
+	host.command("systemd-run", SYSTEMD_RUN);
 	host.write("/journal", "");
 	host.command("systemd-cat", 'shift 5; echo "$*" >>"$root/journal"');
 	mkdirSync(join(host.root, "root"));
@@ -42,7 +55,9 @@ afterEach(() => host.remove());
 function running(...services: string[]): void {
 	host.command(
 		"systemctl",
-		`case "$*" in *is-active*) case " pod-gateway.timer pod-gateway.path ${services.join(" ")} " in *" \${3:-} "*) ;; *) exit 3 ;; esac ;; esac`,
+		`[ "$1" = is-active ] || exit 0
+shift
+for unit; do case " pod-gateway.timer pod-gateway.path ${services.join(" ")} " in *" $unit "*) echo active ;; *) echo inactive ;; esac; done`,
 	);
 }
 
@@ -174,7 +189,7 @@ describe("a method that cannot work here is refused before any change", () => {
 		expect(stderr).toMatch(message);
 		expect(exitCode).toBe(2);
 		expect(JSON.parse(stdout)).toEqual({ result: "refused" });
-		expect(host.read("/var/lib/pod-gateway/desired")).toBeUndefined();
+		expect(host.read("/var/lib/pod-gateway/lab/desired")).toBeUndefined();
 	});
 
 	test("resolved with nameservers of its links alone is fine, and so is our own", async () => {
@@ -194,11 +209,15 @@ function resolvectl(nameservers: string): void {
 		`command=$1 link=\${2:-}
 case $command in
 dns) printf '%s\\n' '${nameservers}' ;;
-default-route) case $link in vpn*) echo "Link 3 ($link): no" ;; *) echo "Link 2 ($link): yes" ;; esac ;;
+default-route) printf '%s\\n' '${nameservers}' | sed -n 's/^\\(Link [0-9]* (vpn.*)\\):.*/\\1: no/p;t;s/^\\(Link [0-9]* (.*)\\):.*/\\1: yes/p' ;;
 domain)
-	shift 2
-	[ $# -eq 0 ] || echo $* >$root/domains.$link
-	echo "Link 2 ($link): $(cat $root/domains.$link)"
+	if [ -n "$link" ]; then
+		shift 2
+		[ $# -eq 0 ] || echo $* >$root/domains.$link
+		echo "Link 2 ($link): $(cat $root/domains.$link)"
+	else
+		for file in $root/domains.*; do echo "Link 2 (\${file##*.}): $(cat $file)"; done
+	fi
 	;;
 esac`,
 	);
@@ -325,6 +344,35 @@ nameserver 10.200.0.4
 	});
 });
 
+describe("a line of a desired state", { timeout: 60_000 }, () => {
+	const judged = (state: string) => host.run(SCRIPT, ["apply", "--dry-run"], state);
+
+	beforeEach(() => {
+		host.write(RESOLV_CONF, "nameserver 10.200.0.3\n");
+		host.command(
+			"ip",
+			'case "$*" in *addr*) echo "2: eth0 inet 10.200.0.31/24"; echo "2: eth0 inet6 fd00:200::31/64" ;; *get*) echo "$4 dev eth0" ;; esac',
+		);
+	});
+
+	test("that parseDesired takes is taken", async () => {
+		const { stdout, stderr } = await judged(stateWith(goodLines.join("\n")));
+		expect(stderr).toBe("");
+		expect(parseDryRun(stdout)).toMatchObject({ ok: true, value: { result: "would-change" } });
+	});
+
+	test("that parseDesired refuses is refused", async () => {
+		for (const line of badLines) {
+			const { exitCode, stderr } = await judged(stateWith(line));
+			expect(stderr, line).toMatch(/refused, nothing was changed: .*(not understood|rollback-after is 1000)/);
+			expect(exitCode, line).toBe(2);
+		}
+		for (const seconds of ["19", "121", "020", "0x20", "-60", "60s", ""]) {
+			expect((await judged(stateWith("domain cluster.local", seconds))).exitCode, seconds).toBe(2);
+		}
+	});
+});
+
 describe("a user other than root", () => {
 	beforeEach(() => {
 		host.command("id", '[ "$1" = -u ] && echo 1000 || echo netops');
@@ -380,7 +428,7 @@ test("a dry run shows the lines of every file and route, and changes nothing", a
 });
 
 describe("the record of a deployment", () => {
-	const record = () => JSON.parse(host.read("/var/lib/pod-gateway/record.json") ?? "null");
+	const record = () => JSON.parse(host.read("/var/lib/pod-gateway/lab/record.json") ?? "null");
 	const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
 	test("says who, when and what, in a file, the journal and the outcome", async () => {
@@ -407,7 +455,11 @@ describe("the record of a deployment", () => {
 	test("is as before when the deployment is rolled back, and the journal has it", async () => {
 		await host.run(SCRIPT, ["apply"], desired());
 		const before = record();
-		host.command("systemd-run", "exit 1");
+		host.command(
+			"systemctl",
+			`case "$*" in *daemon-reload*) [ -e "$root/failed" ] || { echo >"$root/failed"; exit 1; } ;; *is-active*) echo "active active active active active" ;; esac`,
+		);
+		host.write("/etc/systemd/system/pod-gateway.timer", "[Timer]\n");
 		const { exitCode } = await host.run(SCRIPT, ["apply"], desired({ more: "verify-outside example.org\n" }));
 		expect(exitCode).toBe(1);
 		expect(record()).toEqual(before);

@@ -6,11 +6,20 @@ import { all, failure, type Result, success } from "./result.ts";
 import type { ServerPlan } from "./serverPlan.ts";
 import { DNS_METHODS, VERIFY_MODES } from "./site.ts";
 
-/** Reads a desired state back, in any order of lines after the first; the inverse of `renderDesired`. */
+/** A word that the host script takes for a name, and for the name of a stack. */
+const NAME = /^(?![.-])(?!.*\.\.)[A-Za-z0-9._-]+$/;
+const STACK = /^(?![./-])(?!.*\.\.)[A-Za-z0-9._@/-]+$/;
+
+/**
+ * Reads a desired state back, the inverse of `renderDesired`. The first and the last line have their places; the others come in any
+ * order. What is refused here is refused by the host script, and the other way round (desiredLines.ts).
+ */
 export function parseDesired(text: string): Result<ServerPlan> {
 	if (!text.startsWith(`pod-gateway ${FORMAT}\n`)) return failure(`the first line is not "pod-gateway ${FORMAT}"`);
 	if (!text.endsWith("\n")) return failure("the last line does not end: the text was cut off");
 	const lines = text.slice(0, -1).split("\n").slice(1);
+	if (!lines.at(-1)?.startsWith("rollback-after "))
+		return failure("the last line is not rollback-after: the text was cut off");
 	const read = all(lines.map((line) => named(line, readLine(line.split(" ")))));
 	return read.ok ? assembled(read.value) : read;
 }
@@ -39,7 +48,9 @@ function readLine([keyword, value = "", ...rest]: readonly string[]): Result<Pie
 			return readRoute(value, rest);
 		case "verify-name":
 		case "verify-pods": {
-			const within = all(rest.map((text) => parsePrefix(text)));
+			if (rest.length === 0) return failure("has no prefix");
+			if (!NAME.test(value)) return failure("has no name");
+			const within = all(rest.map((text) => canonical(text, parsePrefix(text))));
 			if (!within.ok) return within;
 			const verified = { name: value, within: within.value };
 			return success(keyword === "verify-name" ? { name: verified } : { pods: verified });
@@ -48,26 +59,27 @@ function readLine([keyword, value = "", ...rest]: readonly string[]): Result<Pie
 	if (rest.length > 0) return failure("has more than one value");
 	switch (keyword) {
 		case "stack":
+			return STACK.test(value) ? success({ stack: value }) : failure("is no name of a stack");
 		case "server":
 		case "domain":
 		case "search":
-			return success({ [keyword]: value });
+			return nameOf(value, { [keyword]: value });
 		case "verify-outside":
-			return success({ outside: value });
+			return nameOf(value, { outside: value });
 		case "reverse-zone":
-			return success({ reverseZone: value });
+			return nameOf(value, { reverseZone: value });
 		case "dns-method":
 			return choice(DNS_METHODS, value, (method) => ({ method }));
 		case "verify":
 			return choice(VERIFY_MODES, value, (verify) => ({ verify }));
 		case "nameserver": {
-			const address = parseAddress(value);
+			const address = canonical(value, parseAddress(value));
 			return address.ok ? success({ nameserver: address.value }) : address;
 		}
 		case "rollback-after":
-			return /^\d{1,3}$/.test(value)
+			return /^[1-9]\d{1,2}$/.test(value) && Number(value) >= 20 && Number(value) <= 120
 				? success({ rollbackAfter: Number(value) })
-				: failure("is not a number of seconds");
+				: failure("is not a number of seconds from 20 to 120");
 	}
 	return failure("has an unknown keyword");
 }
@@ -76,10 +88,22 @@ function readRoute(destination: string, rest: readonly string[]): Result<Piece> 
 	if (rest.length === 0 || rest.length % 2 > 0 || rest.some((word, index) => index % 2 === 0 && word !== "via")) {
 		return failure("is not route PREFIX via ADDRESS …");
 	}
-	const prefix = parsePrefix(destination);
-	const via = all(rest.filter((_, index) => index % 2 === 1).map(parseAddress));
+	const prefix = canonical(destination, parsePrefix(destination));
+	const via = all(rest.filter((_, index) => index % 2 === 1).map((text) => canonical(text, parseAddress(text))));
 	if (!prefix.ok) return prefix;
+	if (via.ok && via.value.some(({ family }) => family !== prefix.value.family)) {
+		return failure("goes by an address of the other family");
+	}
 	return via.ok ? success({ route: { prefix: prefix.value, via: via.value } }) : via;
+}
+
+/** The kernel shows each address in one way; any other would never be found to be in force. */
+function canonical<Value extends { readonly text: string }>(text: string, parsed: Result<Value>): Result<Value> {
+	return parsed.ok && parsed.value.text !== text ? failure(`is to be written ${parsed.value.text}`) : parsed;
+}
+
+function nameOf(value: string, piece: Piece): Result<Piece> {
+	return NAME.test(value) ? success(piece) : failure("has no name");
 }
 
 function choice<Choice extends string>(
@@ -94,6 +118,12 @@ function choice<Choice extends string>(
 function assembled(pieces: readonly Piece[]): Result<ServerPlan> {
 	const every = <Key extends keyof Piece>(key: Key) =>
 		pieces.flatMap((piece) => (piece[key] === undefined ? [] : [piece[key] as NonNullable<Piece[Key]>]));
+	const twice = (["stack", "server", "method", "verify", "rollbackAfter"] as const).find(
+		(key) => every(key).length > 1,
+	);
+	if (twice) return failure(`there are two lines for ${twice}`);
+	const prefixes = every("route").map(({ prefix }) => prefix.text);
+	if (new Set(prefixes).size < prefixes.length) return failure("there are two routes for one prefix");
 	const [stack, server, method, mode] = [every("stack")[0], every("server")[0], every("method")[0], every("verify")[0]];
 	const [domain, rollbackAfter] = [every("domain")[0], every("rollbackAfter")[0]];
 	if (!stack || !server || !method || !mode || rollbackAfter === undefined) {

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseAddress } from "./address.ts";
 import { anyAddress, anyPrefix, must } from "./arbitraries.ts";
+import { badLines, goodLines, stateWith } from "./desiredLines.ts";
 import { addressesOf } from "./machine.ts";
 import { parseDesired } from "./parseDesired.ts";
 import { planSite } from "./plan.ts";
@@ -352,6 +353,20 @@ test("whatever is planned, no plan that passes cuts a machine off, and its text 
 		{ numRuns: 1000 },
 	);
 	expect(passed).toBeGreaterThan(30);
+});
+
+describe("a line of a desired state", () => {
+	test.each(goodLines)("%s is read", (line) => {
+		expect(parseDesired(stateWith(line)).ok).toBe(true);
+	});
+
+	test.each(badLines)("«%s» is refused", (line) => {
+		expect(parseDesired(stateWith(line)).ok).toBe(false);
+	});
+
+	test.each(["19", "121", "020", "0x20", "-60", "60s", ""])("rollback-after %s is refused", (seconds) => {
+		expect(parseDesired(stateWith("domain cluster.local", seconds)).ok).toBe(false);
+	});
 });
 
 describe("parseDesired refuses", () => {

@@ -1,0 +1,33 @@
+/**
+ * Puts `server-network.sh` together from its parts in `server/`: `npm run host`. The result is one file, because the script
+ * installs itself as one, and is committed, because it is what runs on servers and what their admins read.
+ */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const folder = join(import.meta.dirname, "server");
+
+/** The assembled script. */
+export const assembled = join(import.meta.dirname, "server-network.sh");
+
+/** The parts in order: functions first, and what calls them last. An owner of resolv.conf is a file in `dns/`. */
+export function parts(): readonly string[] {
+	const owners = readdirSync(join(folder, "dns")).sort();
+	const before = ["head", "output", "operator", "desired", "routes", "guards", "files", "dns"];
+	const after = ["units", "transaction", "verify", "record", "apply", "restore", "reapply", "status", "main"];
+	return [...before.map(named), ...owners.map((name) => join(folder, "dns", name)), ...after.map(named)];
+}
+
+/** The script's text. A part's first line is for shellcheck alone, which sees each part by itself. */
+export function assemble(): string {
+	return parts()
+		.map((path) => readFileSync(path, "utf8").replace(/^# shellcheck .*\n/, ""))
+		.join("\n");
+}
+
+function named(name: string): string {
+	return join(folder, `${name}.sh`);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) writeFileSync(assembled, assemble());

@@ -1,0 +1,164 @@
+#!/bin/sh
+# One case of fault injection, in namespaces of its own (unshare --mount --net --pid --fork): a root made of this machine's programs
+# and of a small ext4 image, in which the script runs.
+# usage: sandbox.sh FOLDER IMAGE SCRIPT SCENARIO NUMBER KIND
+#   NUMBER 0 counts the commands and leaves the image as it is afterwards in FOLDER/after.img.
+# Prints what happened, a line each: "commands N", "outcome EXIT JSON", "struck COMMAND", "state WHEN SHA", "detail WHEN PATH".
+set -eu
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+folder=$1 image=$2 script=$3 scenario=$4 number=$5 kind=$6
+here=$(dirname "$(readlink -f "$0")")
+root=$folder/root
+
+mount --make-rprivate /
+mkdir -p "$root"
+mount -t tmpfs -o mode=755 tmpfs "$root"
+cd "$root"
+mkdir -p usr root real-sbin proc dev run tmp etc var disk faults/mock faults/units
+for name in bin sbin lib lib64; do ln -s "usr/$name" "$name"; done
+mount --bind /usr usr
+mount --bind /usr/sbin real-sbin
+mount --rbind /dev dev
+mount -t proc proc proc
+mount -t tmpfs -o size=3m,mode=755 tmpfs run
+cp --sparse=always "$image" disk.img
+mount -t tmpfs tmpfs usr/sbin
+cp "$here/shim.sh" "$here/disk.sh" faults/
+for name in awk cat chmod cmp comm cp cut date find flock getent grep head id ip ln mkdir mktemp mv paste ping printf readlink rm rmdir sed \
+	sh sha256sum sort ss sync systemctl systemd-run systemd-cat tail timeout touch tr wc xargs; do
+	cp faults/shim.sh "usr/sbin/$name"
+	chmod 755 "usr/sbin/$name"
+done
+# A shell that is counted would be counted once more for every shim.
+rm usr/sbin/sh
+for name in systemctl systemd-run systemd-cat; do
+	cp "$here/systemd.sh" "faults/mock/$name"
+	chmod 755 "faults/mock/$name"
+done
+
+mounted() {
+	mount -o loop disk.img disk
+	mount --bind disk/etc etc
+	mount --bind disk/var var
+	mount --bind disk/usr/local usr/local
+	cp "$script" run/script
+}
+network() {
+	ip link set lo up
+	ip link add eth0 type veth peer name peer0
+	ip link set eth0 up
+	ip link set peer0 up
+	ip address add 10.200.0.31/24 dev eth0
+	ip route add default via 10.200.0.1
+}
+inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin "$@"; }
+# The timer, or the boot: systemd runs what is enabled.
+timer() {
+	[ -e etc/systemd/system/pod-gateway.service ] && [ -e usr/local/sbin/pod-gateway-host ] || return 0
+	[ -L etc/systemd/system/multi-user.target.wants/pod-gateway.service ] || return 0
+	rm -rf run/script
+	inside timeout -s KILL 60 sh /usr/local/sbin/pod-gateway-host reapply >>log 2>&1 || echo "reapply: $?" >>log
+}
+# What the server is: files, routes, and what its resolver has read. Times in a record, and what is in the backups, do not count.
+state() {
+	{
+		find etc var/lib/pod-gateway usr/local -printf '%y %m %p %l\n' 2>/dev/null | grep -v ' etc/\.pwd'
+		find etc var/lib/pod-gateway usr/local -type f ! -name record.json -exec sha256sum {} + 2>/dev/null
+		ip route show
+		ip -6 route show proto 157
+		cat faults/loaded 2>/dev/null
+	} | sort >"$folder/state.$1"
+	echo "state $1 $(sha256sum <"$folder/state.$1" | cut -c 1-16)"
+}
+
+desired() {
+	printf 'pod-gateway 1\nstack lab\nserver db-1\nroute 192.96.0.0/16 via 10.200.0.20\n'
+	if [ "$1" = 1 ]; then printf 'route 192.244.0.0/26 via 10.200.0.20\n'; else printf 'route 192.244.0.64/26 via 10.200.0.21\n'; fi
+	printf 'dns-method auto\nnameserver 192.96.0.1%s\ndomain cluster.local\nverify off\nrollback-after 20\n' "$1"
+}
+
+network
+mounted
+case $scenario in *dnsmasq*)
+	true >faults/units/dnsmasq
+	printf 'nameserver 127.0.0.1\n' >etc/resolv.conf
+	mkdir -p etc/dnsmasq.d
+	printf 'conf-dir=/etc/dnsmasq.d\n' >etc/dnsmasq.conf
+	;;
+esac
+case $scenario in
+first*) ;;
+*)
+	desired 1 >run/desired
+	true >log
+	if [ ! -e usr/local/sbin/pod-gateway-host ]; then inside sh /run/script apply <run/desired >>log 2>&1 || { cat log; exit 1; }; fi
+	inside sh /usr/local/sbin/pod-gateway-host reapply >>log 2>&1
+	;;
+esac
+case $scenario in
+reapply*)
+	ip route flush proto 157
+	printf 'nameserver 10.200.0.3\n' >etc/resolv.conf
+	;;
+recovery*)
+	# A transaction whose power was cut once names had changed; this is its next boot.
+	desired 2 >run/desired
+	sed 's/^\tput_class state .*/\tkill -KILL $$\n&/' "$script" >run/cut
+	sed 's/timeout -s KILL 60 setsid \$after/true/' faults/mock/systemd-run >faults/mock/new && cat faults/mock/new >faults/mock/systemd-run
+	state desired-before >/dev/null
+	inside sh /run/cut apply <run/desired >>log 2>&1 || true
+	ip route flush proto 157
+	rm -rf run/pod-gateway
+	;;
+esac
+sync
+state before
+case $scenario in first* | reapply*) desired 1 >run/desired ;; *) desired 2 >run/desired ;; esac
+echo 1 >faults/last
+echo "$number $kind" >faults/plan
+true >faults/on
+case $scenario in
+first* | later*) inside timeout -s KILL $([ $kind = hang ] && echo 12 || echo 60) sh /run/script apply <run/desired >out 2>err && code=0 || code=$? ;;
+restore*) inside timeout -s KILL $([ $kind = hang ] && echo 12 || echo 60) sh /run/script restore >out 2>err && code=0 || code=$? ;;
+reapply* | recovery*)
+	# In its service, whose time is limited, too.
+	inside timeout -s KILL $([ $kind = hang ] && echo 5 || echo 60) sh -c 'echo $$ >/faults/main; exec sh /usr/local/sbin/pod-gateway-host reapply' >out 2>err && code=0 || code=$?
+	;;
+esac
+rm -f faults/on
+echo "commands $(wc -l <faults/log)"
+[ "$number" -ne 0 ] || cp faults/log "$folder/commands"
+[ ! -e faults/struck ] || echo "struck $(head -c 150 faults/struck | tr '\n' ' ')"
+echo "outcome $code $(tail -n 1 out)"
+sed 's/^/stderr /' err | tail -n 8
+if [ -e faults/dead ]; then
+	# Boot: another system over the disk as it was at that moment; nothing of the kernel or of /run is left.
+	umount etc var usr/local disk
+	cp faults/cut.img disk.img
+	ip route flush proto 157
+	umount run && mount -t tmpfs -o size=3m,mode=755 tmpfs run
+	rm -f faults/dead faults/loaded faults/units/pod-gateway.*
+	mounted
+	cp etc/dnsmasq.d/pod-gateway.conf faults/loaded 2>/dev/null || true
+	timer
+	timer
+	state settled
+else
+	state at-once
+	timer
+	case $kind in
+	nospace | readonly | immutable | runfull)
+		state in-fault
+		cp "$here/disk.sh" faults/disk.sh
+		inside sh /faults/disk.sh "$kind" off
+		timer
+		;;
+	esac
+	timer
+	state settled
+fi
+if [ "$number" -eq 0 ]; then
+	sync
+	umount etc var usr/local disk
+	cp --sparse=always disk.img "$folder/after.img"
+fi

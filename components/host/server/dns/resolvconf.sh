@@ -1,0 +1,67 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# --- names: a plain resolv.conf, whoever writes it. It cannot split: the cluster's nameserver comes first ---
+
+resolvconf_fits() {
+	if lies_in "$TARGET" /run/systemd/resolve; then
+		refuse "$RESOLV_CONF is a file of systemd-resolved's own ($TARGET); start systemd-resolved and set dns.method to auto," \
+			"replace the link by a file, or set dns.method to none"
+	fi
+}
+
+resolvconf_plan() {
+	want names "$TARGET"
+	true >"$WORK/base" && { [ ! -e "$TARGET" ] || without_block "$TARGET" >"$WORK/base"; } && with_block "$WORK/base" >"$want"
+}
+resolvconf_unwanted() {
+	grep -qs "^$BLOCK_BEGIN" "$TARGET" || return 0
+	without_block "$TARGET" >"$WORK/base" || return 1
+	# Where there was no file before us there is none after us, unless somebody has put something into it since.
+	if { [ -e "$ABSENT" ] || [ -e "$STATE/resolv.conf.absent" ]; } && [ ! -s "$WORK/base" ]; then
+		want_none names "$TARGET"
+	else
+		want names "$TARGET" && cat "$WORK/base" >"$want"
+	fi
+}
+resolvconf_service() { unit=; }
+resolvconf_reload() { :; }
+resolvconf_drift() { :; }
+resolvconf_mend() { :; }
+resolvconf_release() { :; }
+resolvconf_shared() { return 1; }
+
+# with_block FILE: the file's lines with our block before them; lines that would get in its way are held back behind a mark. Of
+# nameservers glibc reads three, of search lists the last; options add up (resolv.conf(5)). A rotation would ask the public
+# nameservers for the cluster's names.
+with_block() {
+	case $ALL in *' '*) of="stacks $ALL" ;; *) of="stack $ALL" ;; esac
+	printf '%s: written by pod-gateway (%s); undo with: %s restore\n' "$BLOCK_BEGIN" "$of" "$INSTALLED"
+	awk -v held="$HELD_BACK" -v end="$BLOCK_END" -v servers="$NAMESERVERS" -v searches="$SEARCHES" '
+		{ line[NR] = $0 }
+		/^options[ \t]/ { for (i = 2; i <= NF; i++) if ($i !~ /^(timeout:.*|attempts:.*|rotate)$/) options = options $i " " }
+		/^(search|domain)[ \t]/ { first = $0; sub(/^[a-z]+[ \t]+/, "", first) }
+		END {
+			n = split(servers, server, " "); if (n > 2) n = 2
+			for (i = 1; i <= n; i++) print "nameserver " server[i]
+			print "options " options "timeout:1 attempts:2"
+			if (searches != "") {
+				count = split(first " " searches, word, /[ \t]+/); list = ""
+				for (i = 1; i <= count; i++) if (word[i] != "" && !seen[word[i]]++) list = list " " word[i]
+				print "search" list
+			}
+			print end
+			for (i = 1; i <= NR; i++) {
+				hold = line[i] ~ /^options[ \t]/ || (searches != "" && line[i] ~ /^(search|domain)[ \t]/)
+				if (line[i] ~ /^nameserver[ \t]/ && ++kept > 3 - n) hold = 1
+				printf "%s%s", (hold ? held : "") line[i], (i < NR ? "\n" : "")
+			}
+		}' "$1"
+	# The last line ends as it did.
+	[ ! -s "$1" ] || [ -n "$(tail -c 1 "$1")" ] || echo
+}
+
+# without_block FILE: the very bytes that were there before. A block whose end somebody took away has no known end: its lines stay.
+without_block() {
+	end=$BLOCK_END
+	grep -q "^$BLOCK_END" "$1" || end=
+	sed "${end:+/^$BLOCK_BEGIN/,/^$BLOCK_END/d;}s/^$HELD_BACK//" "$1"
+}

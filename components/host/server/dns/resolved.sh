@@ -1,0 +1,89 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# --- names: systemd-resolved ---
+
+RESOLVED_FILE=/etc/systemd/resolved.conf.d/pod-gateway.conf
+
+resolved_fits() {
+	active systemd-resolved || refuse 'dns.method is resolved, but systemd-resolved does not run here'
+	# Its global nameservers are one list of equals: each would be asked for the cluster's names and for all others.
+	ours=" $NAMESERVERS $(sed -n 's/^DNS=//p' $RESOLVED_FILE 2>/dev/null) "
+	others=
+	for server in $(timeout 5 resolvectl dns 2>/dev/null | sed -n 's/^Global: *//p'); do
+		server=${server%%[#%]*}
+		case $ours in *" $server "*) ;; *) others="$others $server" ;; esac
+	done
+	[ -z "$others" ] ||
+		refuse "systemd-resolved has global nameservers (${others# }), from which it cannot keep the cluster's apart;" \
+			"give them to a link (DNS= in its .network file, nameservers in netplan), or set dns.method to resolvconf or none"
+	# Who owns resolv.conf is not who resolves: glibc would ask the nameservers of this list in turn, the cluster's first.
+	if lies_in "$(readlink -f $RESOLV_CONF)" /run/systemd/resolve && ! names 127.0.0.53 && ! names 127.0.0.54 &&
+		! grep -q '^hosts:.*resolve' /etc/nsswitch.conf 2>/dev/null; then
+		refuse "$RESOLV_CONF leads to systemd-resolved's list of nameservers and not to its stub, so that programs ask past it;" \
+			"link it to /run/systemd/resolve/stub-resolv.conf, or set dns.method to none"
+	fi
+}
+
+resolved_plan() {
+	want names $RESOLVED_FILE
+	routing=
+	for zone in $ZONES; do routing="$routing ~$zone"; done
+	domains="$SEARCHES$routing"
+	[ -n "$SEARCHES" ] || domains=${domains# }
+	{ header && printf '[Resolve]\nDNS=%s\nDomains=%s\n' "$NAMESERVERS" "$domains"; } >"$want"
+}
+resolved_unwanted() { want_none names $RESOLVED_FILE; }
+resolved_service() { unit=systemd-resolved; }
+resolved_reload() {
+	reload_service systemd-resolved "${1:-}" || return 1
+	[ ! -e $RESOLVED_FILE ] || resolved_mend
+}
+resolved_shared() { return 1; }
+
+# systemd-resolved asks its global nameservers, where ours have to be, beside those of links for every name that no domain claims;
+# a dead gateway would then hold up every «no such name». So links with nameservers claim all names (the routing domain ~.), and
+# the cluster's own domains, being longer, still come to us (resolvectl(1), systemd-resolved.service(8)).
+resolved_drift() {
+	unclaimed_links | sed 's/ .*//;s/.*/~ link &: its nameservers are asked for every name but those of the cluster/'
+}
+
+# unclaimed_links: a line each, with the domains that it has: "LINK DOMAIN…". A link that claims all names, ours or a VPN's, is not
+# one of them.
+unclaimed_links() {
+	{
+		timeout 5 resolvectl dns && echo next && timeout 5 resolvectl default-route && echo next && timeout 5 resolvectl domain
+	} 2>/dev/null 9>&- | awk '
+		/^next$/ { part++; link = ""; next }
+		/^Link [0-9]+ \(/ { link = $3; gsub(/[():]/, "", link); sub(/^Link [0-9]+ \([^)]*\):? */, "") }
+		/^Global/ { link = ""; next }
+		link == "" || $0 == "" { next }
+		part == 0 { sub(/^ */, ""); if ($0 != "" && !has[link]++) order[++n] = link }
+		part == 1 { if ($0 ~ /yes/) routes[link] = 1 }
+		part == 2 { for (i = 1; i <= NF; i++) { domains[link] = domains[link] " " $i; if ($i == "~.") claimed[link] = 1 } }
+		END { for (i = 1; i <= n; i++) if (routes[order[i]] && !claimed[order[i]]) print order[i] domains[order[i]] }'
+}
+
+# Which links we claimed is noted before it is done; their other domains are not, as people change them.
+resolved_mend() {
+	unclaimed_links >"$WORK/unclaimed"
+	[ -s "$WORK/unclaimed" ] || return 0
+	{ cat "$LINKS" "$WORK/unclaimed" 2>/dev/null | sed 's/ .*//' | sort -u; } >"$WORK/links" && put_text "$LINKS" <"$WORK/links" || return 1
+	while read -r link domains; do
+		# shellcheck disable=SC2086 # a list of domains
+		timeout 5 resolvectl domain "$link" $domains '~.' 9>&- || say "the domains of the link $link could not be set"
+	done <"$WORK/unclaimed"
+}
+
+# resolved_release [KEPT]: links that we claimed no longer claim all names, except those that the file KEPT lists.
+resolved_release() {
+	[ -s "$LINKS" ] || return 0
+	while read -r link _; do
+		if [ -n "${1:-}" ] && grep -qxF "$link" "$1"; then continue; fi
+		claimed='' kept=''
+		for domain in $(timeout 5 resolvectl domain "$link" 2>/dev/null 9>&- | sed 's/^Link [^:]*: *//'); do
+			if [ "$domain" = '~.' ]; then claimed=1; else kept="$kept $domain"; fi
+		done
+		# shellcheck disable=SC2086 # a list of domains; an empty one is said by an empty word
+		[ -z "$claimed" ] || timeout 5 resolvectl domain "$link" ${kept:-''} 2>/dev/null 9>&-
+	done <"$LINKS"
+	return 0
+}

@@ -1,0 +1,108 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# --- what the program could not know: this machine's own addresses, networks and other routes ---
+
+# guard_routes DESIRED: refuses, before any change, routes that would hurt here. What cannot be read is no reason to go on.
+guard_routes() {
+	ip -o addr show >"$WORK/addresses" || refuse 'the addresses of this server cannot be read'
+	{ ip -o -4 route show >"$WORK/routes.4" && ip -o -6 route show >"$WORK/routes.6"; } || refuse 'its routes cannot be read'
+	if [ -s "$WORK/wanted" ] && [ ! -s "$WORK/addresses" ]; then refuse 'this server has no address, so no route can be judged'; fi
+	{
+		awk '$3 ~ /^inet6?$/ {
+			a = $4; n = $5 == "peer" ? $6 : a; sub(/\/.*/, "", a)
+			print "address", a, "an address of this server"; print "network", n }' "$WORK/addresses"
+		awk -v ours=$PROTOCOL '
+			{ type = "unicast"; if ($1 !~ /^(default$|[0-9a-f]*[.:])/) { type = $1; sub(/^[^ ]+ +/, "") } }
+			$1 == "default" && type == "unicast" {
+				for (i = 2; i < NF; i++) if ($i == "via")
+					print "address", ($(i + 1) ~ /^inet6?$/ ? $(i + 2) : $(i + 1)), "its default gateway"
+			}
+			$1 == "default" { $1 = FILENAME ~ /6$/ ? "::/0" : "0.0.0.0/0" }
+			$1 !~ /\// { $1 = $1 ($1 ~ /:/ ? "/128" : "/32") }
+			{ kind = $0 ~ " proto (" ours "|pod-gateway)( |$)" ? "own" : "route" }
+			{ print kind, $0, (type == "unicast" ? "" : type) }' "$WORK/routes.4" "$WORK/routes.6"
+		[ -z "$OPERATOR" ] || echo "address $OPERATOR the operator"
+		kept_addresses >"$WORK/kept" && cat "$WORK/kept"
+		while read -r prefix owner; do [ "$owner" = "$STACK" ] || echo "stack $prefix $owner"; done <"$WORK/owners"
+		while read -r prefix owner; do [ "$owner" != "$STACK" ] || echo "wanted $prefix"; done <"$WORK/owners"
+	} | awk "$PREFIXES"'
+		function problem(text) { if (!told[text]++) print text }
+		# longest(TABLE, LENGTHS, BITS): the longest entry that covers these bits; empty where none does.
+		function longest(table, lengths, b,   l) {
+			for (l = length(b); l > 0; l--) if ((l in lengths) && (substr(b, 1, l) in table)) return substr(b, 1, l)
+			return ""
+		}
+		{ kind = $1; at = $2; b = network(at); $1 = $2 = ""; sub(/^ */, ""); text = $0; sub(/ *$/, "", text) }
+		b == "" { problem("cannot tell what " at " is (" kind " " text ")"); next }
+		kind == "wanted" {
+			W[b] = at; LW[length(b)]; wanted[++n] = b
+			if (length(b) - 1 < 8) problem("the route " at " is wider than /8: no cluster needs that much of the internet")
+		}
+		kind == "address" || kind == "peer" { address[++m] = b; name[m] = at; what[m] = text; strict[m] = kind == "address" }
+		kind == "network" { N[b] = at; LN[length(b)] }
+		kind == "stack" { S[b] = at; LS[length(b)]; owner[b] = text; other[++k] = b }
+		kind == "route" { R[b] = at; LR[length(b)]; said[b] = at " " text }
+		kind == "own" { O[b]; LO[length(b)] }
+		END {
+			for (i = 1; i <= m; i++) {
+				if ((w = longest(W, LW, address[i])) == "") continue
+				# What is asked for, or logged in, now: a longer route of others keeps its path, and one of ours is its path already.
+				if (!strict[i] && (longest(O, LO, address[i]) != "" || length(longest(R, LR, address[i])) > length(w))) continue
+				problem("the route " W[w] " covers " name[i] ", " what[i])
+			}
+			for (i = 1; i <= n; i++) {
+				b = wanted[i]
+				if ((t = longest(N, LN, b)) != "") problem("the route " W[b] " overlaps " N[t] ", a network this server is connected to")
+				if ((t = longest(S, LS, b)) != "") problem("the route " W[b] " overlaps " S[t] " of the stack " owner[t])
+				if (b in R) problem("a route for " W[b] " that is not ours is there already: " said[b] "; remove it or leave that prefix out")
+			}
+			for (t in N) if ((w = longest(W, LW, t)) != "") problem("the route " W[w] " overlaps " N[t] ", a network this server is connected to")
+			for (i = 1; i <= k; i++) if ((w = longest(W, LW, other[i])) != "" && !((w) in S))
+				problem("the route " W[w] " overlaps " S[other[i]] " of the stack " owner[other[i]])
+		}' >"$WORK/problems" || refuse 'the routes could not be judged (awk failed)'
+	guard_next_hops >>"$WORK/problems"
+	[ ! -s "$WORK/problems" ] || refuse "$(head -n 20 "$WORK/problems")"
+}
+
+# A next hop has to be another machine on a link of this server, as the kernel sees it (ip-route(8), "route get").
+guard_next_hops() {
+	while read -r hop; do
+		path=$(ip -o route get "$hop" 2>&1)
+		case " $path" in
+		' local '* | *' dev lo '*) why='is an address of this server' ;;
+		*' via '*) why="is not on a network of this server: the path to it is $path" ;;
+		*' dev '*) continue ;;
+		*) why="is on no network of this server${path:+: $path}" ;;
+		esac
+		awk -v hop="$hop" -v why="$why" '
+			{ for (i = 3; i <= NF; i += 2) if ($i == hop) { if (!n++) first = $1 } }
+			END { print "the route " first (n > 1 ? " and " n - 1 " more" : "") " goes by " hop ", which " why }' "$WORK/wanted"
+	done <"$WORK/hops"
+}
+
+# Whom a change must not cut off: the nameservers in use, and who is logged in here by SSH.
+kept_addresses() {
+	nameservers_in_use | awk -v ours="$NAMESERVERS" '
+		BEGIN { n = split(ours, list, " "); for (i = 1; i <= n; i++) seen[list[i]]++ }
+		{ sub(/[#%].*/, ""); sub(/[ \t].*/, "") }
+		$0 != "" && !/^(127\.|::1$)/ && !seen[$0]++ { print "peer", $0, "a nameserver that this server asks" }'
+	command -v ss >/dev/null || return 0
+	timeout 5 ss -Htn state established "sport = :${SSH_PORT:-22}" 2>/dev/null | awk '
+		{ a = $4; sub(/:[0-9]+$/, "", a); gsub(/[][]/, "", a); sub(/%.*/, "", a); sub(/^::ffff:/, "", a) }
+		!seen[a]++ { print "peer", a, "who is logged in here by SSH" }'
+}
+
+nameservers_in_use() {
+	[ ! -r $RESOLV_CONF ] || sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/d;s/^\($HELD_BACK\)*nameserver[[:blank:]]*//p" $RESOLV_CONF
+	! active systemd-resolved ||
+		timeout 5 resolvectl dns 2>/dev/null 9>&- | sed -n 's/^[^:]*([^)]*): *//p;s/^Global: *//p' | tr ' ' '\n'
+}
+
+# path_to ADDRESS…: how the kernel reaches each of them.
+path_to() {
+	for address; do
+		path=$(ip -o route get "$address" 2>/dev/null)
+		path=${path%% uid *}
+		path=${path%% cache*}
+		echo "$address: ${path%% expires *}"
+	done
+}

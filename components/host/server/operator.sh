@@ -1,0 +1,40 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# --- who runs this ---
+
+# Goes on as root. sudo keeps the user's standard input, and asks for no password here: nobody is there to type it. Whether it
+# lets this very command through is known by trying it with a harmless argument; sudo's own words say why it does not.
+be_root() {
+	[ "$(id -u)" -ne 0 ] || return 0
+	words='there is no sudo here'
+	if command -v sudo >/dev/null; then
+		if words=$(sudo -n /bin/sh "$SELF" help 2>&1 >/dev/null); then exec sudo -n /bin/sh "$SELF" "$@"; fi
+		# sudo-rs knows no wildcards in arguments; there a rule names the script itself.
+		if chmod u+x "$SELF" 2>/dev/null && sudo -n "$SELF" help >/dev/null 2>&1; then exec sudo -n "$SELF" "$@"; fi
+	fi
+	user=$(id -un)
+	rule="$user ALL=(root) NOPASSWD: /bin/sh ${SELF%/*}/.pod-gateway-host-*, /bin/sh $INSTALLED *"
+	case $(sudo --version 2>/dev/null) in
+	*sudo-rs*) rule="$user ALL=(root) NOPASSWD: $SELF, $INSTALLED" ;;
+	esac
+	refuse "this needs root (sudo: $words): log in as root, or install sudo and put this line into /etc/sudoers.d/pod-gateway:
+$rule
+Where the line is there already, a later rule or a setting such as requiretty or noexec takes it back."
+}
+
+# operator: sets $OPERATOR to the address that the operator comes from, and $SSH_PORT to the port they came to. sudo takes that out
+# of the environment, so the processes above are asked (proc(5)).
+operator() {
+	connection=${SSH_CONNECTION:-}
+	pid=$$
+	while [ -z "$connection" ] && [ "${pid:-0}" -gt 1 ] && [ -r "/proc/$pid/environ" ]; do
+		connection=$(tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^SSH_CONNECTION=//p')
+		parent=
+		while read -r key value; do [ "$key" != PPid: ] || parent=$value; done <"/proc/$pid/status"
+		pid=$parent
+	done 2>/dev/null
+	SSH_PORT=${connection##* }
+	connection=${connection%% *}
+	OPERATOR=${connection%%\%*}
+	BY=${SUDO_USER:-$(id -un)}${OPERATOR:+@$OPERATOR}
+	case $BY in *[!A-Za-z0-9._:@-]*) BY=$(printf '%s' "$BY" | tr -cd 'A-Za-z0-9._:@-') ;; esac
+}

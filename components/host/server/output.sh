@@ -1,0 +1,34 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# --- what is said, and to whom ---
+
+# Warnings of the timer's runs are for the journal, which takes a level in front (sd-daemon(3)).
+LEVEL=
+say() { printf '%spod-gateway: %s\n' "$LEVEL" "$*" >&2 || :; }
+refuse() {
+	say "refused, nothing was changed: $*"
+	outcome refused
+	exit 2
+}
+# The last line on standard output. Whoever reads it may be gone; the change does not depend on that.
+outcome() {
+	[ -z "$WORK" ] || true >"$WORK/told"
+	printf '{"result":"%s"}\n' "$1" || :
+}
+# A line of the journal, for whoever asks later what was done here.
+journal() { timeout 5 systemd-cat -t pod-gateway -p notice echo "$*" 9>&- || say 'the journal did not take its line'; }
+
+# json TEXT: sets $json to the text as it stands between quotes in JSON. Control characters have no place in any value here.
+json() {
+	json=$1
+	case $json in
+	*[\"\\]*) json=$(printf '%s' "$json" | sed 's/[\\"]/\\&/g') ;;
+	esac
+}
+
+# now: sets $now to seconds on a clock that nobody sets.
+now() {
+	if read -r now _ 2>/dev/null </proc/uptime; then now=${now%%.*}; else now=$(date +%s); fi
+}
+
+# join SEPARATOR: the lines of standard input on one line.
+join() { paste -s -d "$1" -; }

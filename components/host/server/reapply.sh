@@ -1,0 +1,60 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# --- reapply: puts back what somebody took away; run by the timer, by the path unit and at boot ---
+
+reapply() {
+	[ -z "${JOURNAL_STREAM:-}" ] || LEVEL='<4>'
+	take_lock 0 || return 0 # a transaction is under way; the timer comes again
+	settle 'a transaction was cut off' || exit 1
+	STACK=
+	read_stacks
+	if [ -z "$COMMITTED" ]; then
+		# Nothing is deployed: this is what a cut left of a first deployment or of a removal.
+		folders=
+		if [ ! -d "$STATE/pending" ]; then remove_recovery && remove_folders "$STATE"; fi
+		return 0
+	fi
+	SELF=$INSTALLED
+	# shellcheck disable=SC2086 # a list of files without blanks
+	if ! { plan_server $COMMITTED && compare_plan; }; then
+		say 'what is in force could not be compared with what is desired'
+		exit 1
+	fi
+	owner_is_settled || exit 1
+	put_back || exit 1
+	true >$SEEN
+}
+
+# owner_is_settled: where another program decides about resolv.conf than before, that is believed when it is so twice: a resolver
+# that restarts is gone for a moment. Then the names move with it.
+owner_is_settled() {
+	noted=none
+	for file in $COMMITTED; do
+		name=none
+		[ ! -f "${file%/*}/method" ] || read -r name <"${file%/*}/method" || :
+		[ "$name" = none ] || noted=$name
+	done
+	if [ "$noted" = "$server_method" ]; then
+		rm -f $RUN/owner
+		return 0
+	fi
+	seen_owner=
+	[ ! -f $RUN/owner ] || read -r seen_owner <$RUN/owner || :
+	if [ "$seen_owner" != "$server_method" ]; then
+		echo "$server_method" >$RUN/owner
+		say "resolv.conf is no longer by $noted but by $server_method; the names move in a moment"
+		own_routes "$WORK/routes.now" && { cmp -s "$WORK/wanted" "$WORK/routes.now" || set_routes_back "$WORK/wanted"; }
+		return 1
+	fi
+	("${server_method}_fits") >/dev/null || {
+		say "the names of the cluster cannot be by $server_method here; the next pulumi up says what to do"
+		return 1
+	}
+	"${noted}_release"
+	for file in $COMMITTED; do
+		name=none
+		[ ! -f "${file%/*}/method" ] || read -r name <"${file%/*}/method" || :
+		[ "$name" = none ] || { echo "$server_method" | put_text "${file%/*}/method"; } || return 1
+	done
+	[ ! -e "$LINKS" ] || [ "$server_method" = resolved ] || remove_files "$LINKS"
+	rm -f $RUN/owner
+}

@@ -1,0 +1,43 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# --- who deployed what, and when: for audits, and for those who find a server other than they left it ---
+
+# digest FILE: sets $digest to its SHA-256.
+digest() { digest=$(sha256sum <"$1") && digest=${digest%% *}; }
+
+# Digests are SHA-256 of the desired state; there is none before the first one.
+record() {
+	before=
+	if [ -n "$MINE" ]; then digest "$MINE" && before=$digest; fi
+	json "$STACK"
+	printf '{"at":"%s","by":"%s","stack":"%s","version":"%s","before":"%s","after":"%s"}\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
+		"$BY" "$json" "$VERSION" "$before" "$DIGEST"
+}
+
+# record_file STACK: sets $record to the file that has its record; empty where there is none.
+record_file() {
+	stack_folder "$1"
+	record=$folder/record.json
+	[ -s "$record" ] || { is_old_layout && [ "$(stack_of "$STATE/desired")" = "$1" ] && record=$STATE/record.json; }
+	[ -s "$record" ] || record=
+}
+
+# result RESULT: the last line of an apply, for programs.
+result() {
+	[ -z "$WORK" ] || true >"$WORK/told"
+	seen=$(date -u -r $SEEN +%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
+	record_file "$STACK"
+	in_record=null
+	[ -z "$record" ] || read -r in_record <"$record" || :
+	list=
+	for name in $ALL; do
+		json "$name"
+		list="$list${list:+,}\"$json\""
+	done
+	json "$SERVER" && server=$json
+	json "$STACK"
+	count=0
+	while read -r _ owner; do [ "$owner" != "$STACK" ] || count=$((count + 1)); done <"$WORK/owners"
+	printf '{"result":"%s","server":"%s","stack":"%s","routes":%d,"dnsMethod":"%s","digest":"%s",' \
+		"$1" "$server" "$json" "$count" "$method" "$DIGEST" || :
+	printf '"inForceAt":"%s","stacks":[%s],"record":%s}\n' "$seen" "$list" "$in_record" || :
+}

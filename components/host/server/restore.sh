@@ -1,0 +1,133 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# --- restore: the way out ---
+
+# choose_stacks: sets GOING to the stacks that go, and STACK to a name for them.
+choose_stacks() {
+	STACK=
+	read_stacks
+	count=0
+	for name in $STACKS; do count=$((count + 1)); done
+	GOING=$STACKS
+	if [ -n "$ONLY" ]; then
+		case " $STACKS " in *" $ONLY "*) GOING=$ONLY ;; *) GOING= ;; esac
+	elif [ $count -gt 1 ] && [ -z "$EVERY" ]; then
+		refuse "several stacks serve this server:$STACKS; name one (restore --stack NAME), or all of them (restore --all)"
+	fi
+	OTHERS=
+	for file in $COMMITTED; do
+		case " $GOING " in *" $(stack_of "$file") "*) ;; *) OTHERS="$OTHERS $file" ;; esac
+	done
+	STACK=${GOING# }
+}
+
+plan_restore() {
+	choose_stacks
+	previous_method=none
+	for file in $COMMITTED; do
+		name=none
+		[ ! -f "${file%/*}/method" ] || read -r name <"${file%/*}/method" || :
+		[ "$name" = none ] || previous_method=$name
+	done
+	# shellcheck disable=SC2086 # a list of files without blanks
+	plan_server $OTHERS || return 1
+	for name in $GOING; do
+		stack_folder "$name"
+		for part in desired method record.json; do want_none state "$folder/$part"; done
+	done
+	if is_old_layout; then
+		case " $GOING " in
+		*" $(stack_of "$STATE/desired") "*) ;;
+		*) refuse "the state of the stack $(stack_of "$STATE/desired") is an older version's; deploy it once with this one first" ;;
+		esac
+		for part in desired method record.json folders written links resolv.conf.absent; do want_none state "$STATE/$part"; done
+	fi
+	if [ -z "$OTHERS" ]; then
+		for path in "$WRITTEN" "$ABSENT"; do want_none state "$path"; done
+	fi
+	compare_plan && own_routes "$WORK/routes.before"
+}
+
+dry_restore() {
+	plan_restore || refuse 'the difference could not be made out'
+	true >"$WORK/drift"
+	method=$server_method
+	if [ ! -s "$WORK/changes" ] && cmp -s "$WORK/wanted" "$WORK/routes.before"; then say 'nothing to restore'; else preview_restore; fi
+	outcome would-restore
+}
+preview_restore() {
+	comm -13 "$WORK/wanted" "$WORK/routes.before" | sed 's/^/- route /'
+	while read -r class kind argument _ _ path; do
+		if [ "$class" = names ]; then difference "$kind" "$argument" "$path"; else echo "- file $path"; fi
+	done <"$WORK/changes"
+	for name in $GOING; do echo "- stack $name"; done
+}
+
+restore() {
+	ROLLBACK_AFTER=90
+	begin_turn
+	plan_restore || refuse 'what is to go could not be made out'
+	if [ -s "$WORK/changes" ] || ! cmp -s "$WORK/wanted" "$WORK/routes.before"; then
+		# Everything but what repairs is taken back in a transaction; that goes last, when the transaction is over.
+		keep_edits || refuse "a copy of what somebody edited could not be kept in $BACKUPS"
+		folders=$(sed -n 's/^folder //p' "$WRITTEN" 2>/dev/null; cat "$STATE/folders" 2>/dev/null)
+		take_back
+	fi
+	if [ -z "$OTHERS" ]; then remove_recovery || fail "what repairs could not be removed; run once more: $INSTALLED restore"; fi
+	UPLOAD=
+	remove_uploads
+	if [ -z "$OTHERS" ]; then
+		rm -f $SEEN $OLD_LOCK $LOCK
+		say 'restored: nothing of pod-gateway is left on this server'
+	else
+		say "restored: nothing of stack $STACK is left here; this server still serves $ALL"
+	fi
+	journal "restored by $BY: ${STACK:-nothing was there}"
+	outcome restored
+}
+
+take_back() {
+	# The recovery's files stay as they are until then, of whatever version they are.
+	grep -v '^recovery ' "$WORK/changes" >"$WORK/changes.kept"
+	if [ -n "$OTHERS" ]; then :; else mv -f "$WORK/changes.kept" "$WORK/changes"; fi
+	snapshot restore || refuse_prepared
+	if [ -n "$OTHERS" ]; then arm || fail 'could not arm the recovery'; fi
+	set_routes "$WORK/wanted" || fail 'a route could not be taken away'
+	NAMES_UNTOUCHED=
+	put_class names || fail 'the files of the nameserver configuration could not be taken back'
+	[ "$server_method" = resolved ] || resolved_release
+	release_owner || fail 'the owner of resolv.conf did not take its configuration back'
+	put_class state || fail 'what is noted could not be taken away'
+	[ "$server_method" = resolved ] || remove_files "$LINKS" || fail 'what is noted could not be taken away'
+	grep -v '^recovery ' "$WORK/plan" >"$WORK/plan.kept"
+	mv -f "$WORK/plan.kept" "$WORK/plan"
+	seen_in_force || fail 'not everything went away'
+	finish || fail 'could not commit'
+	for name in $GOING; do
+		stack_folder "$name"
+		folders="$folders $folder"
+	done
+	# shellcheck disable=SC2086 # a list of paths without blanks
+	remove_folders $folders "$STATE"
+}
+release_owner() {
+	changed names || return 0
+	for owner in $OWNERS; do
+		case " $previous_method $server_method " in *" $owner "*) "${owner}_reload" || return 1 ;; esac
+	done
+}
+
+# remove_recovery: the units and the script, once nothing is deployed and nothing is to be undone. What a cut leaves of them does
+# nothing, and the next run of them removes it.
+remove_recovery() {
+	found=
+	for path in $PATH_LINK $TIMER_LINK $SERVICE_LINK $PATH_FILE $TIMER_FILE $SERVICE_FILE $PROTOCOL_FILE $INSTALLED; do
+		[ ! -e "$path" ] && [ ! -L "$path" ] || found="$found $path"
+	done
+	[ -n "$found" ] || return 0
+	stop_units
+	# shellcheck disable=SC2086 # a list of paths without blanks
+	remove_files $found && reload_units || return 1
+	# shellcheck disable=SC2086 # a list of paths without blanks
+	remove_folders ${folders:-}
+	rm -f $SEEN
+}

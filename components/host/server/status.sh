@@ -1,0 +1,28 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# --- status: what is in force here, and what could not be undone ---
+
+status() {
+	STACK=
+	read_stacks
+	code=0
+	if [ -e "$PENDING" ] || [ -d "$STATE/pending" ]; then
+		echo '# a transaction is under way, or is being undone'
+		[ ! -s $RUN/incomplete ] || { sed 's/^/# its rollback is incomplete: /' $RUN/incomplete; code=1; }
+	fi
+	[ -n "$COMMITTED" ] || say 'nothing of pod-gateway is in force here'
+	for file in $COMMITTED; do
+		name=$(stack_of "$file")
+		record_file "$name"
+		echo "# stack $name${record:+, deployed: $(cat "$record")}"
+		cat "$file"
+		echo "# nameserver by $(cat "${file%/*}/method")"
+	done
+	[ -z "$COMMITTED" ] || echo '# routes in the kernel:'
+	# shellcheck disable=SC2086 # a list of files without blanks
+	own_routes "$WORK/routes.now" && wanted_from $COMMITTED &&
+		awk '
+			FILENAME == ARGV[1] { owner[$1] = $2; next }
+			{ print "# route " $0 (($1 in owner) ? " (stack " owner[$1] ")" : " (of no stack)") }
+		' "$WORK/owners" "$WORK/routes.now"
+	return $code
+}

@@ -1,0 +1,262 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# --- the transaction: what was before, and the way back to it ---
+
+# take_lock SECONDS: fails where another run holds it. The file may be removed by the run that held it; then there is a new one.
+take_lock() {
+	[ -d $RUN ] || mkdir -m 700 $RUN 2>/dev/null
+	[ -d $RUN ] && [ ! -L $RUN ] && [ -O $RUN ] || return 1
+	while :; do
+		true >>$LOCK || return 1
+		exec 9>>$LOCK
+		flock -w "$1" 9 || return 1
+		# shellcheck disable=SC3013 # dash and bash have it, and no tool could tell of this very process
+		if [ $LOCK -ef /dev/fd/9 ]; then break; fi
+	done
+	[ -e $OLD_LOCK ] && is_old_layout || return 0
+	exec 8>>$OLD_LOCK
+	flock -w "$1" 8
+}
+
+# snapshot VERB: writes down what is before and lays everything ready, so that the change is renames, and the undo is too. Fails
+# where there is no room for it.
+snapshot() {
+	[ -d "$STATE" ] || mkdir "$STATE" || return 1
+	{
+		read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id || boot=unknown
+		printf 'pod-gateway-journal 1\nverb %s\nstack %s\nboot %s\nby %s\n' "$1" "$STACK" "$boot" "$BY"
+		for owner in $OWNERS; do
+			case " $server_method $previous_method " in *" $owner "*) ;; *) continue ;; esac
+			"${owner}_service"
+			[ -z "$unit" ] || ! active "$unit" || echo "owner $owner"
+		done
+		while read -r class kind _ old new path; do
+			printf 'entry %s %s %s %s %s\n' "$class" "$kind" "$old" "$new" "$path"
+			missing_folders "${path%/*}"
+		done <"$WORK/changes"
+		[ ! -e "$LINKS" ] || sed 's/^/claimed /' "$LINKS"
+		[ ! -e "$STATE/links" ] || sed 's/^\([^ ]*\).*/claimed \1/' "$STATE/links"
+		sed 's/^/route /' "$WORK/routes.before"
+	} >"$WORK/journal" && seal_journal || return 1
+	UNFINISHED=1
+	prepare_files && make_durable
+}
+missing_folders() { [ -d "$1" ] || { missing_folders "${1%/*}"; echo "folder $1"; }; }
+
+seal_journal() {
+	sum=$(sha256sum <"$WORK/journal") || return 1
+	{ cat "$WORK/journal" && echo "end ${sum%% *}"; } >"$WORK/sealed" && put_text "$PENDING" <"$WORK/sealed"
+}
+
+# read_journal: into $WORK/journal, without its seal, $WORK/entries and $WORK/routes.before. A damaged one is not used.
+read_journal() {
+	sed '$d' "$PENDING" >"$WORK/journal" && sum=$(sha256sum <"$WORK/journal") || return 1
+	[ "$(tail -n 1 "$PENDING")" = "end ${sum%% *}" ] || return 1
+	sed -n 's/^entry //p' "$WORK/journal" >"$WORK/entries" && sed -n 's/^route //p' "$WORK/journal" >"$WORK/routes.before" &&
+		sed -n 's/^claimed //p' "$WORK/journal" >"$WORK/claimed"
+}
+journal_field() { sed -n "s/^$1 //p" "$WORK/journal"; }
+
+# undo: takes the machine back to what the journal says. Does all that can be done, then compares; what is missing is in
+# $WORK/missing, and the journal and everything that repairs stay. May be repeated.
+undo() {
+	true >"$WORK/missing"
+	if ! read_journal; then
+		echo "the journal $PENDING cannot be read, so nothing was put back" >>"$WORK/missing"
+		return 1
+	fi
+	resolved_release "$WORK/claimed"
+	undo_files names state
+	read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id || boot=unknown
+	# Routes are gone with the system that had them; those that are desired come back by themselves.
+	if [ "$(journal_field boot)" = "$boot" ] && ! set_routes_back "$WORK/routes.before"; then
+		comm -3 "$WORK/routes.before" "$WORK/routes.now" |
+			sed 's/^\t/still there: route /;t;s/^/not there: route /' >>"$WORK/missing"
+	fi
+	if [ -z "$NAMES_UNTOUCHED" ]; then
+		for owner in $(journal_field owner); do
+			"${owner}_service"
+			"${owner}_reload" undo || echo "$unit did not start with its configuration" >>"$WORK/missing"
+		done
+	fi
+	if [ -s "$WORK/claimed" ]; then put_text "$LINKS" <"$WORK/claimed" && resolved_mend; else rm -f "$LINKS"; fi
+	compare_undone names state
+	[ ! -s "$WORK/missing" ] || return 1
+	# What repairs goes last, when there is nothing more to repair.
+	if grep -q '^recovery ' "$WORK/entries"; then
+		! grep -q "^recovery [^ ]* - .* $TIMER_FILE\$" "$WORK/entries" || stop_units
+		undo_files recovery
+		reload_units || echo 'systemd did not read its units anew (systemctl daemon-reload)' >>"$WORK/missing"
+		compare_undone recovery
+	fi
+	[ ! -s "$WORK/missing" ] || return 1
+	# shellcheck disable=SC2046 # a list of paths without blanks
+	finish && remove_folders $(journal_field folder) "$STATE"
+}
+
+# undo_files CLASS…
+undo_files() {
+	look_at_entries "$@"
+	awk -v resolv="$TARGET" "$UNDO"'
+		{
+			if (is(path, old) || is(path, also[path])) next
+			aside = beside(path, "old")
+			if (path == resolv && !is(path, new)) print "strip", path, aside
+			else if (old == "-") print "remove", path, aside
+			else if (is(aside, old) || is(aside, also[path])) print "back", path, aside
+		}' "$WORK/journal" "$WORK/there" "$WORK/chosen" >"$WORK/steps"
+	while read -r step path aside; do
+		DURABLE="$DURABLE ${path%/*}"
+		case $step in
+		back) mv -fT "$aside" "$path" ;;
+		remove) rm -f "$path" ;;
+		strip) strip_block "$path" ;;
+		esac
+	done <"$WORK/steps"
+	make_durable
+}
+# Somebody else has written resolv.conf since: what they wrote stays, without our block.
+strip_block() {
+	grep -qs "^$BLOCK_BEGIN" "$1" || return 0
+	without_block "$1" >"$WORK/stripped" && beside "$1" new && cp -afT --attributes-only "$1" "$beside" &&
+		cat "$WORK/stripped" >"$beside" && sync "$beside" && mv -fT "$beside" "$1"
+}
+
+# compare_undone CLASS…: what is not as it was before.
+compare_undone() {
+	look_at_entries "$@"
+	awk -v resolv="$TARGET" "$UNDO"'
+		!is(path, old) && !is(path, also[path]) && (path != resolv || is(path, new)) { print path " is not as it was before" }
+	' "$WORK/journal" "$WORK/there" "$WORK/chosen" >"$WORK/different" || echo 'files could not be compared' >>"$WORK/missing"
+	cat "$WORK/different" >>"$WORK/missing"
+	if grep -qs "^$BLOCK_BEGIN" "$TARGET" && grep -q "^names [^ ]* .* $TARGET\$" "$WORK/chosen" &&
+		! grep -q " $TARGET\$" "$WORK/different" && ! look "$TARGET" | grep -qF -f "$WORK/olds"; then
+		echo "$TARGET still has a block of pod-gateway's" >>"$WORK/missing"
+	fi
+}
+
+look_at_entries() {
+	true >"$WORK/chosen" && paths=
+	while read -r class kind old new path; do
+		case " $* " in *" $class "*) ;; *) continue ;; esac
+		echo "$class $kind $old $new $path" >>"$WORK/chosen"
+		beside "$path" old
+		paths="$paths $path $beside"
+	done <"$WORK/entries"
+	# What resolv.conf may say after an undo, a block of the deployment before among it.
+	{ sed -n "s|^entry names [^ ]* \([^ ]*\) [^ ]* $TARGET\$|\1|p;s|^also \([^ ]*\) $TARGET\$|\1|p" "$WORK/journal"; echo none; } >"$WORK/olds"
+	# shellcheck disable=SC2086 # a list of paths without blanks
+	look $paths >"$WORK/there"
+}
+
+# Reads the journal's "also" lines (further contents that count as before), what is there, and the chosen entries.
+# shellcheck disable=SC2016 # awk's own
+UNDO=$BESIDE'
+	function is(p, what) {
+		if (what == "") return 0
+		if (what == "-") return !(p in sum) && !(p in target)
+		if (what ~ /^link:/) return target[p] == what
+		return (p in sum) && sum[p] == what
+	}
+	FILENAME == ARGV[1] { if ($1 == "also") also[$3] = $2; next }
+	FILENAME == ARGV[2] { if ($1 == "link") target[$3] = "link:" $2; else sum[$2] = $1; next }
+	{ old = $3; new = $4; path = $5 }
+'
+
+# finish: the transaction is over; this one rename is the commit.
+finish() {
+	mv -fT "$PENDING" "$FINISHED" || return 1
+	if ! sync "$STATE"; then
+		mv -fT "$FINISHED" "$PENDING"
+		return 1
+	fi
+	UNFINISHED=
+	[ ! -e "$RUN/incomplete" ] || rm -f "$RUN/incomplete"
+	tidy
+}
+
+# tidy: the second names of files go.
+tidy() {
+	[ -e "$FINISHED" ] || return 0
+	leftovers=
+	while read -r key _ _ _ _ path; do
+		[ "$key" = entry ] || continue
+		beside "$path" old && leftovers="$leftovers $beside"
+		beside "$path" new && leftovers="$leftovers $beside"
+	done <"$FINISHED"
+	# shellcheck disable=SC2086 # a list of paths without blanks
+	rm -f $leftovers "$FINISHED"
+}
+
+# sweep: temporary files that a run left behind, also those of older versions.
+sweep() {
+	[ ! -e "$PENDING" ] || return 0
+	left=
+	for folder in "${INSTALLED%/*}" "${PROTOCOL_FILE%/*}" $UNIT_FOLDER "${SERVICE_LINK%/*}" "${TIMER_LINK%/*}" "${PATH_LINK%/*}" \
+		"${RESOLVED_FILE%/*}" "${NM_FILE%/*}" "${NM_DNSMASQ_FILE%/*}" "${DNSMASQ_FILE%/*}" "${TARGET%/*}" "$STATE" "$STATE"/*; do
+		for path in "$folder"/.*.pod-gateway-new "$folder"/.*.pod-gateway-old; do
+			[ ! -e "$path" ] && [ ! -L "$path" ] || left="$left $path"
+		done
+	done
+	for path in $INSTALLED $PROTOCOL_FILE $SERVICE_FILE $TIMER_FILE $PATH_FILE $RESOLVED_FILE $NM_FILE $NM_DNSMASQ_FILE \
+		$DNSMASQ_FILE "$TARGET"; do
+		[ ! -e "$path.pod-gateway" ] || left="$left $path.pod-gateway"
+	done
+	# shellcheck disable=SC2086 # a list of paths without blanks
+	[ -z "$left" ] || rm -f $left
+}
+
+# settle: what an earlier run left is put in order: an unfinished transaction is undone, a finished one tidied up.
+settle() {
+	tidy
+	if [ ! -e "$PENDING" ]; then sweep; return 0; fi
+	if undo; then
+		say "$1; undone: this server is as it was before"
+		journal "rolled back: $1"
+		return 0
+	fi
+	incomplete
+	return 1
+}
+
+# incomplete: says what an undo could not put back. Everything that can is still there.
+incomplete() {
+	cp "$WORK/missing" "$RUN/incomplete" 2>/dev/null
+	say "the rollback is incomplete; still to be done, and tried again every 15 s: $(join ';' <"$WORK/missing")"
+	journal "rollback incomplete: $(join ';' <"$WORK/missing")"
+}
+outcome_incomplete() {
+	[ -z "$WORK" ] || true >"$WORK/told"
+	list=
+	while IFS= read -r line; do
+		json "$line"
+		list="$list${list:+,}\"$json\""
+	done <"$WORK/missing"
+	printf '{"result":"rollback-incomplete","missing":[%s]}\n' "$list" || :
+}
+
+fail() {
+	say "$1"
+	exit 1
+}
+
+# However the run ends, an unfinished transaction ends with it. Where the run is killed, systemd calls settle.
+at_exit() {
+	code=$?
+	trap - EXIT
+	trap '' HUP INT TERM
+	if [ -n "$UNFINISHED" ]; then
+		say 'rolling back'
+		code=1
+		if undo; then
+			UNFINISHED=
+			say 'rolled back: this server is as it was before'
+			journal "rolled back: what $BY deployed of stack $STACK"
+			outcome rolled-back
+		else
+			incomplete
+			outcome_incomplete
+		fi
+	fi
+	[ -z "$OWN_WORK" ] || { rm -rf "$WORK" && rmdir $RUN 2>/dev/null; }
+	exit "$code"
+}

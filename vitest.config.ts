@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /** What runs on sites of the lab: a process for each file, which takes a site of its own (tests/leaseSite.ts). */
@@ -12,14 +13,31 @@ const onSites = {
 /** The suites that emulate a virtual machine, which takes most of a core for minutes. */
 const emulated = ["tests/gatewayVm.test.ts"];
 
+const workers = availableParallelism();
+
 export default defineConfig({
 	test: {
-		poolOptions: { forks: { maxForks: Number(process.env["POD_GATEWAY_LAB_SITES"] ?? 3), minForks: 1 } },
+		reporters: ["default", "./tests/support/reporter.ts"],
+		poolOptions: {
+			forks: { maxForks: Number(process.env["POD_GATEWAY_LAB_SITES"] ?? 3), minForks: 1 },
+			// A worker loads a module once for all its files: anew for each, that takes longer than their tests. As many workers as there
+			// may be: tinypool 1.1 may end an idle one twice, which Vitest does not survive.
+			threads: { isolate: false, maxThreads: workers, minThreads: workers },
+		},
 		projects: [
-			{ test: { name: "unit", pool: "threads", include: ["{components,lab,policy,tools}/**/*.test.ts"] } },
-			// Minutes of injected faults: npm run test:faults.
-			{ test: { name: "faults", include: ["components/**/*.faults.ts"], pool: "forks" } },
-			{ test: { name: "lab", include: ["tests/**/*.test.ts"], exclude: emulated, ...onSites } },
+			{
+				test: {
+					name: "unit",
+					pool: "threads",
+					include: ["{components,lab,policy,tools,tests/support}/**/*.test.ts"],
+					// For what hangs. A busy machine is no failure.
+					testTimeout: 120_000,
+					hookTimeout: 120_000,
+				},
+			},
+			// Every command of the script for servers fails in turn, for minutes.
+			{ test: { name: "faults", pool: "forks", include: ["components/**/*.faults.ts"] } },
+			{ test: { name: "lab", include: ["tests/*.test.ts"], exclude: emulated, ...onSites } },
 			{ test: { name: "vm", include: emulated, ...onSites } },
 		],
 	},

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** A process that cannot be mistaken for a later one of the same number: its pid and the kernel's start time of it. */
 export interface ProcessIdentity {
@@ -30,9 +30,20 @@ export function startedAt({ startTime }: ProcessIdentity): Date {
 /** The kernel's unit of time towards programs: fixed at 100 on every architecture that Node runs on. */
 const TICKS_PER_SECOND = 100;
 
-/** The children of a process, by pid. */
+/** The children of a process, of whichever of its threads, by pid. */
 export function childrenOf(pid: number): number[] {
-	return read(`/proc/${pid}/task/${pid}/children`).split(" ").filter(Boolean).map(Number);
+	return tasksOf(pid)
+		.flatMap((task) => read(`/proc/${pid}/task/${task}/children`).split(" "))
+		.filter(Boolean)
+		.map(Number);
+}
+
+function tasksOf(pid: number): string[] {
+	try {
+		return readdirSync(`/proc/${pid}/task`);
+	} catch {
+		return []; // The process has gone.
+	}
 }
 
 /** Whether the process is PID 1 of a PID namespace below ours. */

@@ -31,7 +31,7 @@ export class SecretFiles {
 	}
 
 	#load(key: string, path: string, open: boolean): string {
-		const file = path.replace(/^~(?=\/)/, homedir());
+		const file = path.replace(/^~(?=\/)/, process.env["HOME"] || homedir());
 		try {
 			if (!open && (statSync(file).mode & 0o077) !== 0) {
 				this.warnings.push(`${key} ${path} is open to others than its owner; run: chmod 600 ${path}`);

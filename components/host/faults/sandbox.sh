@@ -57,7 +57,7 @@ timer() {
 	[ -e etc/systemd/system/pod-gateway.service ] && [ -e usr/local/sbin/pod-gateway-host ] || return 0
 	[ -L etc/systemd/system/multi-user.target.wants/pod-gateway.service ] || return 0
 	rm -rf run/script
-	inside timeout -s KILL 60 sh /usr/local/sbin/pod-gateway-host reapply >>log 2>&1 || echo "reapply: $?" >>log
+	inside /usr/bin/timeout -s KILL 60 sh /usr/local/sbin/pod-gateway-host reapply >>log 2>&1 || echo "reapply: $?" >>log
 }
 # What the server is: files, routes, and what its resolver has read. Times in a record, and what is in the backups, do not count.
 state() {
@@ -69,6 +69,8 @@ state() {
 		cat faults/loaded 2>/dev/null
 	} | sort >"$folder/state.$1"
 	echo "state $1 $(sha256sum <"$folder/state.$1" | cut -c 1-16)"
+	# What of it does anything: all but files of ours that nothing reads yet.
+	echo "live $1 $(grep -v -e '[/.]pod-gateway' -e ' etc/[^ ]*\.wants ' -e ' etc/iproute2/rt_protos.d ' "$folder/state.$1" | sha256sum | cut -c 1-16)"
 }
 
 desired() {
@@ -118,11 +120,11 @@ echo 1 >faults/last
 echo "$number $kind" >faults/plan
 true >faults/on
 case $scenario in
-first* | later*) inside timeout -s KILL $([ $kind = hang ] && echo 12 || echo 60) sh /run/script apply <run/desired >out 2>err && code=0 || code=$? ;;
-restore*) inside timeout -s KILL $([ $kind = hang ] && echo 12 || echo 60) sh /run/script restore >out 2>err && code=0 || code=$? ;;
+first* | later*) inside /usr/bin/timeout -s KILL $([ $kind = hang ] && echo 12 || echo 60) sh /run/script apply <run/desired >out 2>err && code=0 || code=$? ;;
+restore*) inside /usr/bin/timeout -s KILL $([ $kind = hang ] && echo 12 || echo 60) sh /run/script restore >out 2>err && code=0 || code=$? ;;
 reapply* | recovery*)
 	# In its service, whose time is limited, too.
-	inside timeout -s KILL $([ $kind = hang ] && echo 5 || echo 60) sh -c 'echo $$ >/faults/main; exec sh /usr/local/sbin/pod-gateway-host reapply' >out 2>err && code=0 || code=$?
+	inside /usr/bin/timeout -s KILL $([ $kind = hang ] && echo 5 || echo 60) sh -c 'echo $$ >/faults/main; exec sh /usr/local/sbin/pod-gateway-host reapply' >out 2>err && code=0 || code=$?
 	;;
 esac
 rm -f faults/on
@@ -143,6 +145,8 @@ if [ -e faults/dead ]; then
 	timer
 	timer
 	state settled
+	cp "$script" run/script
+	case $scenario in first*) inside sh /run/script restore >/dev/null 2>>log && state next ;; esac
 else
 	state at-once
 	timer

@@ -23,11 +23,16 @@ test("a server is as before or as desired, or says what is missing, whatever fai
 	const broken: string[] = [];
 	const counts = new Map<string, number>();
 	const left = [...cases];
+	let done = 0;
 	const worker = async () => {
 		for (let next = left.shift(); next; next = left.shift()) {
 			const observed = await faults.run(next);
 			const why = faults.broken(next, observed);
-			if (why) broken.push(told(next, observed, why));
+			if (why) {
+				broken.push(told(next, observed, why));
+				process.stderr.write(`\n${broken.at(-1)}\n`);
+			}
+			if (++done % 50 === 0) process.stderr.write(`${done} of ${cases.length} faults\n`);
 			const key = `${next.kind}: ${observed.result || (observed.exitCode === 0 ? "done" : "no word")}`;
 			counts.set(key, (counts.get(key) ?? 0) + 1);
 		}

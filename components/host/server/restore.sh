@@ -44,7 +44,8 @@ plan_restore() {
 	if [ -z "$OTHERS" ]; then
 		for path in "$WRITTEN" "$ABSENT"; do want_none state "$path"; done
 	fi
-	compare_plan && own_routes "$WORK/routes.before"
+	compare_plan && own_routes "$WORK/routes.before" || return 1
+	[ -z "$OTHERS" ] || { plan_written && compare_plan; }
 }
 
 dry_restore() {

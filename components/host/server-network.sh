@@ -567,8 +567,8 @@ path_to() {
 
 # --- files: what they are to be, what differs, and the only commands that change one ---
 
-# The plan is $WORK/plan, a line a path: "CLASS KIND ARGUMENT PATH". CLASS is recovery (what undoes a cut-off transaction), names
-# (what resolvers read), or state. KIND is file (ARGUMENT: the file in $WORK with its contents), link (its target) or none.
+# The plan is $WORK/plan, a line a path: "CLASS KIND ARGUMENT PATH". CLASS is tool (this script), recovery (the units that run it, to
+# undo what was cut off), names (what resolvers read), or state. KIND is file (ARGUMENT: the file in $WORK with its contents), link (its target) or none.
 
 # want CLASS PATH: plans a file; $want is where its contents go.
 want() {
@@ -1205,7 +1205,7 @@ path_unit() {
 # plan_recovery: what has to be on disk before the first change, and goes last: the script itself, and the units that run it. Links
 # enable them, as systemctl(1) would: so an undo has them back as it has files.
 plan_recovery() {
-	want_copy recovery $INSTALLED "$SELF" &&
+	want_copy tool $INSTALLED "$SELF" &&
 		want recovery $SERVICE_FILE && service_unit >"$want" &&
 		want recovery $TIMER_FILE && timer_unit >"$want" &&
 		want recovery $PATH_FILE && path_unit >"$want" &&
@@ -1215,9 +1215,10 @@ plan_recovery() {
 		want recovery $PROTOCOL_FILE && printf '%s\tpod-gateway\n' $PROTOCOL >"$want"
 }
 plan_no_recovery() {
-	for path in $PROTOCOL_FILE $PATH_LINK $TIMER_LINK $PATH_FILE $TIMER_FILE $SERVICE_LINK $SERVICE_FILE $INSTALLED; do
+	for path in $PROTOCOL_FILE $PATH_LINK $TIMER_LINK $PATH_FILE $TIMER_FILE $SERVICE_LINK $SERVICE_FILE; do
 		want_none recovery "$path"
 	done
+	want_none tool $INSTALLED
 }
 
 reload_units() { timeout -k 2 $RELOAD_LIMIT systemctl daemon-reload 9>&-; }
@@ -1226,7 +1227,7 @@ units_run() { for unit in $UNITS; do active "$unit" || return 1; done; }
 
 # arm: from here on this machine undoes the change by itself, whenever it is switched off.
 arm() {
-	put_class recovery || return 1
+	{ put_class tool && put_class recovery; } || return 1
 	if changed recovery; then reload_units || return 1; fi
 	ACTIVE=
 	# shellcheck disable=SC2086 # a list of units
@@ -1326,15 +1327,23 @@ undo() {
 	compare_undone names state
 	[ ! -s "$WORK/missing" ] || return 1
 	# What repairs goes last, when there is nothing more to repair.
-	if grep -q '^recovery ' "$WORK/entries"; then
+	if grep -q -e '^recovery ' -e '^tool ' "$WORK/entries"; then
 		! grep -q "^recovery [^ ]* - .* $TIMER_FILE\$" "$WORK/entries" || stop_units
 		undo_files recovery
 		reload_units || echo 'systemd did not read its units anew (systemctl daemon-reload)' >>"$WORK/missing"
 		compare_undone recovery
+		[ ! -s "$WORK/missing" ] || return 1
+		# Last of all what the units run.
+		undo_files tool
+		compare_undone tool
 	fi
 	[ ! -s "$WORK/missing" ] || return 1
+	if ! finish; then
+		echo "the journal $PENDING cannot be put away" >>"$WORK/missing"
+		return 1
+	fi
 	# shellcheck disable=SC2046 # a list of paths without blanks
-	finish && remove_folders $(journal_field folder) "$STATE"
+	remove_folders $(journal_field folder) "$STATE"
 }
 
 # undo_files CLASS…
@@ -1470,11 +1479,13 @@ settle() {
 
 # incomplete: says what an undo could not put back. Everything that can is still there.
 incomplete() {
+	[ -s "$WORK/missing" ] || echo 'temporary files are left' >"$WORK/missing"
 	cp "$WORK/missing" "$RUN/incomplete" 2>/dev/null
 	say "the rollback is incomplete; still to be done, and tried again every 15 s: $(join ';' <"$WORK/missing")"
 	journal "rollback incomplete: $(join ';' <"$WORK/missing")"
 }
 outcome_incomplete() {
+	[ -s "$WORK/missing" ] || echo 'temporary files are left' >"$WORK/missing"
 	[ -z "$WORK" ] || true >"$WORK/told"
 	list=
 	while IFS= read -r line; do
@@ -1959,7 +1970,7 @@ put_back_files() {
 			note_other_contents "$old" "$path" || return 1
 		done <"$WORK/changes"
 		{ prepare_files && make_durable; } || return 1
-		for class in recovery names state; do put_class $class || return 1; done
+		for class in tool recovery names state; do put_class $class || return 1; done
 		[ -n "$UNFINISHED" ] || drop_second_names
 		say "put back$put_paths"
 		if changed recovery; then reload_units; fi
@@ -2082,7 +2093,7 @@ restore() {
 
 take_back() {
 	# The recovery's files stay as they are until then, of whatever version they are.
-	grep -v '^recovery ' "$WORK/changes" >"$WORK/changes.kept"
+	grep -v -e '^recovery ' -e '^tool ' "$WORK/changes" >"$WORK/changes.kept"
 	if [ -n "$OTHERS" ]; then :; else mv -f "$WORK/changes.kept" "$WORK/changes"; fi
 	snapshot restore || refuse_prepared
 	if [ -n "$OTHERS" ]; then arm || fail 'could not arm the recovery'; fi
@@ -2093,7 +2104,7 @@ take_back() {
 	release_owner || fail 'the owner of resolv.conf did not take its configuration back'
 	put_class state || fail 'what is noted could not be taken away'
 	[ "$server_method" = resolved ] || remove_files "$LINKS" || fail 'what is noted could not be taken away'
-	grep -v '^recovery ' "$WORK/plan" >"$WORK/plan.kept"
+	grep -v -e '^recovery ' -e '^tool ' "$WORK/plan" >"$WORK/plan.kept"
 	mv -f "$WORK/plan.kept" "$WORK/plan"
 	seen_in_force || fail 'not everything went away'
 	finish || fail 'could not commit'
@@ -2121,7 +2132,7 @@ remove_recovery() {
 	[ -n "$found" ] || return 0
 	stop_units
 	# shellcheck disable=SC2086 # a list of paths without blanks
-	remove_files $found && reload_units || return 1
+	{ remove_files ${found%" $INSTALLED"} && reload_units && remove_files $INSTALLED; } || return 1
 	# shellcheck disable=SC2086 # a list of paths without blanks
 	remove_folders ${folders:-}
 	rm -f $SEEN

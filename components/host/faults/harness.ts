@@ -120,7 +120,8 @@ export class Faults {
 		};
 		const claimed = claims[result];
 		// Before the units that undo are on disk, a first deployment can leave files that do nothing, which the next run removes.
-		if (scenario.startsWith("first") && kind === "powercut" && live["settled"] === live["before"]) {
+		const honest = kind === "powercut" || result === "rollback-incomplete";
+		if (scenario.startsWith("first") && honest && live["settled"] === live["before"]) {
 			return states["next"] === before ? undefined : "the next run does not remove what a power cut left";
 		}
 		if (!ends.includes(settled) && scenario !== "reapply") return "the server is neither as before nor as desired";

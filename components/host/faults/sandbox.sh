@@ -63,10 +63,10 @@ timer() {
 state() {
 	{
 		find etc var/lib/pod-gateway usr/local -printf '%y %m %p %l\n' 2>/dev/null | grep -v ' etc/\.pwd'
-		find etc var/lib/pod-gateway usr/local -type f ! -name record.json -exec sha256sum {} + 2>/dev/null
+		find etc var/lib/pod-gateway usr/local -type f ! -name record.json -exec sha256sum {} + 2>/dev/null || true
 		ip route show
 		ip -6 route show proto 157
-		cat faults/loaded 2>/dev/null
+		cat faults/loaded 2>/dev/null || true
 	} | sort >"$folder/state.$1"
 	echo "state $1 $(sha256sum <"$folder/state.$1" | cut -c 1-16)"
 	# What of it does anything: all but files of ours that nothing reads yet.
@@ -106,6 +106,7 @@ recovery*)
 	# A transaction whose power was cut once names had changed; this is its next boot.
 	desired 2 >run/desired
 	sed 's/^\tput_class state .*/\tkill -KILL $$\n&/' "$script" >run/cut
+	# shellcheck disable=SC2016 # the text as it stands there
 	sed 's/timeout -s KILL 60 setsid \$after/true/' faults/mock/systemd-run >faults/mock/new && cat faults/mock/new >faults/mock/systemd-run
 	state desired-before >/dev/null
 	inside sh /run/cut apply <run/desired >>log 2>&1 || true
@@ -119,12 +120,14 @@ case $scenario in first* | reapply*) desired 1 >run/desired ;; *) desired 2 >run
 echo 1 >faults/last
 echo "$number $kind" >faults/plan
 true >faults/on
+patience=60
+[ "$kind" != hang ] || patience=12
 case $scenario in
-first* | later*) inside /usr/bin/timeout -s KILL $([ $kind = hang ] && echo 12 || echo 60) sh /run/script apply <run/desired >out 2>err && code=0 || code=$? ;;
-restore*) inside /usr/bin/timeout -s KILL $([ $kind = hang ] && echo 12 || echo 60) sh /run/script restore >out 2>err && code=0 || code=$? ;;
+first* | later*) inside /usr/bin/timeout -s KILL "$patience" sh /run/script apply <run/desired >out 2>err && code=0 || code=$? ;;
+restore*) inside /usr/bin/timeout -s KILL "$patience" sh /run/script restore >out 2>err && code=0 || code=$? ;;
 reapply* | recovery*)
 	# In its service, whose time is limited, too.
-	inside /usr/bin/timeout -s KILL $([ $kind = hang ] && echo 5 || echo 60) sh -c 'echo $$ >/faults/main; exec sh /usr/local/sbin/pod-gateway-host reapply' >out 2>err && code=0 || code=$?
+	inside /usr/bin/timeout -s KILL "$patience" sh -c 'echo $$ >/faults/main; exec sh /usr/local/sbin/pod-gateway-host reapply' >out 2>err && code=0 || code=$?
 	;;
 esac
 rm -f faults/on
@@ -145,8 +148,6 @@ if [ -e faults/dead ]; then
 	timer
 	timer
 	state settled
-	cp "$script" run/script
-	case $scenario in first*) inside sh /run/script restore >/dev/null 2>>log && state next ;; esac
 else
 	state at-once
 	timer
@@ -161,6 +162,11 @@ else
 	timer
 	state settled
 fi
+# What the next run makes of it, where nothing was committed.
+cp "$script" run/script
+case $scenario in
+first*) [ -e var/lib/pod-gateway/lab/desired ] || inside sh /run/script restore >/dev/null 2>>log || true && state next ;;
+esac
 if [ "$number" -eq 0 ]; then
 	sync
 	umount etc var usr/local disk

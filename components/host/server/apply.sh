@@ -263,7 +263,7 @@ put_back_files() {
 			note_other_contents "$old" "$path" || return 1
 		done <"$WORK/changes"
 		{ prepare_files && make_durable; } || return 1
-		for class in recovery names state; do put_class $class || return 1; done
+		for class in tool recovery names state; do put_class $class || return 1; done
 		[ -n "$UNFINISHED" ] || drop_second_names
 		say "put back$put_paths"
 		if changed recovery; then reload_units; fi

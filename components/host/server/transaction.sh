@@ -86,15 +86,23 @@ undo() {
 	compare_undone names state
 	[ ! -s "$WORK/missing" ] || return 1
 	# What repairs goes last, when there is nothing more to repair.
-	if grep -q '^recovery ' "$WORK/entries"; then
+	if grep -q -e '^recovery ' -e '^tool ' "$WORK/entries"; then
 		! grep -q "^recovery [^ ]* - .* $TIMER_FILE\$" "$WORK/entries" || stop_units
 		undo_files recovery
 		reload_units || echo 'systemd did not read its units anew (systemctl daemon-reload)' >>"$WORK/missing"
 		compare_undone recovery
+		[ ! -s "$WORK/missing" ] || return 1
+		# Last of all what the units run.
+		undo_files tool
+		compare_undone tool
 	fi
 	[ ! -s "$WORK/missing" ] || return 1
+	if ! finish; then
+		echo "the journal $PENDING cannot be put away" >>"$WORK/missing"
+		return 1
+	fi
 	# shellcheck disable=SC2046 # a list of paths without blanks
-	finish && remove_folders $(journal_field folder) "$STATE"
+	remove_folders $(journal_field folder) "$STATE"
 }
 
 # undo_files CLASS…
@@ -230,11 +238,13 @@ settle() {
 
 # incomplete: says what an undo could not put back. Everything that can is still there.
 incomplete() {
+	[ -s "$WORK/missing" ] || echo 'temporary files are left' >"$WORK/missing"
 	cp "$WORK/missing" "$RUN/incomplete" 2>/dev/null
 	say "the rollback is incomplete; still to be done, and tried again every 15 s: $(join ';' <"$WORK/missing")"
 	journal "rollback incomplete: $(join ';' <"$WORK/missing")"
 }
 outcome_incomplete() {
+	[ -s "$WORK/missing" ] || echo 'temporary files are left' >"$WORK/missing"
 	[ -z "$WORK" ] || true >"$WORK/told"
 	list=
 	while IFS= read -r line; do

@@ -156,7 +156,7 @@ async function sandbox(
 	const { all } = await execa("unshare", ["--mount", "--net", "--pid", "--fork", "--kill-child", "sh", ...args], {
 		all: true,
 		reject: false,
-		timeout: 300_000,
+		timeout: 900_000,
 	});
 	return observed(all);
 }

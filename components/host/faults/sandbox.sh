@@ -76,7 +76,7 @@ state() {
 desired() {
 	printf 'pod-gateway 1\nstack lab\nserver db-1\nroute 192.96.0.0/16 via 10.200.0.20\n'
 	if [ "$1" = 1 ]; then printf 'route 192.244.0.0/26 via 10.200.0.20\n'; else printf 'route 192.244.0.64/26 via 10.200.0.21\n'; fi
-	printf 'dns-method auto\nnameserver 192.96.0.1%s\ndomain cluster.local\nverify off\nrollback-after 20\n' "$1"
+	printf 'dns-method auto\nnameserver 192.96.0.1%s\ndomain cluster.local\nverify off\nrollback-after 120\n' "$1"
 }
 
 network
@@ -114,13 +114,13 @@ recovery*)
 	rm -rf run/pod-gateway
 	;;
 esac
-sync
+sync -f disk
 state before
 case $scenario in first* | reapply*) desired 1 >run/desired ;; *) desired 2 >run/desired ;; esac
 echo 1 >faults/last
 echo "$number $kind" >faults/plan
 true >faults/on
-patience=60
+patience=300
 [ "$kind" != hang ] || patience=12
 case $scenario in
 first* | later*) inside /usr/bin/timeout -s KILL "$patience" sh /run/script apply <run/desired >out 2>err && code=0 || code=$? ;;
@@ -168,7 +168,7 @@ case $scenario in
 first*) [ -e var/lib/pod-gateway/lab/desired ] || inside sh /run/script restore >/dev/null 2>>log || true && state next ;;
 esac
 if [ "$number" -eq 0 ]; then
-	sync
+	sync -f disk
 	umount etc var usr/local disk
 	cp --sparse=always disk.img "$folder/after.img"
 fi

@@ -5,14 +5,14 @@ import { type Case, Faults, type Observed } from "./harness.ts";
 const AT_ONCE = 4;
 /** Each so manieth place of a kind; `FAULTS=all` takes every one. */
 const all = process.env["FAULTS"] === "all";
-const every = { exit: 4, kill: 4, hang: 16, powercut: 3, nospace: 5, readonly: 6, immutable: 6, runfull: 6 } as const;
+const every = { exit: 6, kill: 6, hang: 24, powercut: 4, nospace: 7, readonly: 8, immutable: 8, runfull: 8 } as const;
 const one = { exit: 1, kill: 1, hang: 4, powercut: 1, nospace: 1, readonly: 1, immutable: 1, runfull: 1 } as const;
 
 let faults: Faults;
 
 beforeAll(async () => {
 	faults = await Faults.make();
-}, 300_000);
+}, 900_000);
 
 afterAll(() => faults?.remove());
 

@@ -458,10 +458,11 @@ guard_routes() {
 	ip -o addr show >"$WORK/addresses" || refuse 'the addresses of this server cannot be read'
 	{ ip -o -4 route show >"$WORK/routes.4" && ip -o -6 route show >"$WORK/routes.6"; } || refuse 'its routes cannot be read'
 	if [ -s "$WORK/wanted" ] && [ ! -s "$WORK/addresses" ]; then refuse 'this server has no address, so no route can be judged'; fi
-	{
+	kept_addresses || refuse 'the nameservers of this server cannot be read'
+	if ! {
 		awk '$3 ~ /^inet6?$/ {
 			a = $4; n = $5 == "peer" ? $6 : a; sub(/\/.*/, "", a)
-			print "address", a, "an address of this server"; print "network", n }' "$WORK/addresses"
+			print "address", a, "an address of this server"; print "network", n }' "$WORK/addresses" &&
 		awk -v ours=$PROTOCOL '
 			{ type = "unicast"; if ($1 !~ /^(default$|[0-9a-f]*[.:])/) { type = $1; sub(/^[^ ]+ +/, "") } }
 			$1 == "default" && type == "unicast" {
@@ -471,12 +472,14 @@ guard_routes() {
 			$1 == "default" { $1 = FILENAME ~ /6$/ ? "::/0" : "0.0.0.0/0" }
 			$1 !~ /\// { $1 = $1 ($1 ~ /:/ ? "/128" : "/32") }
 			{ kind = $0 ~ " proto (" ours "|pod-gateway)( |$)" ? "own" : "route" }
-			{ print kind, $0, (type == "unicast" ? "" : type) }' "$WORK/routes.4" "$WORK/routes.6"
+			{ print kind, $0, (type == "unicast" ? "" : type) }' "$WORK/routes.4" "$WORK/routes.6" && cat "$WORK/kept"
+	} >"$WORK/facts"; then refuse 'what this server has could not be judged (awk failed)'; fi
+	{
 		[ -z "$OPERATOR" ] || echo "address $OPERATOR the operator"
-		kept_addresses >"$WORK/kept" && cat "$WORK/kept"
 		while read -r prefix owner; do [ "$owner" = "$STACK" ] || echo "stack $prefix $owner"; done <"$WORK/owners"
 		while read -r prefix owner; do [ "$owner" != "$STACK" ] || echo "wanted $prefix"; done <"$WORK/owners"
-	} | awk "$PREFIXES"'
+	} >>"$WORK/facts"
+	awk "$PREFIXES"'
 		function problem(text) { if (!told[text]++) print text }
 		# longest(TABLE, LENGTHS, BITS): the longest entry that covers these bits; empty where none does.
 		function longest(table, lengths, b,   l) {
@@ -510,7 +513,7 @@ guard_routes() {
 			for (t in N) if ((w = longest(W, LW, t)) != "") problem("the route " W[w] " overlaps " N[t] ", a network this server is connected to")
 			for (i = 1; i <= k; i++) if ((w = longest(W, LW, other[i])) != "" && !((w) in S))
 				problem("the route " W[w] " overlaps " S[other[i]] " of the stack " owner[other[i]])
-		}' >"$WORK/problems" || refuse 'the routes could not be judged (awk failed)'
+		}' "$WORK/facts" >"$WORK/problems" || refuse 'the routes could not be judged (awk failed)'
 	guard_next_hops >>"$WORK/problems"
 	[ ! -s "$WORK/problems" ] || refuse "$(head -n 20 "$WORK/problems")"
 }
@@ -531,20 +534,23 @@ guard_next_hops() {
 	done <"$WORK/hops"
 }
 
-# Whom a change must not cut off: the nameservers in use, and who is logged in here by SSH.
+# kept_addresses: into $WORK/kept, whom a change must not cut off: the nameservers in use, and who is logged in here by SSH.
 kept_addresses() {
-	nameservers_in_use | awk -v ours="$NAMESERVERS" '
+	nameservers_in_use >"$WORK/nameservers" || return 1
+	awk -v ours="$NAMESERVERS" '
 		BEGIN { n = split(ours, list, " "); for (i = 1; i <= n; i++) seen[list[i]]++ }
 		{ sub(/[#%].*/, ""); sub(/[ \t].*/, "") }
-		$0 != "" && !/^(127\.|::1$)/ && !seen[$0]++ { print "peer", $0, "a nameserver that this server asks" }'
+		$0 != "" && !/^(127\.|::1$)/ && !seen[$0]++ { print "peer", $0, "a nameserver that this server asks" }
+	' "$WORK/nameservers" >"$WORK/kept" || return 1
 	command -v ss >/dev/null || return 0
 	timeout 5 ss -Htn state established "sport = :${SSH_PORT:-22}" 2>/dev/null | awk '
 		{ a = $4; sub(/:[0-9]+$/, "", a); gsub(/[][]/, "", a); sub(/%.*/, "", a); sub(/^::ffff:/, "", a) }
-		!seen[a]++ { print "peer", a, "who is logged in here by SSH" }'
+		!seen[a]++ { print "peer", a, "who is logged in here by SSH" }
+	' >>"$WORK/kept"
 }
 
 nameservers_in_use() {
-	[ ! -r $RESOLV_CONF ] || sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/d;s/^\($HELD_BACK\)*nameserver[[:blank:]]*//p" $RESOLV_CONF
+	[ ! -r $RESOLV_CONF ] || sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/d;s/^\($HELD_BACK\)*nameserver[[:blank:]]*//p" $RESOLV_CONF || return 1
 	! active systemd-resolved ||
 		timeout 5 resolvectl dns 2>/dev/null 9>&- | sed -n 's/^[^:]*([^)]*): *//p;s/^Global: *//p' | tr ' ' '\n'
 }
@@ -561,8 +567,8 @@ path_to() {
 
 # --- files: what they are to be, what differs, and the only commands that change one ---
 
-# The plan is $WORK/plan, a line a path: "CLASS KIND ARGUMENT PATH". CLASS is recovery (what undoes a cut-off transaction), names
-# (what resolvers read), or state. KIND is file (ARGUMENT: the file in $WORK with its contents), link (its target) or none.
+# The plan is $WORK/plan, a line a path: "CLASS KIND ARGUMENT PATH". CLASS is tool (this script), recovery (the units that run it, to
+# undo what was cut off), names (what resolvers read), or state. KIND is file (ARGUMENT: the file in $WORK with its contents), link (its target) or none.
 
 # want CLASS PATH: plans a file; $want is where its contents go.
 want() {
@@ -574,9 +580,13 @@ want_copy() { printf '%s file %s %s\n' "$1" "$3" "$2" >>"$WORK/plan"; }
 want_link() { printf '%s link %s %s\n' "$1" "$3" "$2" >>"$WORK/plan"; }
 want_none() { printf '%s none - %s\n' "$1" "$2" >>"$WORK/plan"; }
 
-# look PATH…: what is there, a line each: "SHA-256  PATH" of a file, "link TARGET PATH" of a link.
+# look PATH…: what is there, a line each: "SHA-256  PATH" of a file, "link TARGET PATH" of a link; and, for whoever reads this, "exists
+# file PATH" and "exists link PATH": what exists and has no other line could not be looked at, which is not the same as not there.
 look() {
-	[ $# -gt 0 ] || return 0
+	for path; do
+		[ ! -f "$path" ] || echo "exists file $path"
+		[ ! -L "$path" ] || echo "exists link $path"
+	done
 	sha256sum -- "$@" 2>/dev/null
 	find "$@" -maxdepth 0 -type l -printf 'link %l %p\n' 2>/dev/null
 	return 0
@@ -593,7 +603,9 @@ compare_plan() {
 	# shellcheck disable=SC2086 # a list of paths without blanks
 	look $paths >"$WORK/there" || return 1
 	awk '
+		FILENAME == ARGV[1] && $1 == "exists" { exists[$2, $3]; next }
 		FILENAME == ARGV[1] { if ($1 == "link") { target[$3] = "link:" $2; next } sum[$2] = $1; next }
+		(("file", $4) in exists) && !($4 in sum) || (("link", $4) in exists) && !($4 in target) { exit 1 }
 		{
 			old = ($4 in sum) ? sum[$4] : ($4 in target) ? target[$4] : "-"
 			if ($2 == "file") new = sum[$3]
@@ -991,7 +1003,9 @@ resolvconf_plan() {
 	true >"$WORK/base" && { [ ! -e "$TARGET" ] || without_block "$TARGET" >"$WORK/base"; } && with_block "$WORK/base" >"$want"
 }
 resolvconf_unwanted() {
-	grep -qs "^$BLOCK_BEGIN" "$TARGET" || return 0
+	[ -e "$TARGET" ] || return 0
+	begin=$(sed -n "/^$BLOCK_BEGIN/{p;q;}" "$TARGET") || return 1
+	[ -n "$begin" ] || return 0
 	without_block "$TARGET" >"$WORK/base" || return 1
 	# Where there was no file before us there is none after us, unless somebody has put something into it since.
 	if { [ -e "$ABSENT" ] || [ -e "$STATE/resolv.conf.absent" ]; } && [ ! -s "$WORK/base" ]; then
@@ -1012,7 +1026,7 @@ resolvconf_shared() { return 1; }
 # nameservers for the cluster's names.
 with_block() {
 	case $ALL in *' '*) of="stacks $ALL" ;; *) of="stack $ALL" ;; esac
-	printf '%s: written by pod-gateway (%s); undo with: %s restore\n' "$BLOCK_BEGIN" "$of" "$INSTALLED"
+	printf '%s: written by pod-gateway (%s); undo with: %s restore\n' "$BLOCK_BEGIN" "$of" "$INSTALLED" || return 1
 	awk -v held="$HELD_BACK" -v end="$BLOCK_END" -v servers="$NAMESERVERS" -v searches="$SEARCHES" '
 		{ line[NR] = $0 }
 		/^options[ \t]/ { for (i = 2; i <= NF; i++) if ($i !~ /^(timeout:.*|attempts:.*|rotate)$/) options = options $i " " }
@@ -1032,15 +1046,17 @@ with_block() {
 				if (line[i] ~ /^nameserver[ \t]/ && ++kept > 3 - n) hold = 1
 				printf "%s%s", (hold ? held : "") line[i], (i < NR ? "\n" : "")
 			}
-		}' "$1"
+		}' "$1" || return 1
 	# The last line ends as it did.
-	[ ! -s "$1" ] || [ -n "$(tail -c 1 "$1")" ] || echo
+	[ -s "$1" ] || return 0
+	last=$(tail -c 1 "$1") || return 1
+	[ -n "$last" ] || echo
 }
 
 # without_block FILE: the very bytes that were there before. A block whose end somebody took away has no known end: its lines stay.
 without_block() {
-	end=$BLOCK_END
-	grep -q "^$BLOCK_END" "$1" || end=
+	end=$(sed -n "/^$BLOCK_END/{p;q;}" "$1") || return 1
+	[ -z "$end" ] || end=$BLOCK_END
 	sed "${end:+/^$BLOCK_BEGIN/,/^$BLOCK_END/d;}s/^$HELD_BACK//" "$1"
 }
 
@@ -1189,7 +1205,7 @@ path_unit() {
 # plan_recovery: what has to be on disk before the first change, and goes last: the script itself, and the units that run it. Links
 # enable them, as systemctl(1) would: so an undo has them back as it has files.
 plan_recovery() {
-	want_copy recovery $INSTALLED "$SELF" &&
+	want_copy tool $INSTALLED "$SELF" &&
 		want recovery $SERVICE_FILE && service_unit >"$want" &&
 		want recovery $TIMER_FILE && timer_unit >"$want" &&
 		want recovery $PATH_FILE && path_unit >"$want" &&
@@ -1199,9 +1215,10 @@ plan_recovery() {
 		want recovery $PROTOCOL_FILE && printf '%s\tpod-gateway\n' $PROTOCOL >"$want"
 }
 plan_no_recovery() {
-	for path in $PROTOCOL_FILE $PATH_LINK $TIMER_LINK $PATH_FILE $TIMER_FILE $SERVICE_LINK $SERVICE_FILE $INSTALLED; do
+	for path in $PROTOCOL_FILE $PATH_LINK $TIMER_LINK $PATH_FILE $TIMER_FILE $SERVICE_LINK $SERVICE_FILE; do
 		want_none recovery "$path"
 	done
+	want_none tool $INSTALLED
 }
 
 reload_units() { timeout -k 2 $RELOAD_LIMIT systemctl daemon-reload 9>&-; }
@@ -1210,7 +1227,7 @@ units_run() { for unit in $UNITS; do active "$unit" || return 1; done; }
 
 # arm: from here on this machine undoes the change by itself, whenever it is switched off.
 arm() {
-	put_class recovery || return 1
+	{ put_class tool && put_class recovery; } || return 1
 	if changed recovery; then reload_units || return 1; fi
 	ACTIVE=
 	# shellcheck disable=SC2086 # a list of units
@@ -1257,12 +1274,12 @@ snapshot() {
 			printf 'entry %s %s %s %s %s\n' "$class" "$kind" "$old" "$new" "$path"
 			missing_folders "${path%/*}"
 		done <"$WORK/changes"
-		[ ! -e "$LINKS" ] || sed 's/^/claimed /' "$LINKS"
-		[ ! -e "$STATE/links" ] || sed 's/^\([^ ]*\).*/claimed \1/' "$STATE/links"
+		[ ! -e "$LINKS" ] || sed 's/^/claimed /' "$LINKS" || return 1
+		[ ! -e "$STATE/links" ] || sed 's/^\([^ ]*\).*/claimed \1/' "$STATE/links" || return 1
 		sed 's/^/route /' "$WORK/routes.before"
-	} >"$WORK/journal" && seal_journal || return 1
+	} >"$WORK/journal" || return 1
 	UNFINISHED=1
-	prepare_files && make_durable
+	seal_journal && prepare_files && make_durable
 }
 missing_folders() { [ -d "$1" ] || { missing_folders "${1%/*}"; echo "folder $1"; }; }
 
@@ -1284,6 +1301,10 @@ journal_field() { sed -n "s/^$1 //p" "$WORK/journal"; }
 # $WORK/missing, and the journal and everything that repairs stay. May be repeated.
 undo() {
 	true >"$WORK/missing"
+	if [ ! -e "$PENDING" ]; then
+		sweep && remove_folders "$STATE"
+		return
+	fi
 	if ! read_journal; then
 		echo "the journal $PENDING cannot be read, so nothing was put back" >>"$WORK/missing"
 		return 1
@@ -1306,28 +1327,39 @@ undo() {
 	compare_undone names state
 	[ ! -s "$WORK/missing" ] || return 1
 	# What repairs goes last, when there is nothing more to repair.
-	if grep -q '^recovery ' "$WORK/entries"; then
+	if grep -q -e '^recovery ' -e '^tool ' "$WORK/entries"; then
 		! grep -q "^recovery [^ ]* - .* $TIMER_FILE\$" "$WORK/entries" || stop_units
 		undo_files recovery
 		reload_units || echo 'systemd did not read its units anew (systemctl daemon-reload)' >>"$WORK/missing"
 		compare_undone recovery
+		[ ! -s "$WORK/missing" ] || return 1
+		# Last of all what the units run.
+		undo_files tool
+		compare_undone tool
 	fi
 	[ ! -s "$WORK/missing" ] || return 1
+	if ! finish; then
+		echo "the journal $PENDING cannot be put away" >>"$WORK/missing"
+		return 1
+	fi
 	# shellcheck disable=SC2046 # a list of paths without blanks
-	finish && remove_folders $(journal_field folder) "$STATE"
+	remove_folders $(journal_field folder) "$STATE"
 }
 
 # undo_files CLASS…
 undo_files() {
 	look_at_entries "$@"
-	awk -v resolv="$TARGET" "$UNDO"'
+	if ! awk -v resolv="$TARGET" "$UNDO"'
 		{
 			if (is(path, old) || is(path, also[path])) next
 			aside = beside(path, "old")
 			if (path == resolv && !is(path, new)) print "strip", path, aside
 			else if (old == "-") print "remove", path, aside
 			else if (is(aside, old) || is(aside, also[path])) print "back", path, aside
-		}' "$WORK/journal" "$WORK/there" "$WORK/chosen" >"$WORK/steps"
+		}' "$WORK/journal" "$WORK/there" "$WORK/chosen" >"$WORK/steps"; then
+		echo 'the files could not be looked at' >>"$WORK/missing"
+		return
+	fi
 	while read -r step path aside; do
 		DURABLE="$DURABLE ${path%/*}"
 		case $step in
@@ -1375,6 +1407,7 @@ look_at_entries() {
 # Reads the journal's "also" lines (further contents that count as before), what is there, and the chosen entries.
 # shellcheck disable=SC2016 # awk's own
 UNDO=$BESIDE'
+	function unseen(p) { return (("file", p) in exists) && !(p in sum) || (("link", p) in exists) && !(p in target) }
 	function is(p, what) {
 		if (what == "") return 0
 		if (what == "-") return !(p in sum) && !(p in target)
@@ -1382,8 +1415,10 @@ UNDO=$BESIDE'
 		return (p in sum) && sum[p] == what
 	}
 	FILENAME == ARGV[1] { if ($1 == "also") also[$3] = $2; next }
+	FILENAME == ARGV[2] && $1 == "exists" { exists[$2, $3]; next }
 	FILENAME == ARGV[2] { if ($1 == "link") target[$3] = "link:" $2; else sum[$2] = $1; next }
 	{ old = $3; new = $4; path = $5 }
+	unseen(path) || unseen(beside(path, "old")) { exit 1 }
 '
 
 # finish: the transaction is over; this one rename is the commit.
@@ -1432,7 +1467,7 @@ sweep() {
 # settle: what an earlier run left is put in order: an unfinished transaction is undone, a finished one tidied up.
 settle() {
 	tidy
-	if [ ! -e "$PENDING" ]; then sweep; return 0; fi
+	if [ ! -e "$PENDING" ]; then sweep; return; fi
 	if undo; then
 		say "$1; undone: this server is as it was before"
 		journal "rolled back: $1"
@@ -1444,11 +1479,13 @@ settle() {
 
 # incomplete: says what an undo could not put back. Everything that can is still there.
 incomplete() {
+	[ -s "$WORK/missing" ] || echo 'temporary files are left' >"$WORK/missing"
 	cp "$WORK/missing" "$RUN/incomplete" 2>/dev/null
 	say "the rollback is incomplete; still to be done, and tried again every 15 s: $(join ';' <"$WORK/missing")"
 	journal "rollback incomplete: $(join ';' <"$WORK/missing")"
 }
 outcome_incomplete() {
+	[ -s "$WORK/missing" ] || echo 'temporary files are left' >"$WORK/missing"
 	[ -z "$WORK" ] || true >"$WORK/told"
 	list=
 	while IFS= read -r line; do
@@ -1705,9 +1742,13 @@ plan_move() {
 	for name in desired method record.json folders written links resolv.conf.absent; do want_none state "$STATE/$name"; done
 }
 
-# plan_notes: what is noted of a change that is to happen: who made it, what was written, which folders are new.
+# plan_notes: what is noted of a change that is to happen: who made it, and what plan_written says.
 plan_notes() {
-	want state "$folder/record.json" && record >"$want" || return 1
+	want state "$folder/record.json" && record >"$want" && plan_written
+}
+
+# plan_written: notes what is written, to tell an edit of somebody's later, and which folders are new.
+plan_written() {
 	want state "$WRITTEN" && notes=$want && awk -v resolv="$TARGET" '
 		FILENAME == ARGV[1] { sum[$2] = $1; next }
 		$1 != "state" && $2 == "file" && $4 != resolv { print sum[$3], $4 }' "$WORK/there" "$WORK/plan" >"$notes" || return 1
@@ -1715,14 +1756,18 @@ plan_notes() {
 	block=
 	while read -r _ kind argument path; do [ "$kind:$path" != "file:$TARGET" ] || block=$argument; done <"$WORK/plan"
 	if [ -n "$block" ]; then
-		sum=$(sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/p" "$block" | sha256sum) && echo "${sum%% *} $TARGET" >>"$notes" || return 1
+		sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/p" "$block" >"$WORK/block" || return 1
+		sum=$(sha256sum <"$WORK/block") && echo "${sum%% *} $TARGET" >>"$notes" || return 1
 		if [ ! -e "$TARGET" ] || [ -e "$ABSENT" ] || [ -e "$STATE/resolv.conf.absent" ]; then want state "$ABSENT"; fi
 	fi
 	{
-		[ ! -e "$STATE/folders" ] || sed 's/^/folder /' "$STATE/folders"
-		[ ! -e "$WRITTEN" ] || sed -n '/^folder /p' "$WRITTEN"
+		[ ! -e "$STATE/folders" ] || sed 's/^/folder /' "$STATE/folders" || return 1
+		# Older versions had it made by systemctl(1).
+		! is_old_layout || echo "folder ${PATH_LINK%/*}"
+		[ ! -e "$WRITTEN" ] || sed -n '/^folder /p' "$WRITTEN" || return 1
 		while read -r class _ _ _ _ path; do [ "$class" = state ] || missing_folders "${path%/*}"; done <"$WORK/changes"
-	} | sort -u >>"$notes"
+	} >"$WORK/folders"
+	sort -u "$WORK/folders" >>"$notes"
 }
 
 # plan_apply: reads the plan and compares. Afterwards in_force tells whether there is anything to do.
@@ -1844,8 +1889,13 @@ apply() {
 
 # refuse_prepared: there was no room, or a file cannot be replaced; nothing but preparations was made, and they go.
 refuse_prepared() {
-	if [ -n "$UNFINISHED" ]; then undo || { incomplete; outcome_incomplete; UNFINISHED=; exit 1; }; fi
-	remove_folders "$STATE"
+	if ! undo; then
+		UNFINISHED=
+		incomplete
+		outcome_incomplete
+		exit 1
+	fi
+	UNFINISHED=
 	unready=$(unready)
 	refuse "${unready:-could not keep a snapshot in $STATE; is the disk full, or mounted read-only?}"
 }
@@ -1920,7 +1970,7 @@ put_back_files() {
 			note_other_contents "$old" "$path" || return 1
 		done <"$WORK/changes"
 		{ prepare_files && make_durable; } || return 1
-		for class in recovery names state; do put_class $class || return 1; done
+		for class in tool recovery names state; do put_class $class || return 1; done
 		[ -n "$UNFINISHED" ] || drop_second_names
 		say "put back$put_paths"
 		if changed recovery; then reload_units; fi
@@ -1999,7 +2049,8 @@ plan_restore() {
 	if [ -z "$OTHERS" ]; then
 		for path in "$WRITTEN" "$ABSENT"; do want_none state "$path"; done
 	fi
-	compare_plan && own_routes "$WORK/routes.before"
+	compare_plan && own_routes "$WORK/routes.before" || return 1
+	[ -z "$OTHERS" ] || { plan_written && compare_plan; }
 }
 
 dry_restore() {
@@ -2042,7 +2093,7 @@ restore() {
 
 take_back() {
 	# The recovery's files stay as they are until then, of whatever version they are.
-	grep -v '^recovery ' "$WORK/changes" >"$WORK/changes.kept"
+	grep -v -e '^recovery ' -e '^tool ' "$WORK/changes" >"$WORK/changes.kept"
 	if [ -n "$OTHERS" ]; then :; else mv -f "$WORK/changes.kept" "$WORK/changes"; fi
 	snapshot restore || refuse_prepared
 	if [ -n "$OTHERS" ]; then arm || fail 'could not arm the recovery'; fi
@@ -2053,7 +2104,7 @@ take_back() {
 	release_owner || fail 'the owner of resolv.conf did not take its configuration back'
 	put_class state || fail 'what is noted could not be taken away'
 	[ "$server_method" = resolved ] || remove_files "$LINKS" || fail 'what is noted could not be taken away'
-	grep -v '^recovery ' "$WORK/plan" >"$WORK/plan.kept"
+	grep -v -e '^recovery ' -e '^tool ' "$WORK/plan" >"$WORK/plan.kept"
 	mv -f "$WORK/plan.kept" "$WORK/plan"
 	seen_in_force || fail 'not everything went away'
 	finish || fail 'could not commit'
@@ -2081,7 +2132,7 @@ remove_recovery() {
 	[ -n "$found" ] || return 0
 	stop_units
 	# shellcheck disable=SC2086 # a list of paths without blanks
-	remove_files $found && reload_units || return 1
+	{ remove_files ${found%" $INSTALLED"} && reload_units && remove_files $INSTALLED; } || return 1
 	# shellcheck disable=SC2086 # a list of paths without blanks
 	remove_folders ${folders:-}
 	rm -f $SEEN
@@ -2229,6 +2280,11 @@ in_service() {
 	exit "$code"
 }
 
+# target: sets $TARGET to the file that resolv.conf leads to. Without it nothing can be done.
+target() {
+	TARGET=$(readlink -m $RESOLV_CONF) || refuse "cannot tell where $RESOLV_CONF leads (readlink)"
+}
+
 # read_request: what the process that started this service knows.
 read_request() {
 	{
@@ -2238,13 +2294,13 @@ read_request() {
 }
 
 verb=${1:-}
-case $verb in
-settle) ;;
-work) SELF=$0 TARGET=$(readlink -m $RESOLV_CONF) ;;
-*) SELF=$(readlink -f "$0") TARGET=$(readlink -m $RESOLV_CONF) ;;
-esac
 WORK='' OWN_WORK='' UNFINISHED='' NAMES_UNTOUCHED=1 DURABLE='' WANTED=0
 ONLY='' EVERY='' DRY_RUN='' STACK='' OPERATOR='' SSH_PORT='' BY='' UPLOAD='' ALL='' previous_method=none server_method=none
+case $verb in
+settle) ;;
+work) SELF=$0 && target ;;
+*) SELF=$(readlink -f "$0") && target ;;
+esac
 case $verb in
 apply | restore | reapply | rollback)
 	be_root "$@"
@@ -2287,13 +2343,13 @@ work)
 settle)
 	# By systemd, after the run: most often there is nothing to do.
 	WORK=$2
-	if [ -e "$PENDING" ] || [ -e "$FINISHED" ]; then
-		TARGET=$(readlink -m $RESOLV_CONF)
-		read_request
+	if [ -e "$PENDING" ] || [ -e "$FINISHED" ] || [ ! -e "$WORK/told" ]; then
+		{ target && read_request; } || exit 1
 		unfinished=
 		[ ! -e "$PENDING" ] || unfinished=1
 		take_lock 30 && settle 'a change was not committed in time, or its run was ended' &&
 			{ [ -z "$unfinished" ] || true >"$WORK/settled"; }
+		remove_folders "$STATE"
 	fi
 	code=$?
 	read -r front <"$WORK/front"

@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { badLines, goodLines, stateWith } from "../network/desiredLines.ts";
 import { parseDryRun } from "../network/dryRun.ts";
 import { parseOutcome } from "../network/outcome.ts";
@@ -29,6 +29,9 @@ done
 code=$?
 $after
 exit $code`;
+
+// A run is a hundred processes; on a busy machine that takes a while.
+vi.setConfig({ testTimeout: 120_000 });
 
 let host: HostSandbox;
 

@@ -7,7 +7,7 @@ nospace:on)
 	dd if=/dev/zero of=/disk/fill bs=64k 2>/dev/null
 	dd if=/dev/zero of=/disk/fill2 bs=1k 2>/dev/null
 	i=0
-	while touch "/disk/var/.inode.$i" 2>/dev/null; do i=$((i + 1)) && [ $i -lt 2000 ] || break; done
+	while [ $i -lt 2000 ] && touch "/disk/var/.inode.$i" 2>/dev/null; do i=$((i + 1)); done
 	;;
 nospace:off) rm -f /disk/fill /disk/fill2 /disk/var/.inode.* ;;
 readonly:on) mount -o remount,ro /disk ;;

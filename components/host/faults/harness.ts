@@ -40,6 +40,8 @@ export interface Observed {
 	readonly result: string;
 	/** Digests of the server's state by moment: `before`, `at-once`, `in-fault`, `settled`. */
 	readonly states: Readonly<Record<string, string>>;
+	/** The same of what does anything: without files of ours that nothing reads. */
+	readonly live: Readonly<Record<string, string>>;
 	/** The command that the fault struck; undefined where the run never came to it. */
 	readonly struck?: string;
 	readonly text: string;
@@ -105,7 +107,7 @@ export class Faults {
 	}
 
 	/** What breaks the promise in what was seen; undefined where it was kept. */
-	broken({ scenario, kind }: Case, { exitCode, result, states }: Observed): string | undefined {
+	broken({ scenario, kind }: Case, { exitCode, result, states, live }: Observed): string | undefined {
 		const { before = "", settled: desired = "" } = this.reference(scenario).observed.states;
 		const ends = scenario === "recovery" ? [desired] : [before, desired];
 		const { settled = "" } = states;
@@ -117,10 +119,15 @@ export class Faults {
 			refused: before,
 		};
 		const claimed = claims[result];
+		// Before the units that undo are on disk, a first deployment can leave files that do nothing, which the next run removes.
+		const honest = kind === "powercut" || result === "rollback-incomplete";
+		if (scenario.startsWith("first") && honest && live["settled"] === live["before"]) {
+			return states["next"] === before ? undefined : "the next run does not remove what a power cut left";
+		}
 		if (!ends.includes(settled) && scenario !== "reapply") return "the server is neither as before nor as desired";
 		if (scenario === "reapply" && settled !== desired) return "the server is not as desired";
 		if (kind !== "powercut" && claimed !== undefined && atOnce !== claimed) return `it said "${result}", and was not`;
-		if ((exitCode === 0) !== /^(applied|restored|)$/.test(result) && !/^re(apply|covery)/.test(scenario)) {
+		if (result !== "" && (exitCode === 0) !== /^(applied|restored)$/.test(result)) {
 			return `exit code ${exitCode} with the result "${result}"`;
 		}
 		return undefined;
@@ -149,7 +156,7 @@ async function sandbox(
 	const { all } = await execa("unshare", ["--mount", "--net", "--pid", "--fork", "--kill-child", "sh", ...args], {
 		all: true,
 		reject: false,
-		timeout: 300_000,
+		timeout: 900_000,
 	});
 	return observed(all);
 }
@@ -157,8 +164,18 @@ async function sandbox(
 function observed(text: string): Observed {
 	const [, code = "-1", json = ""] = /^outcome (\d+) ?(.*)$/m.exec(text) ?? [];
 	const [, struck] = /^struck (.*)$/m.exec(text) ?? [];
-	const states = Object.fromEntries([...text.matchAll(/^state (\S+) (\S+)$/gm)].map(([, when, sum]) => [when, sum]));
-	return { exitCode: Number(code), result: resultOf(json), states, ...(struck && { struck }), text };
+	const digests = (kind: string) =>
+		Object.fromEntries(
+			[...text.matchAll(new RegExp(`^${kind} (\\S+) (\\S+)$`, "gm"))].map(([, when, sum]) => [when, sum]),
+		);
+	return {
+		exitCode: Number(code),
+		result: resultOf(json),
+		states: digests("state"),
+		live: digests("live"),
+		...(struck && { struck }),
+		text,
+	};
 }
 
 function resultOf(json: string): string {

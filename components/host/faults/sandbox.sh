@@ -57,24 +57,26 @@ timer() {
 	[ -e etc/systemd/system/pod-gateway.service ] && [ -e usr/local/sbin/pod-gateway-host ] || return 0
 	[ -L etc/systemd/system/multi-user.target.wants/pod-gateway.service ] || return 0
 	rm -rf run/script
-	inside timeout -s KILL 60 sh /usr/local/sbin/pod-gateway-host reapply >>log 2>&1 || echo "reapply: $?" >>log
+	inside /usr/bin/timeout -s KILL 60 sh /usr/local/sbin/pod-gateway-host reapply >>log 2>&1 || echo "reapply: $?" >>log
 }
 # What the server is: files, routes, and what its resolver has read. Times in a record, and what is in the backups, do not count.
 state() {
 	{
 		find etc var/lib/pod-gateway usr/local -printf '%y %m %p %l\n' 2>/dev/null | grep -v ' etc/\.pwd'
-		find etc var/lib/pod-gateway usr/local -type f ! -name record.json -exec sha256sum {} + 2>/dev/null
+		find etc var/lib/pod-gateway usr/local -type f ! -name record.json -exec sha256sum {} + 2>/dev/null || true
 		ip route show
 		ip -6 route show proto 157
-		cat faults/loaded 2>/dev/null
+		cat faults/loaded 2>/dev/null || true
 	} | sort >"$folder/state.$1"
 	echo "state $1 $(sha256sum <"$folder/state.$1" | cut -c 1-16)"
+	# What of it does anything: all but files of ours that nothing reads yet.
+	echo "live $1 $(grep -v -e '[/.]pod-gateway' -e ' etc/[^ ]*\.wants ' -e ' etc/iproute2/rt_protos.d ' "$folder/state.$1" | sha256sum | cut -c 1-16)"
 }
 
 desired() {
 	printf 'pod-gateway 1\nstack lab\nserver db-1\nroute 192.96.0.0/16 via 10.200.0.20\n'
 	if [ "$1" = 1 ]; then printf 'route 192.244.0.0/26 via 10.200.0.20\n'; else printf 'route 192.244.0.64/26 via 10.200.0.21\n'; fi
-	printf 'dns-method auto\nnameserver 192.96.0.1%s\ndomain cluster.local\nverify off\nrollback-after 20\n' "$1"
+	printf 'dns-method auto\nnameserver 192.96.0.1%s\ndomain cluster.local\nverify off\nrollback-after 120\n' "$1"
 }
 
 network
@@ -104,6 +106,7 @@ recovery*)
 	# A transaction whose power was cut once names had changed; this is its next boot.
 	desired 2 >run/desired
 	sed 's/^\tput_class state .*/\tkill -KILL $$\n&/' "$script" >run/cut
+	# shellcheck disable=SC2016 # the text as it stands there
 	sed 's/timeout -s KILL 60 setsid \$after/true/' faults/mock/systemd-run >faults/mock/new && cat faults/mock/new >faults/mock/systemd-run
 	state desired-before >/dev/null
 	inside sh /run/cut apply <run/desired >>log 2>&1 || true
@@ -111,18 +114,20 @@ recovery*)
 	rm -rf run/pod-gateway
 	;;
 esac
-sync
+sync -f disk
 state before
 case $scenario in first* | reapply*) desired 1 >run/desired ;; *) desired 2 >run/desired ;; esac
 echo 1 >faults/last
 echo "$number $kind" >faults/plan
 true >faults/on
+patience=300
+[ "$kind" != hang ] || patience=12
 case $scenario in
-first* | later*) inside timeout -s KILL $([ $kind = hang ] && echo 12 || echo 60) sh /run/script apply <run/desired >out 2>err && code=0 || code=$? ;;
-restore*) inside timeout -s KILL $([ $kind = hang ] && echo 12 || echo 60) sh /run/script restore >out 2>err && code=0 || code=$? ;;
+first* | later*) inside /usr/bin/timeout -s KILL "$patience" sh /run/script apply <run/desired >out 2>err && code=0 || code=$? ;;
+restore*) inside /usr/bin/timeout -s KILL "$patience" sh /run/script restore >out 2>err && code=0 || code=$? ;;
 reapply* | recovery*)
 	# In its service, whose time is limited, too.
-	inside timeout -s KILL $([ $kind = hang ] && echo 5 || echo 60) sh -c 'echo $$ >/faults/main; exec sh /usr/local/sbin/pod-gateway-host reapply' >out 2>err && code=0 || code=$?
+	inside /usr/bin/timeout -s KILL "$patience" sh -c 'echo $$ >/faults/main; exec sh /usr/local/sbin/pod-gateway-host reapply' >out 2>err && code=0 || code=$?
 	;;
 esac
 rm -f faults/on
@@ -157,8 +162,13 @@ else
 	timer
 	state settled
 fi
+# What the next run makes of it, where nothing was committed.
+cp "$script" run/script
+case $scenario in
+first*) [ -e var/lib/pod-gateway/lab/desired ] || inside sh /run/script restore >/dev/null 2>>log || true && state next ;;
+esac
 if [ "$number" -eq 0 ]; then
-	sync
+	sync -f disk
 	umount etc var usr/local disk
 	cp --sparse=always disk.img "$folder/after.img"
 fi

@@ -19,7 +19,11 @@ read -r at kind </faults/plan
 [ "$n" -eq "$at" ] || exec "$real" "$@"
 echo "$name $*" >/faults/struck
 case $kind in
-exit) exit 1 ;;
+exit)
+	# Of these, 1 is an answer and 2 a failure.
+	case $name in cmp | grep) exit 2 ;; esac
+	exit 1
+	;;
 kill)
 	read -r main 2>/dev/null </faults/main && kill -KILL "-$main" 2>/dev/null
 	exit 137

@@ -35,9 +35,13 @@ plan_move() {
 	for name in desired method record.json folders written links resolv.conf.absent; do want_none state "$STATE/$name"; done
 }
 
-# plan_notes: what is noted of a change that is to happen: who made it, what was written, which folders are new.
+# plan_notes: what is noted of a change that is to happen: who made it, and what plan_written says.
 plan_notes() {
-	want state "$folder/record.json" && record >"$want" || return 1
+	want state "$folder/record.json" && record >"$want" && plan_written
+}
+
+# plan_written: notes what is written, to tell an edit of somebody's later, and which folders are new.
+plan_written() {
 	want state "$WRITTEN" && notes=$want && awk -v resolv="$TARGET" '
 		FILENAME == ARGV[1] { sum[$2] = $1; next }
 		$1 != "state" && $2 == "file" && $4 != resolv { print sum[$3], $4 }' "$WORK/there" "$WORK/plan" >"$notes" || return 1
@@ -45,14 +49,18 @@ plan_notes() {
 	block=
 	while read -r _ kind argument path; do [ "$kind:$path" != "file:$TARGET" ] || block=$argument; done <"$WORK/plan"
 	if [ -n "$block" ]; then
-		sum=$(sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/p" "$block" | sha256sum) && echo "${sum%% *} $TARGET" >>"$notes" || return 1
+		sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/p" "$block" >"$WORK/block" || return 1
+		sum=$(sha256sum <"$WORK/block") && echo "${sum%% *} $TARGET" >>"$notes" || return 1
 		if [ ! -e "$TARGET" ] || [ -e "$ABSENT" ] || [ -e "$STATE/resolv.conf.absent" ]; then want state "$ABSENT"; fi
 	fi
 	{
-		[ ! -e "$STATE/folders" ] || sed 's/^/folder /' "$STATE/folders"
-		[ ! -e "$WRITTEN" ] || sed -n '/^folder /p' "$WRITTEN"
+		[ ! -e "$STATE/folders" ] || sed 's/^/folder /' "$STATE/folders" || return 1
+		# Older versions had it made by systemctl(1).
+		! is_old_layout || echo "folder ${PATH_LINK%/*}"
+		[ ! -e "$WRITTEN" ] || sed -n '/^folder /p' "$WRITTEN" || return 1
 		while read -r class _ _ _ _ path; do [ "$class" = state ] || missing_folders "${path%/*}"; done <"$WORK/changes"
-	} | sort -u >>"$notes"
+	} >"$WORK/folders"
+	sort -u "$WORK/folders" >>"$notes"
 }
 
 # plan_apply: reads the plan and compares. Afterwards in_force tells whether there is anything to do.
@@ -174,8 +182,13 @@ apply() {
 
 # refuse_prepared: there was no room, or a file cannot be replaced; nothing but preparations was made, and they go.
 refuse_prepared() {
-	if [ -n "$UNFINISHED" ]; then undo || { incomplete; outcome_incomplete; UNFINISHED=; exit 1; }; fi
-	remove_folders "$STATE"
+	if ! undo; then
+		UNFINISHED=
+		incomplete
+		outcome_incomplete
+		exit 1
+	fi
+	UNFINISHED=
 	unready=$(unready)
 	refuse "${unready:-could not keep a snapshot in $STATE; is the disk full, or mounted read-only?}"
 }
@@ -250,7 +263,7 @@ put_back_files() {
 			note_other_contents "$old" "$path" || return 1
 		done <"$WORK/changes"
 		{ prepare_files && make_durable; } || return 1
-		for class in recovery names state; do put_class $class || return 1; done
+		for class in tool recovery names state; do put_class $class || return 1; done
 		[ -n "$UNFINISHED" ] || drop_second_names
 		say "put back$put_paths"
 		if changed recovery; then reload_units; fi

@@ -1,8 +1,8 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # --- files: what they are to be, what differs, and the only commands that change one ---
 
-# The plan is $WORK/plan, a line a path: "CLASS KIND ARGUMENT PATH". CLASS is recovery (what undoes a cut-off transaction), names
-# (what resolvers read), or state. KIND is file (ARGUMENT: the file in $WORK with its contents), link (its target) or none.
+# The plan is $WORK/plan, a line a path: "CLASS KIND ARGUMENT PATH". CLASS is tool (this script), recovery (the units that run it, to
+# undo what was cut off), names (what resolvers read), or state. KIND is file (ARGUMENT: the file in $WORK with its contents), link (its target) or none.
 
 # want CLASS PATH: plans a file; $want is where its contents go.
 want() {
@@ -14,9 +14,13 @@ want_copy() { printf '%s file %s %s\n' "$1" "$3" "$2" >>"$WORK/plan"; }
 want_link() { printf '%s link %s %s\n' "$1" "$3" "$2" >>"$WORK/plan"; }
 want_none() { printf '%s none - %s\n' "$1" "$2" >>"$WORK/plan"; }
 
-# look PATH…: what is there, a line each: "SHA-256  PATH" of a file, "link TARGET PATH" of a link.
+# look PATH…: what is there, a line each: "SHA-256  PATH" of a file, "link TARGET PATH" of a link; and, for whoever reads this, "exists
+# file PATH" and "exists link PATH": what exists and has no other line could not be looked at, which is not the same as not there.
 look() {
-	[ $# -gt 0 ] || return 0
+	for path; do
+		[ ! -f "$path" ] || echo "exists file $path"
+		[ ! -L "$path" ] || echo "exists link $path"
+	done
 	sha256sum -- "$@" 2>/dev/null
 	find "$@" -maxdepth 0 -type l -printf 'link %l %p\n' 2>/dev/null
 	return 0
@@ -33,7 +37,9 @@ compare_plan() {
 	# shellcheck disable=SC2086 # a list of paths without blanks
 	look $paths >"$WORK/there" || return 1
 	awk '
+		FILENAME == ARGV[1] && $1 == "exists" { exists[$2, $3]; next }
 		FILENAME == ARGV[1] { if ($1 == "link") { target[$3] = "link:" $2; next } sum[$2] = $1; next }
+		(("file", $4) in exists) && !($4 in sum) || (("link", $4) in exists) && !($4 in target) { exit 1 }
 		{
 			old = ($4 in sum) ? sum[$4] : ($4 in target) ? target[$4] : "-"
 			if ($2 == "file") new = sum[$3]

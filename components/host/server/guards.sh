@@ -6,10 +6,11 @@ guard_routes() {
 	ip -o addr show >"$WORK/addresses" || refuse 'the addresses of this server cannot be read'
 	{ ip -o -4 route show >"$WORK/routes.4" && ip -o -6 route show >"$WORK/routes.6"; } || refuse 'its routes cannot be read'
 	if [ -s "$WORK/wanted" ] && [ ! -s "$WORK/addresses" ]; then refuse 'this server has no address, so no route can be judged'; fi
-	{
+	kept_addresses || refuse 'the nameservers of this server cannot be read'
+	if ! {
 		awk '$3 ~ /^inet6?$/ {
 			a = $4; n = $5 == "peer" ? $6 : a; sub(/\/.*/, "", a)
-			print "address", a, "an address of this server"; print "network", n }' "$WORK/addresses"
+			print "address", a, "an address of this server"; print "network", n }' "$WORK/addresses" &&
 		awk -v ours=$PROTOCOL '
 			{ type = "unicast"; if ($1 !~ /^(default$|[0-9a-f]*[.:])/) { type = $1; sub(/^[^ ]+ +/, "") } }
 			$1 == "default" && type == "unicast" {
@@ -19,12 +20,14 @@ guard_routes() {
 			$1 == "default" { $1 = FILENAME ~ /6$/ ? "::/0" : "0.0.0.0/0" }
 			$1 !~ /\// { $1 = $1 ($1 ~ /:/ ? "/128" : "/32") }
 			{ kind = $0 ~ " proto (" ours "|pod-gateway)( |$)" ? "own" : "route" }
-			{ print kind, $0, (type == "unicast" ? "" : type) }' "$WORK/routes.4" "$WORK/routes.6"
+			{ print kind, $0, (type == "unicast" ? "" : type) }' "$WORK/routes.4" "$WORK/routes.6" && cat "$WORK/kept"
+	} >"$WORK/facts"; then refuse 'what this server has could not be judged (awk failed)'; fi
+	{
 		[ -z "$OPERATOR" ] || echo "address $OPERATOR the operator"
-		kept_addresses >"$WORK/kept" && cat "$WORK/kept"
 		while read -r prefix owner; do [ "$owner" = "$STACK" ] || echo "stack $prefix $owner"; done <"$WORK/owners"
 		while read -r prefix owner; do [ "$owner" != "$STACK" ] || echo "wanted $prefix"; done <"$WORK/owners"
-	} | awk "$PREFIXES"'
+	} >>"$WORK/facts"
+	awk "$PREFIXES"'
 		function problem(text) { if (!told[text]++) print text }
 		# longest(TABLE, LENGTHS, BITS): the longest entry that covers these bits; empty where none does.
 		function longest(table, lengths, b,   l) {
@@ -58,7 +61,7 @@ guard_routes() {
 			for (t in N) if ((w = longest(W, LW, t)) != "") problem("the route " W[w] " overlaps " N[t] ", a network this server is connected to")
 			for (i = 1; i <= k; i++) if ((w = longest(W, LW, other[i])) != "" && !((w) in S))
 				problem("the route " W[w] " overlaps " S[other[i]] " of the stack " owner[other[i]])
-		}' >"$WORK/problems" || refuse 'the routes could not be judged (awk failed)'
+		}' "$WORK/facts" >"$WORK/problems" || refuse 'the routes could not be judged (awk failed)'
 	guard_next_hops >>"$WORK/problems"
 	[ ! -s "$WORK/problems" ] || refuse "$(head -n 20 "$WORK/problems")"
 }
@@ -79,20 +82,23 @@ guard_next_hops() {
 	done <"$WORK/hops"
 }
 
-# Whom a change must not cut off: the nameservers in use, and who is logged in here by SSH.
+# kept_addresses: into $WORK/kept, whom a change must not cut off: the nameservers in use, and who is logged in here by SSH.
 kept_addresses() {
-	nameservers_in_use | awk -v ours="$NAMESERVERS" '
+	nameservers_in_use >"$WORK/nameservers" || return 1
+	awk -v ours="$NAMESERVERS" '
 		BEGIN { n = split(ours, list, " "); for (i = 1; i <= n; i++) seen[list[i]]++ }
 		{ sub(/[#%].*/, ""); sub(/[ \t].*/, "") }
-		$0 != "" && !/^(127\.|::1$)/ && !seen[$0]++ { print "peer", $0, "a nameserver that this server asks" }'
+		$0 != "" && !/^(127\.|::1$)/ && !seen[$0]++ { print "peer", $0, "a nameserver that this server asks" }
+	' "$WORK/nameservers" >"$WORK/kept" || return 1
 	command -v ss >/dev/null || return 0
 	timeout 5 ss -Htn state established "sport = :${SSH_PORT:-22}" 2>/dev/null | awk '
 		{ a = $4; sub(/:[0-9]+$/, "", a); gsub(/[][]/, "", a); sub(/%.*/, "", a); sub(/^::ffff:/, "", a) }
-		!seen[a]++ { print "peer", a, "who is logged in here by SSH" }'
+		!seen[a]++ { print "peer", a, "who is logged in here by SSH" }
+	' >>"$WORK/kept"
 }
 
 nameservers_in_use() {
-	[ ! -r $RESOLV_CONF ] || sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/d;s/^\($HELD_BACK\)*nameserver[[:blank:]]*//p" $RESOLV_CONF
+	[ ! -r $RESOLV_CONF ] || sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/d;s/^\($HELD_BACK\)*nameserver[[:blank:]]*//p" $RESOLV_CONF || return 1
 	! active systemd-resolved ||
 		timeout 5 resolvectl dns 2>/dev/null 9>&- | sed -n 's/^[^:]*([^)]*): *//p;s/^Global: *//p' | tr ' ' '\n'
 }

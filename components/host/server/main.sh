@@ -53,6 +53,11 @@ in_service() {
 	exit "$code"
 }
 
+# target: sets $TARGET to the file that resolv.conf leads to. Without it nothing can be done.
+target() {
+	TARGET=$(readlink -m $RESOLV_CONF) || refuse "cannot tell where $RESOLV_CONF leads (readlink)"
+}
+
 # read_request: what the process that started this service knows.
 read_request() {
 	{
@@ -62,13 +67,13 @@ read_request() {
 }
 
 verb=${1:-}
-case $verb in
-settle) ;;
-work) SELF=$0 TARGET=$(readlink -m $RESOLV_CONF) ;;
-*) SELF=$(readlink -f "$0") TARGET=$(readlink -m $RESOLV_CONF) ;;
-esac
 WORK='' OWN_WORK='' UNFINISHED='' NAMES_UNTOUCHED=1 DURABLE='' WANTED=0
 ONLY='' EVERY='' DRY_RUN='' STACK='' OPERATOR='' SSH_PORT='' BY='' UPLOAD='' ALL='' previous_method=none server_method=none
+case $verb in
+settle) ;;
+work) SELF=$0 && target ;;
+*) SELF=$(readlink -f "$0") && target ;;
+esac
 case $verb in
 apply | restore | reapply | rollback)
 	be_root "$@"
@@ -111,13 +116,13 @@ work)
 settle)
 	# By systemd, after the run: most often there is nothing to do.
 	WORK=$2
-	if [ -e "$PENDING" ] || [ -e "$FINISHED" ]; then
-		TARGET=$(readlink -m $RESOLV_CONF)
-		read_request
+	if [ -e "$PENDING" ] || [ -e "$FINISHED" ] || [ ! -e "$WORK/told" ]; then
+		{ target && read_request; } || exit 1
 		unfinished=
 		[ ! -e "$PENDING" ] || unfinished=1
 		take_lock 30 && settle 'a change was not committed in time, or its run was ended' &&
 			{ [ -z "$unfinished" ] || true >"$WORK/settled"; }
+		remove_folders "$STATE"
 	fi
 	code=$?
 	read -r front <"$WORK/front"

@@ -44,7 +44,8 @@ plan_restore() {
 	if [ -z "$OTHERS" ]; then
 		for path in "$WRITTEN" "$ABSENT"; do want_none state "$path"; done
 	fi
-	compare_plan && own_routes "$WORK/routes.before"
+	compare_plan && own_routes "$WORK/routes.before" || return 1
+	[ -z "$OTHERS" ] || { plan_written && compare_plan; }
 }
 
 dry_restore() {
@@ -87,7 +88,7 @@ restore() {
 
 take_back() {
 	# The recovery's files stay as they are until then, of whatever version they are.
-	grep -v '^recovery ' "$WORK/changes" >"$WORK/changes.kept"
+	grep -v -e '^recovery ' -e '^tool ' "$WORK/changes" >"$WORK/changes.kept"
 	if [ -n "$OTHERS" ]; then :; else mv -f "$WORK/changes.kept" "$WORK/changes"; fi
 	snapshot restore || refuse_prepared
 	if [ -n "$OTHERS" ]; then arm || fail 'could not arm the recovery'; fi
@@ -98,7 +99,7 @@ take_back() {
 	release_owner || fail 'the owner of resolv.conf did not take its configuration back'
 	put_class state || fail 'what is noted could not be taken away'
 	[ "$server_method" = resolved ] || remove_files "$LINKS" || fail 'what is noted could not be taken away'
-	grep -v '^recovery ' "$WORK/plan" >"$WORK/plan.kept"
+	grep -v -e '^recovery ' -e '^tool ' "$WORK/plan" >"$WORK/plan.kept"
 	mv -f "$WORK/plan.kept" "$WORK/plan"
 	seen_in_force || fail 'not everything went away'
 	finish || fail 'could not commit'
@@ -126,7 +127,7 @@ remove_recovery() {
 	[ -n "$found" ] || return 0
 	stop_units
 	# shellcheck disable=SC2086 # a list of paths without blanks
-	remove_files $found && reload_units || return 1
+	{ remove_files ${found%" $INSTALLED"} && reload_units && remove_files $INSTALLED; } || return 1
 	# shellcheck disable=SC2086 # a list of paths without blanks
 	remove_folders ${folders:-}
 	rm -f $SEEN

@@ -33,12 +33,12 @@ snapshot() {
 			printf 'entry %s %s %s %s %s\n' "$class" "$kind" "$old" "$new" "$path"
 			missing_folders "${path%/*}"
 		done <"$WORK/changes"
-		[ ! -e "$LINKS" ] || sed 's/^/claimed /' "$LINKS"
-		[ ! -e "$STATE/links" ] || sed 's/^\([^ ]*\).*/claimed \1/' "$STATE/links"
+		[ ! -e "$LINKS" ] || sed 's/^/claimed /' "$LINKS" || return 1
+		[ ! -e "$STATE/links" ] || sed 's/^\([^ ]*\).*/claimed \1/' "$STATE/links" || return 1
 		sed 's/^/route /' "$WORK/routes.before"
-	} >"$WORK/journal" && seal_journal || return 1
+	} >"$WORK/journal" || return 1
 	UNFINISHED=1
-	prepare_files && make_durable
+	seal_journal && prepare_files && make_durable
 }
 missing_folders() { [ -d "$1" ] || { missing_folders "${1%/*}"; echo "folder $1"; }; }
 
@@ -60,6 +60,10 @@ journal_field() { sed -n "s/^$1 //p" "$WORK/journal"; }
 # $WORK/missing, and the journal and everything that repairs stay. May be repeated.
 undo() {
 	true >"$WORK/missing"
+	if [ ! -e "$PENDING" ]; then
+		sweep && remove_folders "$STATE"
+		return
+	fi
 	if ! read_journal; then
 		echo "the journal $PENDING cannot be read, so nothing was put back" >>"$WORK/missing"
 		return 1
@@ -82,28 +86,39 @@ undo() {
 	compare_undone names state
 	[ ! -s "$WORK/missing" ] || return 1
 	# What repairs goes last, when there is nothing more to repair.
-	if grep -q '^recovery ' "$WORK/entries"; then
+	if grep -q -e '^recovery ' -e '^tool ' "$WORK/entries"; then
 		! grep -q "^recovery [^ ]* - .* $TIMER_FILE\$" "$WORK/entries" || stop_units
 		undo_files recovery
 		reload_units || echo 'systemd did not read its units anew (systemctl daemon-reload)' >>"$WORK/missing"
 		compare_undone recovery
+		[ ! -s "$WORK/missing" ] || return 1
+		# Last of all what the units run.
+		undo_files tool
+		compare_undone tool
 	fi
 	[ ! -s "$WORK/missing" ] || return 1
+	if ! finish; then
+		echo "the journal $PENDING cannot be put away" >>"$WORK/missing"
+		return 1
+	fi
 	# shellcheck disable=SC2046 # a list of paths without blanks
-	finish && remove_folders $(journal_field folder) "$STATE"
+	remove_folders $(journal_field folder) "$STATE"
 }
 
 # undo_files CLASS…
 undo_files() {
 	look_at_entries "$@"
-	awk -v resolv="$TARGET" "$UNDO"'
+	if ! awk -v resolv="$TARGET" "$UNDO"'
 		{
 			if (is(path, old) || is(path, also[path])) next
 			aside = beside(path, "old")
 			if (path == resolv && !is(path, new)) print "strip", path, aside
 			else if (old == "-") print "remove", path, aside
 			else if (is(aside, old) || is(aside, also[path])) print "back", path, aside
-		}' "$WORK/journal" "$WORK/there" "$WORK/chosen" >"$WORK/steps"
+		}' "$WORK/journal" "$WORK/there" "$WORK/chosen" >"$WORK/steps"; then
+		echo 'the files could not be looked at' >>"$WORK/missing"
+		return
+	fi
 	while read -r step path aside; do
 		DURABLE="$DURABLE ${path%/*}"
 		case $step in
@@ -151,6 +166,7 @@ look_at_entries() {
 # Reads the journal's "also" lines (further contents that count as before), what is there, and the chosen entries.
 # shellcheck disable=SC2016 # awk's own
 UNDO=$BESIDE'
+	function unseen(p) { return (("file", p) in exists) && !(p in sum) || (("link", p) in exists) && !(p in target) }
 	function is(p, what) {
 		if (what == "") return 0
 		if (what == "-") return !(p in sum) && !(p in target)
@@ -158,8 +174,10 @@ UNDO=$BESIDE'
 		return (p in sum) && sum[p] == what
 	}
 	FILENAME == ARGV[1] { if ($1 == "also") also[$3] = $2; next }
+	FILENAME == ARGV[2] && $1 == "exists" { exists[$2, $3]; next }
 	FILENAME == ARGV[2] { if ($1 == "link") target[$3] = "link:" $2; else sum[$2] = $1; next }
 	{ old = $3; new = $4; path = $5 }
+	unseen(path) || unseen(beside(path, "old")) { exit 1 }
 '
 
 # finish: the transaction is over; this one rename is the commit.
@@ -208,7 +226,7 @@ sweep() {
 # settle: what an earlier run left is put in order: an unfinished transaction is undone, a finished one tidied up.
 settle() {
 	tidy
-	if [ ! -e "$PENDING" ]; then sweep; return 0; fi
+	if [ ! -e "$PENDING" ]; then sweep; return; fi
 	if undo; then
 		say "$1; undone: this server is as it was before"
 		journal "rolled back: $1"
@@ -220,11 +238,13 @@ settle() {
 
 # incomplete: says what an undo could not put back. Everything that can is still there.
 incomplete() {
+	[ -s "$WORK/missing" ] || echo 'temporary files are left' >"$WORK/missing"
 	cp "$WORK/missing" "$RUN/incomplete" 2>/dev/null
 	say "the rollback is incomplete; still to be done, and tried again every 15 s: $(join ';' <"$WORK/missing")"
 	journal "rollback incomplete: $(join ';' <"$WORK/missing")"
 }
 outcome_incomplete() {
+	[ -s "$WORK/missing" ] || echo 'temporary files are left' >"$WORK/missing"
 	[ -z "$WORK" ] || true >"$WORK/told"
 	list=
 	while IFS= read -r line; do

@@ -55,7 +55,7 @@ path_unit() {
 # plan_recovery: what has to be on disk before the first change, and goes last: the script itself, and the units that run it. Links
 # enable them, as systemctl(1) would: so an undo has them back as it has files.
 plan_recovery() {
-	want_copy recovery $INSTALLED "$SELF" &&
+	want_copy tool $INSTALLED "$SELF" &&
 		want recovery $SERVICE_FILE && service_unit >"$want" &&
 		want recovery $TIMER_FILE && timer_unit >"$want" &&
 		want recovery $PATH_FILE && path_unit >"$want" &&
@@ -65,9 +65,10 @@ plan_recovery() {
 		want recovery $PROTOCOL_FILE && printf '%s\tpod-gateway\n' $PROTOCOL >"$want"
 }
 plan_no_recovery() {
-	for path in $PROTOCOL_FILE $PATH_LINK $TIMER_LINK $PATH_FILE $TIMER_FILE $SERVICE_LINK $SERVICE_FILE $INSTALLED; do
+	for path in $PROTOCOL_FILE $PATH_LINK $TIMER_LINK $PATH_FILE $TIMER_FILE $SERVICE_LINK $SERVICE_FILE; do
 		want_none recovery "$path"
 	done
+	want_none tool $INSTALLED
 }
 
 reload_units() { timeout -k 2 $RELOAD_LIMIT systemctl daemon-reload 9>&-; }
@@ -76,7 +77,7 @@ units_run() { for unit in $UNITS; do active "$unit" || return 1; done; }
 
 # arm: from here on this machine undoes the change by itself, whenever it is switched off.
 arm() {
-	put_class recovery || return 1
+	{ put_class tool && put_class recovery; } || return 1
 	if changed recovery; then reload_units || return 1; fi
 	ACTIVE=
 	# shellcheck disable=SC2086 # a list of units

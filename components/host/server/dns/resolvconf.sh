@@ -13,7 +13,9 @@ resolvconf_plan() {
 	true >"$WORK/base" && { [ ! -e "$TARGET" ] || without_block "$TARGET" >"$WORK/base"; } && with_block "$WORK/base" >"$want"
 }
 resolvconf_unwanted() {
-	grep -qs "^$BLOCK_BEGIN" "$TARGET" || return 0
+	[ -e "$TARGET" ] || return 0
+	begin=$(sed -n "/^$BLOCK_BEGIN/{p;q;}" "$TARGET") || return 1
+	[ -n "$begin" ] || return 0
 	without_block "$TARGET" >"$WORK/base" || return 1
 	# Where there was no file before us there is none after us, unless somebody has put something into it since.
 	if { [ -e "$ABSENT" ] || [ -e "$STATE/resolv.conf.absent" ]; } && [ ! -s "$WORK/base" ]; then
@@ -34,7 +36,7 @@ resolvconf_shared() { return 1; }
 # nameservers for the cluster's names.
 with_block() {
 	case $ALL in *' '*) of="stacks $ALL" ;; *) of="stack $ALL" ;; esac
-	printf '%s: written by pod-gateway (%s); undo with: %s restore\n' "$BLOCK_BEGIN" "$of" "$INSTALLED"
+	printf '%s: written by pod-gateway (%s); undo with: %s restore\n' "$BLOCK_BEGIN" "$of" "$INSTALLED" || return 1
 	awk -v held="$HELD_BACK" -v end="$BLOCK_END" -v servers="$NAMESERVERS" -v searches="$SEARCHES" '
 		{ line[NR] = $0 }
 		/^options[ \t]/ { for (i = 2; i <= NF; i++) if ($i !~ /^(timeout:.*|attempts:.*|rotate)$/) options = options $i " " }
@@ -54,14 +56,16 @@ with_block() {
 				if (line[i] ~ /^nameserver[ \t]/ && ++kept > 3 - n) hold = 1
 				printf "%s%s", (hold ? held : "") line[i], (i < NR ? "\n" : "")
 			}
-		}' "$1"
+		}' "$1" || return 1
 	# The last line ends as it did.
-	[ ! -s "$1" ] || [ -n "$(tail -c 1 "$1")" ] || echo
+	[ -s "$1" ] || return 0
+	last=$(tail -c 1 "$1") || return 1
+	[ -n "$last" ] || echo
 }
 
 # without_block FILE: the very bytes that were there before. A block whose end somebody took away has no known end: its lines stay.
 without_block() {
-	end=$BLOCK_END
-	grep -q "^$BLOCK_END" "$1" || end=
+	end=$(sed -n "/^$BLOCK_END/{p;q;}" "$1") || return 1
+	[ -z "$end" ] || end=$BLOCK_END
 	sed "${end:+/^$BLOCK_BEGIN/,/^$BLOCK_END/d;}s/^$HELD_BACK//" "$1"
 }

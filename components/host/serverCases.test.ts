@@ -1,0 +1,366 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { desired, SCRIPT, ServerSandbox } from "./serverSandbox.ts";
+
+const RESOLV_CONF = "/etc/resolv.conf";
+const STATE = "/var/lib/pod-gateway";
+
+// A run is a hundred processes; on a busy machine that takes a while.
+vi.setConfig({ testTimeout: 120_000 });
+
+let host: ServerSandbox;
+
+beforeEach(() => {
+	host = new ServerSandbox();
+	host.write(RESOLV_CONF, "nameserver 10.200.0.3\n");
+});
+
+afterEach(() => host.remove());
+
+const apply = (state: string, ...options: string[]) => host.run(SCRIPT, ["apply", ...options], state);
+const judge = (...routes: string[]) =>
+	apply(desired({ method: "none", more: routes.map((route) => `route ${route}\n`).join("") }), "--dry-run");
+
+/** Everything in the sandbox's /etc, /var and /usr. */
+const files = () =>
+	["etc", "var", "usr"].flatMap((folder) =>
+		readdirSync(join(host.root, folder), { recursive: true, encoding: "utf8" }).map((name) => `${folder}/${name}`),
+	);
+
+describe("a route is refused before any change", () => {
+	test.each<[string, string, RegExp]>([
+		["over half the internet", "128.0.0.0/1 via 10.200.0.20", /128\.0\.0\.0\/1 is wider than \/8/],
+		["over the server's network", "10.200.0.0/16 via 10.200.0.20", /overlaps 10\.200\.0\.31\/24, a network/],
+		["inside the server's network", "10.200.0.64/26 via 10.200.0.20", /overlaps 10\.200\.0\.31\/24, a network/],
+		["over the server itself", "10.192.0.0/12 via 10.200.0.20", /covers 10\.200\.0\.31, an address of this server/],
+		["over a nameserver in use", "10.96.0.0/12 via 10.200.0.20", /covers 10\.100\.0\.53, a nameserver/],
+		["by a gateway that is not on the link", "10.97.0.0/16 via 10.60.0.20", /10\.60\.0\.20, which is not on a network/],
+		["by the server itself", "10.97.0.0/16 via 10.200.0.31", /10\.200\.0\.31, which is an address of this server/],
+		["by a gateway that nothing leads to", "10.97.0.0/16 via 10.61.0.20", /which is on no network .*unreachable/],
+		[
+			"that somebody else has set",
+			"10.98.0.0/16 via 10.200.0.20",
+			/10\.98\.0\.0\/16 that is not ours is there already/,
+		],
+	])("%s", async (_, route, message) => {
+		host.write(RESOLV_CONF, "nameserver 10.100.0.53\n");
+		host.routes({
+			v4: "default via 10.200.0.1 dev eth0\n10.98.0.0/16 via 10.200.0.1 dev eth0",
+			to: {
+				"10.60.0.20": "via 10.200.0.1 dev eth0",
+				"10.61.0.20": "RTNETLINK answers: Network is unreachable",
+				"10.200.0.31": "dev lo src 10.200.0.31",
+			},
+		});
+		const { exitCode, stdout, stderr } = await judge(route);
+		expect(stderr).toMatch(message);
+		expect(exitCode).toBe(2);
+		expect(JSON.parse(stdout)).toEqual({ result: "refused" });
+	});
+
+	test("but not where the nameserver keeps a longer route of its own", async () => {
+		host.write(RESOLV_CONF, "nameserver 10.100.0.53\n");
+		host.routes({ v4: "10.100.0.0/16 via 10.200.0.1 dev eth0" });
+		expect((await judge("10.96.0.0/12 via 10.200.0.20")).stderr).toBe("");
+	});
+
+	test.each([
+		["an unreachable aggregate", { v6: "unreachable fd00::/8 dev lo metric 1024" }],
+		["a VPN's wide route", { v6: "fd00::/8 dev wg0 proto static metric 1024" }],
+		["a default that leads nowhere", { v6: "unreachable default dev lo metric 4294967295 error -101" }],
+	])("but not for %s", async (_, routes) => {
+		host.routes(routes);
+		expect((await judge("fd00:10:96::/112 via fd00:200::20")).stderr).toBe("");
+	});
+
+	test("also where the kernel does not answer", async () => {
+		host.command("ip", "exit 1");
+		const { exitCode, stderr } = await judge("10.97.0.0/16 via 10.200.0.20");
+		expect(stderr).toContain("refused, nothing was changed");
+		expect(exitCode).toBe(2);
+	});
+});
+
+describe("an argument that is not known is an error, and nothing is done", () => {
+	test.each([
+		["apply", "--dryrun"],
+		["restore", "--foo"],
+		["restore", "--stack"],
+		["reapply", "now"],
+		["detect", "x"],
+	])("%s %s", async (...args) => {
+		await apply(desired());
+		const before = files();
+		const { exitCode, stdout } = await host.run(SCRIPT, args, desired({ more: "search example.org\n" }));
+		expect(exitCode).toBe(2);
+		expect(JSON.parse(stdout)).toEqual({ result: "refused" });
+		expect(files()).toEqual(before);
+	});
+
+	test("restore --dry-run shows and does nothing", async () => {
+		await apply(desired());
+		const before = files();
+		const { exitCode, stdout } = await host.run(SCRIPT, ["restore", "--dry-run"]);
+		expect(exitCode).toBe(0);
+		expect(stdout).toContain("- stack lab");
+		expect(stdout).toMatch(/^-nameserver 192\.96\.0\.10$/m);
+		expect(files()).toEqual(before);
+	});
+});
+
+describe("a resolv.conf that cannot be replaced", () => {
+	/** Real chattr; undefined where the file system or the user cannot. */
+	const immutable = (flag: "+i" | "-i") => {
+		try {
+			execFileSync("chattr", [flag, join(host.root, RESOLV_CONF)], { stdio: "ignore" });
+			return true;
+		} catch {
+			return false;
+		}
+	};
+
+	afterEach(() => void immutable("-i"));
+
+	test.each(["strict", "warn", "off"])("is refused before any change, with verify %s", async (verify) => {
+		const before = files();
+		if (!immutable("+i")) return expect(process.getuid?.() === 0 && existsSync("/usr/bin/chattr")).toBe(false);
+		const { exitCode, stdout, stderr } = await apply(desired({ verify }));
+		expect(stderr).toMatch(
+			/resolv\.conf cannot be replaced; is it immutable \(lsattr \S+\), mounted by itself \(findmnt/,
+		);
+		expect(exitCode).toBe(2);
+		expect(JSON.parse(stdout)).toEqual({ result: "refused" });
+		expect(files()).toEqual(before);
+	});
+
+	test("is not restored, and everything that could is kept", async () => {
+		await apply(desired());
+		const before = files();
+		if (!immutable("+i")) return expect(process.getuid?.() === 0 && existsSync("/usr/bin/chattr")).toBe(false);
+		const { exitCode, stderr } = await host.run(SCRIPT, ["restore"]);
+		expect(stderr).not.toContain("nothing of pod-gateway is left");
+		expect(exitCode).not.toBe(0);
+		expect(files()).toEqual(before);
+		immutable("-i");
+		expect((await host.run(SCRIPT, ["restore"])).exitCode).toBe(0);
+		expect(host.read(RESOLV_CONF)).toBe("nameserver 10.200.0.3\n");
+	});
+});
+
+describe("the owner of resolv.conf", () => {
+	test("is not NetworkManager where that is told to leave it alone, whatever the file says", async () => {
+		host.running("NetworkManager");
+		host.write(RESOLV_CONF, "# Generated by NetworkManager\nnameserver 10.200.0.3\n");
+		expect((await host.run(SCRIPT, ["detect"])).stdout).toBe("networkmanager");
+		host.write("/etc/NetworkManager/conf.d/50-dns.conf", "[main]\ndns=none\n");
+		expect((await host.run(SCRIPT, ["detect"])).stdout).toBe("resolvconf");
+		const { exitCode, stderr } = await apply(desired({ method: "networkmanager" }));
+		expect(stderr).toContain("NetworkManager is told to leave");
+		expect(exitCode).toBe(2);
+	});
+
+	test("is asked again each time: names move with it, and none are left behind", async () => {
+		await apply(desired({ method: "auto" }));
+		expect(host.read(RESOLV_CONF)).toContain("nameserver 192.96.0.10");
+		host.running("dnsmasq");
+		host.write("/etc/dnsmasq.conf", `conf-dir=${host.root}/etc/dnsmasq.d\n`);
+		host.write("/etc/dnsmasq.d/README", "");
+		host.write(RESOLV_CONF, `${host.read(RESOLV_CONF)?.replace("nameserver 10.200.0.3", "nameserver 127.0.0.1")}`);
+		const { stdout } = await apply(desired({ method: "auto" }));
+		expect(JSON.parse(stdout)).toMatchObject({ result: "applied", dnsMethod: "dnsmasq" });
+		expect(host.read(RESOLV_CONF)).toBe("nameserver 127.0.0.1\n");
+		await host.run(SCRIPT, ["restore"]);
+		expect(host.read(RESOLV_CONF)).toBe("nameserver 127.0.0.1\n");
+	});
+
+	test("is not systemd-resolved where programs ask past its stub", async () => {
+		host.running("systemd-resolved");
+		host.command("resolvectl", "exit 0");
+		host.write("/run/systemd/resolve/resolv.conf", "nameserver 10.200.0.3\n");
+		execFileSync("ln", ["-sfn", join(host.root, "run/systemd/resolve/resolv.conf"), join(host.root, RESOLV_CONF)]);
+		const { exitCode, stderr } = await apply(desired({ method: "auto" }));
+		expect(stderr).toContain("list of nameservers and not to its stub");
+		expect(exitCode).toBe(2);
+		host.write("/etc/nsswitch.conf", "hosts: files resolve [!UNAVAIL=return] dns\n");
+		expect((await apply(desired({ method: "auto" }))).exitCode).toBe(0);
+	});
+});
+
+describe("dnsmasq", () => {
+	beforeEach(() => {
+		host.running("dnsmasq");
+		host.write("/etc/dnsmasq.d/README", "");
+		host.write(RESOLV_CONF, "nameserver 127.0.0.1\n");
+	});
+
+	test("that does not read its folder is refused", async () => {
+		host.write("/etc/dnsmasq.conf", "no-resolv\nserver=192.0.2.53\n");
+		const { exitCode, stderr } = await apply(desired({ method: "auto" }));
+		expect(stderr).toContain("dnsmasq does not read");
+		expect(exitCode).toBe(2);
+	});
+
+	test("takes the cluster's private answers, also with stop-dns-rebind", async () => {
+		host.write("/etc/dnsmasq.conf", `stop-dns-rebind\nconf-dir=${host.root}/etc/dnsmasq.d,*.conf\n`);
+		expect((await apply(desired({ method: "auto" }))).exitCode).toBe(0);
+		const written = host.read("/etc/dnsmasq.d/pod-gateway.conf") ?? "";
+		expect(written.split("\n").slice(1)).toEqual([
+			"server=/cluster.local/192.96.0.10",
+			"rebind-domain-ok=/cluster.local/",
+			"",
+		]);
+		expect(readdirSync(join(host.root, "etc/dnsmasq.d")).sort()).toEqual(["README", "pod-gateway.conf"]);
+	});
+
+	test("has the names of two stacks, each with its own nameserver", async () => {
+		host.write("/etc/dnsmasq.conf", `conf-dir=${host.root}/etc/dnsmasq.d,*.conf\n`);
+		await apply(desired({ method: "auto" }));
+		const other = desired({ stack: "prod", method: "auto" })
+			.replace("cluster.local", "prod.local")
+			.replace("192.96.0.10", "192.97.0.10");
+		const { stdout } = await apply(other);
+		expect(JSON.parse(stdout)).toMatchObject({ result: "applied", stacks: ["lab", "prod"] });
+		expect(host.read("/etc/dnsmasq.d/pod-gateway.conf")).toMatch(
+			/^# .*stacks lab prod.*\nserver=\/cluster\.local\/192\.96\.0\.10\n.*\nserver=\/prod\.local\/192\.97\.0\.10\n/,
+		);
+		expect((await host.run(SCRIPT, ["restore"])).exitCode).toBe(2);
+		expect((await host.run(SCRIPT, ["restore", "--stack", "lab"])).exitCode).toBe(0);
+		expect(host.read("/etc/dnsmasq.d/pod-gateway.conf")).not.toContain("cluster.local");
+		expect(JSON.parse((await apply(other)).stdout)).toMatchObject({ result: "unchanged", stacks: ["prod"] });
+		const { stderr } = await host.run(SCRIPT, ["restore"]);
+		expect(stderr).toContain("nothing of pod-gateway is left");
+		expect(stderr).not.toContain("was edited");
+	});
+});
+
+describe("a second stack", () => {
+	beforeEach(async () => {
+		await apply(desired({ more: "route 192.244.32.0/26 via 10.200.0.20\n" }).replace(/^route .*\n/m, ""));
+	});
+
+	test("is refused by name where a file cannot be split, and goes beside the first one without names", async () => {
+		const refused = await apply(desired({ stack: "prod" }).replace("cluster.local", "prod.local"));
+		expect(refused.stderr).toMatch(
+			/the stack lab has its names here by resolvconf, which cannot keep two clusters' names apart/,
+		);
+		expect(refused.exitCode).toBe(2);
+		const { stdout } = await apply(desired({ stack: "prod", method: "none" }));
+		expect(JSON.parse(stdout)).toMatchObject({ result: "applied", dnsMethod: "none", stacks: ["lab", "prod"] });
+		expect(host.read(RESOLV_CONF)).toContain("nameserver 192.96.0.10");
+		expect((await host.run(SCRIPT, ["status"])).stdout).toMatch(/# stack lab, [\s\S]*# stack prod, /);
+	});
+
+	test("has routes of its own: an overlap is refused by name", async () => {
+		host.write(`${STATE}/lab/desired`, desired({ more: "route 192.244.0.0/16 via 10.200.0.20\n" }));
+		const { exitCode, stderr } = await apply(
+			desired({ stack: "prod", method: "none", more: "route 192.244.32.0/26 via 10.200.0.20\n" }),
+			"--dry-run",
+		);
+		expect(stderr).toContain("the route 192.244.32.0/26 overlaps 192.244.0.0/16 of the stack lab");
+		expect(exitCode).toBe(2);
+	});
+});
+
+describe("the state of a version that knew one stack", () => {
+	const old = desired();
+
+	beforeEach(() => {
+		host.write(`${STATE}/desired`, old);
+		host.write(`${STATE}/method`, "resolvconf\n");
+		host.write(`${STATE}/record.json`, '{"at":"2026-01-31T12:00:00Z"}\n');
+		host.write(`${STATE}/written`, "");
+		host.write(
+			RESOLV_CONF,
+			"# pod-gateway begin: written\nnameserver 192.96.0.10\noptions timeout:1 attempts:2\n# pod-gateway end\nnameserver 10.200.0.3\n",
+		);
+	});
+
+	test("is moved by the next apply", async () => {
+		const { stdout } = await apply(old);
+		expect(JSON.parse(stdout)).toMatchObject({ result: "applied" });
+		expect(readdirSync(join(host.root, STATE)).sort()).toEqual([".written", "lab"]);
+		expect(readdirSync(join(host.root, STATE, "lab")).sort()).toEqual(["desired", "method", "record.json"]);
+		const before = createHash("sha256").update(old).digest("hex");
+		expect(JSON.parse(host.read(`${STATE}/lab/record.json`) ?? "")).toMatchObject({ before, after: before });
+	});
+
+	test("is moved for its stack, too, when another one comes", async () => {
+		await apply(desired({ stack: "prod", method: "none" }));
+		expect(readdirSync(join(host.root, STATE)).sort()).toEqual([".written", "lab", "prod"]);
+		expect(host.read(`${STATE}/lab/record.json`)).toBe('{"at":"2026-01-31T12:00:00Z"}\n');
+	});
+
+	test("is restored as it is", async () => {
+		expect((await host.run(SCRIPT, ["restore"])).exitCode).toBe(0);
+		expect(host.read(RESOLV_CONF)).toBe("nameserver 10.200.0.3\n");
+		expect(existsSync(join(host.root, STATE))).toBe(false);
+	});
+});
+
+describe("sudo that does not let this command through", () => {
+	beforeEach(() => host.command("id", '[ "$1" = -u ] && echo 1000 || echo netops'));
+
+	test.each([
+		["a later rule that asks for a password", "sudo: a password is required"],
+		["requiretty", "sudo: sorry, you must have a tty to run sudo"],
+	])("%s: its own words are shown, and nothing is done", async (_, words) => {
+		host.command("sudo", `case "$*" in *-l*) exit 0 ;; *) echo '${words}' >&2; exit 1 ;; esac`);
+		const { exitCode, stdout, stderr } = await apply(desired());
+		expect(stderr).toContain(words);
+		expect(exitCode).toBe(2);
+		expect(JSON.parse(stdout)).toEqual({ result: "refused" });
+	});
+
+	test("sudo-rs, which knows no wildcards: the rule is one that it takes", async () => {
+		host.command("sudo", 'case "$*" in --version) echo "sudo-rs 0.2.8" ;; *) exit 1 ;; esac');
+		const { stderr } = await apply(desired());
+		expect(stderr).toMatch(
+			/^netops ALL=\(root\) NOPASSWD: \/\S+\/server-network\.sh, \/\S+\/usr\/local\/sbin\/pod-gateway-host$/m,
+		);
+	});
+
+	test("the rule names the folder that the script is in, whatever links lead there", async () => {
+		const { stderr } = await apply(desired());
+		expect(stderr).toContain(`NOPASSWD: /bin/sh ${host.root}/.pod-gateway-host-*`);
+	});
+});
+
+test("what is run later is run by sh, as the upload is", async () => {
+	await apply(desired());
+	expect(host.read("/etc/systemd/system/pod-gateway.service")).toMatch(
+		/^ExecStart=\/bin\/sh \S+pod-gateway-host reapply$/m,
+	);
+});
+
+test("temporary files of a run that died are gone after the next one", async () => {
+	await apply(desired());
+	for (const path of ["/etc/dnsmasq.d/pod-gateway.conf.pod-gateway", "/etc/.resolv.conf.pod-gateway-new"])
+		host.write(path, "server=/x/192.0.2.1\n");
+	await host.run(SCRIPT, ["reapply"]);
+	expect(files().filter((name) => /\.pod-gateway(-new|-old)?$/.test(name))).toEqual([]);
+});
+
+test("many blocks and pods: one message, cut after eight names", async () => {
+	const blocks = Array.from({ length: 40 }, (_, index) => `route 192.244.${index}.0/26 via 10.200.0.20\n`).join("");
+	// A kernel that has every route it is told.
+	host.command(
+		"ip",
+		`case "$*" in
+*addr*) echo '2: eth0 inet 10.200.0.31/24' ;;
+*get*) echo "$4 dev eth0" ;;
+*batch*) sed -n 's/^route [a-z]* \\(.*\\) proto 157/\\1/p' "$3" >>$root/kernel ;;
+*'-4 route show'*) cat $root/kernel ;;
+esac`,
+	);
+	host.write("/kernel", "");
+	host.command("ping", "exit 0");
+	host.command("getent", "echo 192.244.0.5 STREAM; echo 192.244.1.5 STREAM");
+	const { exitCode, stderr } = await apply(
+		desired({ method: "none", verify: "strict", more: `${blocks}verify-pods web.cluster.local 192.244.0.0/16\n` }),
+	);
+	expect(stderr).toMatch(/no pod was asked behind( 192\.244\.\d+\.0\/26){8} and 30 more\n/);
+	expect(exitCode).toBe(0);
+});

@@ -1304,6 +1304,9 @@ undo() {
 	true >"$WORK/missing"
 	if [ ! -e "$PENDING" ]; then
 		sweep && remove_folders "$STATE"
+		committed_stacks
+		[ -n "$COMMITTED" ] || [ ! -d "$STATE" ] || echo "the folder $STATE cannot be removed" >>"$WORK/missing"
+		[ ! -s "$WORK/missing" ]
 		return
 	fi
 	if ! read_journal; then
@@ -2083,6 +2086,7 @@ restore() {
 	UPLOAD=
 	remove_uploads
 	if [ -z "$OTHERS" ]; then
+		remove_folders "$STATE"
 		rm -f $SEEN $OLD_LOCK $LOCK
 		say 'restored: nothing of pod-gateway is left on this server'
 	else

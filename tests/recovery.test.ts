@@ -59,12 +59,12 @@ async function onEvery(goal: (server: PhysicalServerMachine) => Promise<void>): 
 /** A deployment by hand, before whose verification the first of the server's events happens and our routes go. */
 async function amidTransaction({ name, kind }: PhysicalServerMachine): Promise<void> {
 	const wanted = await routes(name);
-	const verification = cuts().find(({ step }) => step.startsWith("case") && step.includes("verify"));
+	const verification = cuts().find(({ step }) => step.startsWith("case $VERIFY"));
 	if (!verification) throw new Error("the host script's apply() has no verification");
 	const uploaded = "/usr/local/lib/pod-gateway-host-test";
 	const event = `{ ${events[kind][0]}; sleep 3; ip route flush proto 157; } >/dev/null 2>&1`;
 	await writeFile(name, uploaded, scriptWith(event, verification));
-	const inForce = await exec(name, ["cat", "/var/lib/pod-gateway/desired"]);
+	const inForce = await exec(name, ["cat", "/var/lib/pod-gateway/lab/desired"]);
 	const input = `${inForce.stdout.trimEnd()}\n`.replace(/^rollback-after .*$/m, "rollback-after 60");
 	const { exitCode, stderr } = await exec(name, ["sh", uploaded, "apply"], { input, check: false });
 	expect(exitCode, `${name}: ${stderr}`).toBe(0);

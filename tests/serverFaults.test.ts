@@ -89,7 +89,7 @@ async function cutEach(
 				await expect
 					.poll(
 						() =>
-							exec(server.name, ["test", "!", "-e", "/var/lib/pod-gateway/pending"], { check: false }).then(
+							exec(server.name, ["test", "!", "-e", "/var/lib/pod-gateway/.pending"], { check: false }).then(
 								({ exitCode }) => exitCode,
 							),
 						{
@@ -133,7 +133,7 @@ async function isThere({ name }: Server): Promise<void> {
 }
 
 /** Once routes are set, once nameservers are too: where a cut leaves the most to undo. */
-const [afterRoutes, afterNames] = [/^CHANGED=$/, /^\[ ! -e "\$PENDING\/new-folders" \]/].map((step) =>
+const [afterRoutes, afterNames] = [/^NAMES_UNTOUCHED=$/, /^put_class state /].map((step) =>
 	cuts().findLast((cut) => step.test(cut.step)),
 ) as [Cut, Cut];
 const waiting = `: >${reached}; sleep 6; rm -f ${reached}`;

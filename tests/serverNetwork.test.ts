@@ -125,9 +125,10 @@ describe.skipIf(inject("noLab") !== undefined)("the transaction on a server, by 
 	test("killed half-way, the server undoes the change by itself", async () => {
 		const cut = apply(desired({ verify: ["verify strict", "verify-name no.such.name 192.96.0.0/16"] }));
 		await expect.poll(() => routes(), { timeout: 20_000 }).toContain("192.244.32.0/26");
-		await exec(server, ["sh", "-c", "kill -KILL $(cat /var/lib/pod-gateway/pending/pid)"]);
-		expect((await cut).exitCode).not.toBe(0);
-		expect(await routes()).toContain("192.244.32.0/26");
+		await exec(server, ["systemctl", "kill", "--signal=KILL", "pod-gateway-run.service"]);
+		const { exitCode, stdout } = await cut;
+		expect(exitCode).toBe(1);
+		expect(JSON.parse(stdout)).toEqual({ result: "rolled-back" });
 		await expect.poll(() => footprint(server), { timeout: 40_000, interval: 1000 }).toEqual(before);
 	});
 

@@ -11,22 +11,37 @@ export interface Cut {
 	readonly step: string;
 }
 
-/**
- * Every place between two steps of `apply`, from before the snapshot until after the commit. A step is a line of the function's
- * own level that is no part of a command begun before it; a new step of the script is a new cut.
- */
+/** The functions of the host script whose lines are the steps of a deployment, or of a removal, in the order of the file. */
+const deployment = ["snapshot", "arm", "apply", "tell_owner", "finish"];
+const removal = ["snapshot", "take_back", "release_owner", "remove_recovery", "finish"];
+
+/** Every place between two steps of `apply`, from before the snapshot until after the commit. */
 export function cuts(): readonly Cut[] {
+	return deployment.flatMap(stepsOf).toSorted((a, b) => a.line - b.line);
+}
+
+/** The same of `restore`. */
+export function removalCuts(): readonly Cut[] {
+	return removal.flatMap(stepsOf).toSorted((a, b) => a.line - b.line);
+}
+
+/**
+ * The steps of a function: lines of its own level that are no part of a command begun before them; a new step of the script is a new
+ * cut. Of `apply`, which first reads and refuses, those from the snapshot on.
+ */
+function stepsOf(name: string): readonly Cut[] {
 	const lines = readFileSync(script, "utf8").split("\n");
-	const begin = lines.indexOf("apply() {");
-	const first = lines.findIndex((text, line) => line > begin && text.startsWith("\tsnapshot "));
+	const begin = lines.indexOf(`${name}() {`);
+	const first =
+		name === "apply" ? lines.findIndex((text, line) => line > begin && text.startsWith("\tsnapshot ")) : begin + 1;
 	const end = lines.indexOf("}", first);
 	const found = lines.flatMap((text, line) => {
 		const previous = lines[line - 1] ?? "";
-		const isStep = /^\t[^\t}]/.test(text) && !/^\t(fi|esac|done|else|strict\)|warn\))/.test(text);
+		const isStep = /^\t[^\t}]/.test(text) && !/^\t(fi\b|esac|done|else|strict\)|warn\))/.test(text);
 		const goesOn = /(\\|\|\||&&|\|)$/.test(previous);
 		return line >= first && line < end && isStep && !goesOn ? [{ line, step: text.trim() }] : [];
 	});
-	if (begin < 0 || first < 0 || found.length < 10) throw new Error("apply() of the host script is not as expected");
+	if (begin < 0 || first < 0 || found.length < 2) throw new Error(`${name}() of the host script is not as expected`);
 	return found;
 }
 

@@ -583,6 +583,7 @@ want_none() { printf '%s none - %s\n' "$1" "$2" >>"$WORK/plan"; }
 # look PATH…: what is there, a line each: "SHA-256  PATH" of a file, "link TARGET PATH" of a link; and, for whoever reads this, "exists
 # file PATH" and "exists link PATH": what exists and has no other line could not be looked at, which is not the same as not there.
 look() {
+	[ $# -gt 0 ] || return 0
 	for path; do
 		[ ! -f "$path" ] || echo "exists file $path"
 		[ ! -L "$path" ] || echo "exists link $path"
@@ -1303,6 +1304,9 @@ undo() {
 	true >"$WORK/missing"
 	if [ ! -e "$PENDING" ]; then
 		sweep && remove_folders "$STATE"
+		committed_stacks
+		[ -n "$COMMITTED" ] || [ ! -d "$STATE" ] || echo "the folder $STATE cannot be removed" >>"$WORK/missing"
+		[ ! -s "$WORK/missing" ]
 		return
 	fi
 	if ! read_journal; then
@@ -2082,6 +2086,7 @@ restore() {
 	UPLOAD=
 	remove_uploads
 	if [ -z "$OTHERS" ]; then
+		remove_folders "$STATE"
 		rm -f $SEEN $OLD_LOCK $LOCK
 		say 'restored: nothing of pod-gateway is left on this server'
 	else

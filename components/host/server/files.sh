@@ -17,6 +17,7 @@ want_none() { printf '%s none - %s\n' "$1" "$2" >>"$WORK/plan"; }
 # look PATH…: what is there, a line each: "SHA-256  PATH" of a file, "link TARGET PATH" of a link; and, for whoever reads this, "exists
 # file PATH" and "exists link PATH": what exists and has no other line could not be looked at, which is not the same as not there.
 look() {
+	[ $# -gt 0 ] || return 0
 	for path; do
 		[ ! -f "$path" ] || echo "exists file $path"
 		[ ! -L "$path" ] || echo "exists link $path"

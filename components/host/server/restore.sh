@@ -77,6 +77,7 @@ restore() {
 	UPLOAD=
 	remove_uploads
 	if [ -z "$OTHERS" ]; then
+		remove_folders "$STATE"
 		rm -f $SEEN $OLD_LOCK $LOCK
 		say 'restored: nothing of pod-gateway is left on this server'
 	else

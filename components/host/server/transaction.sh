@@ -62,6 +62,9 @@ undo() {
 	true >"$WORK/missing"
 	if [ ! -e "$PENDING" ]; then
 		sweep && remove_folders "$STATE"
+		committed_stacks
+		[ -n "$COMMITTED" ] || [ ! -d "$STATE" ] || echo "the folder $STATE cannot be removed" >>"$WORK/missing"
+		[ ! -s "$WORK/missing" ]
 		return
 	fi
 	if ! read_journal; then

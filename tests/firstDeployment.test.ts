@@ -1,0 +1,216 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { bootHost, copyIn, exec, powerOff, writeFile } from "../lab/host.ts";
+import { outsideHosts } from "../lab/servers.ts";
+import { type PhysicalServerMachine, site } from "../lab/site.ts";
+import { type Footprint, footprint, settledFootprint } from "./footprint.ts";
+import { type Cut, cuts, removalCuts, script, scriptWith } from "./transactionCuts.ts";
+
+/** Made by a script that waits for its power to be cut. */
+const reached = "/run/cut-here";
+const uploaded = "/usr/local/lib/pod-gateway-host-test";
+const installed = "/usr/local/sbin/pod-gateway-host";
+const { servers } = site;
+type Server = PhysicalServerMachine;
+
+/** Seconds within which a server is to be as before or as desired, whatever happened. */
+const WITHIN = 120;
+
+function desired(
+	{ name }: Server,
+	{ stack = "lab", third = 244, method = "auto", nameserver = site.dnsAddress as string } = {},
+): string {
+	return `pod-gateway 1
+stack ${stack}
+server ${name}
+route 192.${third}.32.0/26 via ${site.gateway.address}
+dns-method ${method}
+nameserver ${nameserver}
+domain ${stack === "lab" ? site.clusterDomain : `${stack}.local`}
+verify off
+rollback-after 60
+`;
+}
+
+async function apply(server: Server, state = desired(server), path = uploaded) {
+	return exec(server.name, ["sh", path, "apply"], { input: state, check: false });
+}
+
+async function restore({ name }: Server, ...options: string[]) {
+	return exec(name, ["sh", "-c", `[ ! -e ${installed} ] || exec ${installed} restore "$@"`, "sh", ...options], {
+		check: false,
+	});
+}
+
+async function cutPower({ name }: Server): Promise<void> {
+	await powerOff(name);
+	const spec = outsideHosts.find((spec) => spec.name === name);
+	if (spec) await bootHost(spec);
+}
+
+function share<Item>(all: readonly Item[], server: Server): readonly Item[] {
+	return all.filter((_, index) => index % servers.length === servers.indexOf(server));
+}
+
+async function onEvery(goal: (server: Server) => Promise<void>): Promise<void> {
+	const all = await Promise.allSettled(servers.map(goal));
+	const failed = all.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
+	if (failed.length > 0) throw new AggregateError(failed, failed.map(String).join("\n"));
+}
+
+describe.skipIf(inject("noLab") !== undefined)("a server, at its first deployment", { timeout: 1_800_000 }, () => {
+	const before = new Map<string, Footprint>();
+	const table: string[] = [];
+
+	beforeAll(async () => {
+		for (const server of servers) {
+			await restore(server);
+			await copyIn(server.name, script, uploaded);
+			before.set(server.name, await footprint(server.name));
+		}
+	});
+
+	afterAll(async () => {
+		for (const server of servers) await restore(server, "--all");
+		process.stderr.write(`\nWhat was cut | server | afterwards\n${table.join("\n")}\n`);
+	});
+
+	/** Waits until the server is as one of these, and says which. */
+	async function settled(server: Server, told: string, ends: Readonly<Record<string, Footprint | undefined>>) {
+		const which = async () => {
+			const now = JSON.stringify(await footprint(server.name));
+			return Object.entries(ends).find(([, end]) => JSON.stringify(end) === now)?.[0];
+		};
+		await expect
+			.poll(which, { timeout: WITHIN * 1000, interval: 1000, message: `${server.name}, ${told}` })
+			.toBeDefined();
+		table.push(`${told} | ${server.kind} | ${await which()}`);
+	}
+
+	/** Starts a script that stops before a step, and cuts the power there. */
+	async function cutAt(server: Server, { step }: Cut, text: string, verb: "apply" | "restore"): Promise<void> {
+		await writeFile(server.name, uploaded, text);
+		const running = exec(server.name, ["sh", uploaded, verb], { input: desired(server), check: false });
+		await expect
+			.poll(async () => (await exec(server.name, ["test", "-e", reached], { check: false })).exitCode, {
+				timeout: 60_000,
+				message: `${server.name} comes to «${step}»`,
+			})
+			.toBe(0);
+		await cutPower(server);
+		await running;
+	}
+	const waiting = `true >${reached}; sleep 100`;
+
+	test("whose power is cut before each step is as before or as desired", () =>
+		onEvery(async (server) => {
+			for (const cut of share(cuts(), server)) {
+				await cutAt(server, cut, scriptWith(waiting, cut), "apply");
+				const ready = { "as before": before.get(server.name) };
+				await copyIn(server.name, script, uploaded);
+				await settled(server, `first deployment, power before «${cut.step}»`, ready).catch(async () => {
+					// Committed: then it is what an undisturbed deployment makes of it.
+					expect((await apply(server)).stdout, cut.step).toContain('"unchanged"');
+					table.push(`first deployment, power before «${cut.step}» | ${server.kind} | as desired`);
+				});
+				await restore(server);
+				await copyIn(server.name, script, uploaded);
+				expect(await settledFootprint(server.name, before.get(server.name))).toEqual(before.get(server.name));
+			}
+		}));
+
+	test("and so is one whose power is cut before each step of a removal", () =>
+		onEvery(async (server) => {
+			for (const cut of share(removalCuts(), server)) {
+				expect((await apply(server)).exitCode).toBe(0);
+				await cutAt(server, cut, scriptWith(waiting, cut), "restore");
+				await copyIn(server.name, script, uploaded);
+				const { stdout } = await apply(server, desired(server));
+				expect(stdout, `${server.name}, «${cut.step}»`).toMatch(/"result":"(applied|unchanged)"/);
+				table.push(
+					`removal, power before «${cut.step}» | ${server.kind} | ${/unchanged/.test(stdout) ? "as deployed" : "removed"}`,
+				);
+				await restore(server);
+				await copyIn(server.name, script, uploaded);
+				expect(await settledFootprint(server.name, before.get(server.name))).toEqual(before.get(server.name));
+			}
+		}));
+
+	test("two applies and a restore at once: one after the other, and none says what is not so", () =>
+		onEvery(async (server) => {
+			const other = desired(server, { nameserver: "192.96.0.11" });
+			const [one, two] = await Promise.all([apply(server), apply(server, other), restore(server)]);
+			expect([one.exitCode, two.exitCode].every((code) => code === 0 || code === 2)).toBe(true);
+			expect((await apply(server)).exitCode).toBe(0);
+			expect((await apply(server)).stdout).toContain('"unchanged"');
+			await restore(server);
+			await copyIn(server.name, script, uploaded);
+			expect(await settledFootprint(server.name, before.get(server.name))).toEqual(before.get(server.name));
+		}));
+
+	test("a resolver that hangs when it restarts: the change is undone in its time", () =>
+		onEvery(async (server) => {
+			const unit = { resolved: "systemd-resolved", netplan: "systemd-resolved", dnsmasq: "dnsmasq" }[
+				server.kind as string
+			];
+			if (!unit) return;
+			const dropIn = `/run/systemd/system/${unit}.service.d/hang.conf`;
+			await exec(server.name, [
+				"sh",
+				"-ec",
+				`mkdir -p ${dropIn.replace(/\/[^/]*$/, "")}
+printf '[Service]\\nExecStartPre=/bin/sh -c "[ ! -e /run/hang ] || { rm /run/hang; sleep 300; }"\\n' >${dropIn}
+systemctl daemon-reload; touch /run/hang`,
+			]);
+			const { exitCode, stdout } = await apply(server);
+			expect(exitCode).toBe(1);
+			expect(stdout).toMatch(/rolled-back|rollback-incomplete/);
+			await exec(server.name, [
+				"sh",
+				"-c",
+				`rm -f ${dropIn} /run/hang; systemctl daemon-reload; systemctl restart ${unit}`,
+			]);
+			await settled(server, "a resolver that hangs", { "as before": before.get(server.name) });
+		}));
+
+	test("two stacks: each has its own, and the second one's names are refused where they cannot be split", () =>
+		onEvery(async (server) => {
+			expect((await apply(server)).exitCode).toBe(0);
+			const named = await apply(server, desired(server, { stack: "prod", third: 245, nameserver: "192.96.0.11" }));
+			if (named.exitCode !== 0) {
+				expect(named.stderr).toContain("the stack lab has its names here");
+				const without = await apply(server, desired(server, { stack: "prod", third: 245, method: "none" }));
+				expect(without.exitCode, without.stderr).toBe(0);
+			}
+			expect((await apply(server, desired(server, { stack: "other", method: "none" }))).stderr).toMatch(
+				/overlaps .* of the stack lab/,
+			);
+			expect((await restore(server)).exitCode).toBe(2);
+			expect((await restore(server, "--stack", "lab")).exitCode).toBe(0);
+			const { stdout } = await exec(server.name, ["ip", "route", "show", "proto", "157"]);
+			expect(stdout).toMatch(/^192\.245\.32\.0\/26 /);
+			expect(stdout).not.toContain("192.244.");
+			await restore(server);
+			await copyIn(server.name, script, uploaded);
+			expect(await settledFootprint(server.name, before.get(server.name))).toEqual(before.get(server.name));
+		}));
+
+	test("whose owner of resolv.conf goes between two runs: the names move with it", async () => {
+		const server = servers.find(({ kind }) => kind === "dnsmasq");
+		if (!server) throw new Error("the lab has no server with dnsmasq");
+		expect((await apply(server)).stdout).toContain('"dnsMethod":"dnsmasq"');
+		const was = (await exec(server.name, ["cat", "/etc/resolv.conf"])).stdout;
+		await exec(server.name, [
+			"sh",
+			"-ec",
+			`systemctl stop dnsmasq; echo nameserver ${site.resolver.address} >/etc/resolv.conf`,
+		]);
+		const resolvConf = async () => (await exec(server.name, ["cat", "/etc/resolv.conf"])).stdout;
+		await expect
+			.poll(resolvConf, { timeout: WITHIN * 1000, interval: 1000 })
+			.toContain(`nameserver ${site.dnsAddress}`);
+		await exec(server.name, ["sh", "-ec", `printf '%s' '${was}' >/etc/resolv.conf; systemctl start dnsmasq`]);
+		await restore(server);
+		await copyIn(server.name, script, uploaded);
+		expect(await settledFootprint(server.name, before.get(server.name))).toEqual(before.get(server.name));
+	});
+});

@@ -133,7 +133,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		const { records } = JSON.parse(stdout);
 		expect(Object.keys(records).sort()).toEqual(servers.toSorted());
 		for (const { name, user = "root" } of site.servers) {
-			const record = JSON.parse((await exec(name, ["cat", "/var/lib/pod-gateway/lab/record.json"])).stdout);
+			const record = JSON.parse((await exec(name, ["cat", `/var/lib/pod-gateway/${stackName}/record.json`])).stdout);
 			expect(records[name]).toEqual(record);
 			expect(record).toMatchObject({ by: `${user}@${site.operator.address}`, stack: stackName, before: "" });
 			const journal = await exec(name, ["journalctl", "-t", "pod-gateway", "--no-pager", "-o", "cat"]);

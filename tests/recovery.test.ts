@@ -5,7 +5,7 @@ import { bootHost, exec, powerOff, writeFile } from "../lab/host.ts";
 import { initOf } from "../lab/hostProcess.ts";
 import type { LabPulumi } from "../lab/pulumi.ts";
 import { outsideHosts } from "../lab/servers.ts";
-import { type PhysicalServerMachine, type ServerKind, site } from "../lab/site.ts";
+import { type PhysicalServerMachine, type ServerKind, site, stackName } from "../lab/site.ts";
 import { useExistingGateway } from "./existingGateway.ts";
 import { cuts, scriptWith } from "./transactionCuts.ts";
 
@@ -64,7 +64,7 @@ async function amidTransaction({ name, kind }: PhysicalServerMachine): Promise<v
 	const uploaded = "/usr/local/lib/pod-gateway-host-test";
 	const event = `{ ${events[kind][0]}; sleep 3; ip route flush proto 157; } >/dev/null 2>&1`;
 	await writeFile(name, uploaded, scriptWith(event, verification));
-	const inForce = await exec(name, ["cat", "/var/lib/pod-gateway/lab/desired"]);
+	const inForce = await exec(name, ["cat", `/var/lib/pod-gateway/${stackName}/desired`]);
 	const input = `${inForce.stdout.trimEnd()}\n`.replace(/^rollback-after .*$/m, "rollback-after 60");
 	const { exitCode, stderr } = await exec(name, ["sh", uploaded, "apply"], { input, check: false });
 	expect(exitCode, `${name}: ${stderr}`).toBe(0);

@@ -15,21 +15,32 @@ function nodeRegistration(name: string, address: string) {
 	};
 }
 
+/** CoreDNS tolerates the first one; but this node holds no block, so no address for a pod. */
+const controlPlaneTaints = [
+	{ key: "node-role.kubernetes.io/control-plane", effect: "NoSchedule" },
+	{ key: "pod-gateway.lab/no-pod-block", effect: "NoSchedule" },
+];
+
 /** What `kubeadm init phase … --config` reads for the lab's cluster. */
 export function initConfig(versions: { kubernetesVersion: string; coreDnsVersion: string }): string {
 	const { controlPlane, podRange, serviceRange, clusterDomain, dnsAddress } = site;
+	const registration = nodeRegistration(controlPlane.name, controlPlane.address);
 	return documents([
 		{
 			apiVersion: kubeadm,
 			kind: "InitConfiguration",
 			localAPIEndpoint: { advertiseAddress: controlPlane.address, bindPort: 6443 },
 			nodeRegistration: {
-				...nodeRegistration(controlPlane.name, controlPlane.address),
-				taints: [
-					{ key: "node-role.kubernetes.io/control-plane", effect: "NoSchedule" },
-					// CoreDNS tolerates the first one; but this node holds no block, so no address for a pod.
-					{ key: "pod-gateway.lab/no-pod-block", effect: "NoSchedule" },
+				...registration,
+				// From its first moment on: kubeadm sets taints later, when pods may be there already.
+				kubeletExtraArgs: [
+					...registration.kubeletExtraArgs,
+					{
+						name: "register-with-taints",
+						value: controlPlaneTaints.map(({ key, effect }) => `${key}=:${effect}`).join(","),
+					},
 				],
+				taints: controlPlaneTaints,
 			},
 			// kubeadm makes one token in any case; those that workers join with are made when they join.
 			bootstrapTokens: [{ ttl: "1m0s" }],

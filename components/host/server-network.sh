@@ -1471,7 +1471,13 @@ sweep() {
 # settle: what an earlier run left is put in order: an unfinished transaction is undone, a finished one tidied up.
 settle() {
 	tidy
-	if [ ! -e "$PENDING" ]; then sweep; return; fi
+	if [ ! -e "$PENDING" ]; then
+		sweep
+		# Where nothing is deployed, this is what a cut left of a first deployment or of a removal.
+		committed_stacks
+		[ -n "$COMMITTED" ] || [ -d "$STATE/pending" ] || remove_recovery
+		return
+	fi
 	if undo; then
 		say "$1; undone: this server is as it was before"
 		journal "rolled back: $1"
@@ -1485,7 +1491,9 @@ settle() {
 incomplete() {
 	[ -s "$WORK/missing" ] || echo 'temporary files are left' >"$WORK/missing"
 	cp "$WORK/missing" "$RUN/incomplete" 2>/dev/null
-	say "the rollback is incomplete; still to be done, and tried again every 15 s: $(join ';' <"$WORK/missing")"
+	again='tried again every 15 s'
+	[ -L $TIMER_LINK ] || again="tried again by the next run; by hand: $INSTALLED rollback, or $UPLOADED-* restore"
+	say "the rollback is incomplete ($again); still to be done: $(join ';' <"$WORK/missing")"
 	journal "rollback incomplete: $(join ';' <"$WORK/missing")"
 }
 outcome_incomplete() {
@@ -1840,7 +1848,9 @@ begin_turn() {
 	started=$now
 	take_lock 8 || refuse "another run of pod-gateway holds $LOCK for more than 8 s"
 	[ ! -d "$STATE/pending" ] || settle_older_version
+	true >"$WORK/missing"
 	settle 'an earlier transaction was left unfinished' || {
+		[ -s "$WORK/missing" ] || refuse 'what an earlier run left cannot be removed; is the disk full or read-only?'
 		outcome_incomplete
 		exit 1
 	}
@@ -2050,11 +2060,10 @@ plan_restore() {
 		esac
 		for part in desired method record.json folders written links resolv.conf.absent; do want_none state "$STATE/$part"; done
 	fi
-	if [ -z "$OTHERS" ]; then
-		for path in "$WRITTEN" "$ABSENT"; do want_none state "$path"; done
-	fi
-	compare_plan && own_routes "$WORK/routes.before" || return 1
-	[ -z "$OTHERS" ] || { plan_written && compare_plan; }
+	[ -n "$OTHERS" ] || want_none state "$ABSENT"
+	{ compare_plan && own_routes "$WORK/routes.before"; } || return 1
+	# What is noted of folders stays until they are gone, too.
+	[ -z "$COMMITTED" ] || { plan_written && compare_plan; }
 }
 
 dry_restore() {
@@ -2079,14 +2088,12 @@ restore() {
 	if [ -s "$WORK/changes" ] || ! cmp -s "$WORK/wanted" "$WORK/routes.before"; then
 		# Everything but what repairs is taken back in a transaction; that goes last, when the transaction is over.
 		keep_edits || refuse "a copy of what somebody edited could not be kept in $BACKUPS"
-		folders=$(sed -n 's/^folder //p' "$WRITTEN" 2>/dev/null; cat "$STATE/folders" 2>/dev/null)
 		take_back
 	fi
-	if [ -z "$OTHERS" ]; then remove_recovery || fail "what repairs could not be removed; run once more: $INSTALLED restore"; fi
+	if [ -z "$OTHERS" ]; then remove_recovery || fail "what repairs could not be removed; run restore once more"; fi
 	UPLOAD=
 	remove_uploads
 	if [ -z "$OTHERS" ]; then
-		remove_folders "$STATE"
 		rm -f $SEEN $OLD_LOCK $LOCK
 		say 'restored: nothing of pod-gateway is left on this server'
 	else
@@ -2115,10 +2122,8 @@ take_back() {
 	finish || fail 'could not commit'
 	for name in $GOING; do
 		stack_folder "$name"
-		folders="$folders $folder"
+		remove_folders "$folder"
 	done
-	# shellcheck disable=SC2086 # a list of paths without blanks
-	remove_folders $folders "$STATE"
 }
 release_owner() {
 	changed names || return 0
@@ -2127,20 +2132,33 @@ release_owner() {
 	done
 }
 
-# remove_recovery: the units and the script, once nothing is deployed and nothing is to be undone. What a cut leaves of them does
-# nothing, and the next run of them removes it.
+# remove_recovery: the units and the script, and the folders that were made for us, once nothing is deployed and nothing is to be
+# undone. May be repeated, by any run: the list of folders goes last. What a power cut leaves of all this does nothing.
 remove_recovery() {
-	found=
-	for path in $PATH_LINK $TIMER_LINK $SERVICE_LINK $PATH_FILE $TIMER_FILE $SERVICE_FILE $PROTOCOL_FILE $INSTALLED; do
-		[ ! -e "$path" ] && [ ! -L "$path" ] || found="$found $path"
+	units='' tool=''
+	for path in $PATH_LINK $TIMER_LINK $SERVICE_LINK $PATH_FILE $TIMER_FILE $SERVICE_FILE $PROTOCOL_FILE; do
+		[ ! -e "$path" ] && [ ! -L "$path" ] || units="$units $path"
 	done
-	[ -n "$found" ] || return 0
-	stop_units
+	[ ! -e $INSTALLED ] || tool=$INSTALLED
+	[ -n "$units$tool" ] || [ -d "$STATE" ] || return 0
+	folders=
+	if [ -e "$WRITTEN" ]; then folders=$(sed -n 's/^folder //p' "$WRITTEN") || return 1; fi
+	if [ -n "$units" ]; then
+		stop_units
+		# shellcheck disable=SC2086 # a list of paths without blanks
+		{ remove_files $units && reload_units; } || return 1
+	fi
 	# shellcheck disable=SC2086 # a list of paths without blanks
-	{ remove_files ${found%" $INSTALLED"} && reload_units && remove_files $INSTALLED; } || return 1
+	remove_folders $folders
+	for path in $folders; do ! is_empty "$path" || return 1; done
 	# shellcheck disable=SC2086 # a list of paths without blanks
-	remove_folders ${folders:-}
-	rm -f $SEEN
+	remove_files $tool "$WRITTEN" || return 1
+	remove_folders "$STATE"/* "$STATE"
+	! is_empty "$STATE"
+}
+is_empty() {
+	[ -d "$1" ] || return 1
+	for entry in "$1"/* "$1"/.[!.]*; do [ ! -e "$entry" ] || return 1; done
 }
 
 # --- reapply: puts back what somebody took away; run by the timer, by the path unit and at boot ---
@@ -2151,12 +2169,7 @@ reapply() {
 	settle 'a transaction was cut off' || exit 1
 	STACK=
 	read_stacks
-	if [ -z "$COMMITTED" ]; then
-		# Nothing is deployed: this is what a cut left of a first deployment or of a removal.
-		folders=
-		if [ ! -d "$STATE/pending" ]; then remove_recovery && remove_folders "$STATE"; fi
-		return 0
-	fi
+	[ -n "$COMMITTED" ] || return 0
 	SELF=$INSTALLED
 	# shellcheck disable=SC2086 # a list of files without blanks
 	if ! { plan_server $COMMITTED && compare_plan; }; then
@@ -2354,7 +2367,6 @@ settle)
 		[ ! -e "$PENDING" ] || unfinished=1
 		take_lock 30 && settle 'a change was not committed in time, or its run was ended' &&
 			{ [ -z "$unfinished" ] || true >"$WORK/settled"; }
-		remove_folders "$STATE"
 	fi
 	code=$?
 	read -r front <"$WORK/front"

@@ -119,15 +119,17 @@ export class Faults {
 			refused: before,
 		};
 		const claimed = claims[result];
-		// Before the units that undo are on disk, a first deployment can leave files that do nothing, which the next run removes.
+		// Where the units that undo are not on disk yet, or not any more, files can be left that do nothing. The next run removes them.
 		const honest = kind === "powercut" || result === "rollback-incomplete";
-		if (scenario.startsWith("first") && honest && live["settled"] === live["before"]) {
-			return states["next"] === before ? undefined : "the next run does not remove what a power cut left";
+		const gone = scenario.startsWith("first") ? before : scenario.startsWith("restore") ? desired : undefined;
+		if (gone && honest && states["next"] && live["settled"] === this.liveOf(scenario, gone === before)) {
+			return states["next"] === gone ? undefined : "the next run does not remove what a power cut left";
 		}
 		if (!ends.includes(settled) && scenario !== "reapply") return "the server is neither as before nor as desired";
 		if (scenario === "reapply" && settled !== desired) return "the server is not as desired";
 		if (kind !== "powercut" && claimed !== undefined && atOnce !== claimed) return `it said "${result}", and was not`;
-		if (result !== "" && (exitCode === 0) !== /^(applied|restored)$/.test(result)) {
+		// 137: the process that waits for the run was killed, as a session is.
+		if (result !== "" && exitCode !== 137 && (exitCode === 0) !== /^(applied|restored)$/.test(result)) {
 			return `exit code ${exitCode} with the result "${result}"`;
 		}
 		return undefined;
@@ -135,6 +137,10 @@ export class Faults {
 
 	remove(): Promise<void> {
 		return rm(this.folder, { recursive: true, force: true });
+	}
+
+	private liveOf(scenario: Scenario, before: boolean): string | undefined {
+		return this.reference(scenario).observed.live[before ? "before" : "settled"];
 	}
 
 	private reference(scenario: Scenario): Reference {

@@ -165,7 +165,7 @@ fi
 # What the next run makes of it, where nothing was committed.
 cp "$script" run/script
 case $scenario in
-first*) [ -e var/lib/pod-gateway/lab/desired ] || inside sh /run/script restore >/dev/null 2>>log || true && state next ;;
+first* | restore*) [ -e var/lib/pod-gateway/lab/desired ] || inside sh /run/script restore >/dev/null 2>>log || true && state next ;;
 esac
 if [ "$number" -eq 0 ]; then
 	sync -f disk

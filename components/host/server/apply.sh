@@ -129,7 +129,9 @@ begin_turn() {
 	started=$now
 	take_lock 8 || refuse "another run of pod-gateway holds $LOCK for more than 8 s"
 	[ ! -d "$STATE/pending" ] || settle_older_version
+	true >"$WORK/missing"
 	settle 'an earlier transaction was left unfinished' || {
+		[ -s "$WORK/missing" ] || refuse 'what an earlier run left cannot be removed; is the disk full or read-only?'
 		outcome_incomplete
 		exit 1
 	}

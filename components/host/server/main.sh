@@ -122,7 +122,6 @@ settle)
 		[ ! -e "$PENDING" ] || unfinished=1
 		take_lock 30 && settle 'a change was not committed in time, or its run was ended' &&
 			{ [ -z "$unfinished" ] || true >"$WORK/settled"; }
-		remove_folders "$STATE"
 	fi
 	code=$?
 	read -r front <"$WORK/front"

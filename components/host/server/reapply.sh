@@ -7,12 +7,7 @@ reapply() {
 	settle 'a transaction was cut off' || exit 1
 	STACK=
 	read_stacks
-	if [ -z "$COMMITTED" ]; then
-		# Nothing is deployed: this is what a cut left of a first deployment or of a removal.
-		folders=
-		if [ ! -d "$STATE/pending" ]; then remove_recovery && remove_folders "$STATE"; fi
-		return 0
-	fi
+	[ -n "$COMMITTED" ] || return 0
 	SELF=$INSTALLED
 	# shellcheck disable=SC2086 # a list of files without blanks
 	if ! { plan_server $COMMITTED && compare_plan; }; then

@@ -41,11 +41,10 @@ plan_restore() {
 		esac
 		for part in desired method record.json folders written links resolv.conf.absent; do want_none state "$STATE/$part"; done
 	fi
-	if [ -z "$OTHERS" ]; then
-		for path in "$WRITTEN" "$ABSENT"; do want_none state "$path"; done
-	fi
-	compare_plan && own_routes "$WORK/routes.before" || return 1
-	[ -z "$OTHERS" ] || { plan_written && compare_plan; }
+	[ -n "$OTHERS" ] || want_none state "$ABSENT"
+	{ compare_plan && own_routes "$WORK/routes.before"; } || return 1
+	# What is noted of folders stays until they are gone, too.
+	[ -z "$COMMITTED" ] || { plan_written && compare_plan; }
 }
 
 dry_restore() {
@@ -70,14 +69,12 @@ restore() {
 	if [ -s "$WORK/changes" ] || ! cmp -s "$WORK/wanted" "$WORK/routes.before"; then
 		# Everything but what repairs is taken back in a transaction; that goes last, when the transaction is over.
 		keep_edits || refuse "a copy of what somebody edited could not be kept in $BACKUPS"
-		folders=$(sed -n 's/^folder //p' "$WRITTEN" 2>/dev/null; cat "$STATE/folders" 2>/dev/null)
 		take_back
 	fi
-	if [ -z "$OTHERS" ]; then remove_recovery || fail "what repairs could not be removed; run once more: $INSTALLED restore"; fi
+	if [ -z "$OTHERS" ]; then remove_recovery || fail "what repairs could not be removed; run restore once more"; fi
 	UPLOAD=
 	remove_uploads
 	if [ -z "$OTHERS" ]; then
-		remove_folders "$STATE"
 		rm -f $SEEN $OLD_LOCK $LOCK
 		say 'restored: nothing of pod-gateway is left on this server'
 	else
@@ -106,10 +103,8 @@ take_back() {
 	finish || fail 'could not commit'
 	for name in $GOING; do
 		stack_folder "$name"
-		folders="$folders $folder"
+		remove_folders "$folder"
 	done
-	# shellcheck disable=SC2086 # a list of paths without blanks
-	remove_folders $folders "$STATE"
 }
 release_owner() {
 	changed names || return 0
@@ -118,18 +113,31 @@ release_owner() {
 	done
 }
 
-# remove_recovery: the units and the script, once nothing is deployed and nothing is to be undone. What a cut leaves of them does
-# nothing, and the next run of them removes it.
+# remove_recovery: the units and the script, and the folders that were made for us, once nothing is deployed and nothing is to be
+# undone. May be repeated, by any run: the list of folders goes last. What a power cut leaves of all this does nothing.
 remove_recovery() {
-	found=
-	for path in $PATH_LINK $TIMER_LINK $SERVICE_LINK $PATH_FILE $TIMER_FILE $SERVICE_FILE $PROTOCOL_FILE $INSTALLED; do
-		[ ! -e "$path" ] && [ ! -L "$path" ] || found="$found $path"
+	units='' tool=''
+	for path in $PATH_LINK $TIMER_LINK $SERVICE_LINK $PATH_FILE $TIMER_FILE $SERVICE_FILE $PROTOCOL_FILE; do
+		[ ! -e "$path" ] && [ ! -L "$path" ] || units="$units $path"
 	done
-	[ -n "$found" ] || return 0
-	stop_units
+	[ ! -e $INSTALLED ] || tool=$INSTALLED
+	[ -n "$units$tool" ] || [ -d "$STATE" ] || return 0
+	folders=
+	if [ -e "$WRITTEN" ]; then folders=$(sed -n 's/^folder //p' "$WRITTEN") || return 1; fi
+	if [ -n "$units" ]; then
+		stop_units
+		# shellcheck disable=SC2086 # a list of paths without blanks
+		{ remove_files $units && reload_units; } || return 1
+	fi
 	# shellcheck disable=SC2086 # a list of paths without blanks
-	{ remove_files ${found%" $INSTALLED"} && reload_units && remove_files $INSTALLED; } || return 1
+	remove_folders $folders
+	for path in $folders; do ! is_empty "$path" || return 1; done
 	# shellcheck disable=SC2086 # a list of paths without blanks
-	remove_folders ${folders:-}
-	rm -f $SEEN
+	remove_files $tool "$WRITTEN" || return 1
+	remove_folders "$STATE"/* "$STATE"
+	! is_empty "$STATE"
+}
+is_empty() {
+	[ -d "$1" ] || return 1
+	for entry in "$1"/* "$1"/.[!.]*; do [ ! -e "$entry" ] || return 1; done
 }

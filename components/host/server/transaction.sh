@@ -229,7 +229,13 @@ sweep() {
 # settle: what an earlier run left is put in order: an unfinished transaction is undone, a finished one tidied up.
 settle() {
 	tidy
-	if [ ! -e "$PENDING" ]; then sweep; return; fi
+	if [ ! -e "$PENDING" ]; then
+		sweep
+		# Where nothing is deployed, this is what a cut left of a first deployment or of a removal.
+		committed_stacks
+		[ -n "$COMMITTED" ] || [ -d "$STATE/pending" ] || remove_recovery
+		return
+	fi
 	if undo; then
 		say "$1; undone: this server is as it was before"
 		journal "rolled back: $1"
@@ -243,7 +249,9 @@ settle() {
 incomplete() {
 	[ -s "$WORK/missing" ] || echo 'temporary files are left' >"$WORK/missing"
 	cp "$WORK/missing" "$RUN/incomplete" 2>/dev/null
-	say "the rollback is incomplete; still to be done, and tried again every 15 s: $(join ';' <"$WORK/missing")"
+	again='tried again every 15 s'
+	[ -L $TIMER_LINK ] || again="tried again by the next run; by hand: $INSTALLED rollback, or $UPLOADED-* restore"
+	say "the rollback is incomplete ($again); still to be done: $(join ';' <"$WORK/missing")"
 	journal "rollback incomplete: $(join ';' <"$WORK/missing")"
 }
 outcome_incomplete() {

@@ -1338,7 +1338,8 @@ undo() {
 	UNDO_FAILED=
 	true >"$WORK/missing" || UNDO_FAILED=1
 	if [ ! -e "$PENDING" ]; then
-		sweep && remove_folders "$STATE"
+		sweep || echo 'temporary files cannot be removed' >>"$WORK/missing"
+		remove_folders "$STATE"
 		committed_stacks
 		[ -n "$COMMITTED" ] || [ ! -d "$STATE" ] || echo "the folder $STATE cannot be removed" >>"$WORK/missing"
 		[ ! -s "$WORK/missing" ]

@@ -120,7 +120,7 @@ export class Faults {
 		};
 		const claimed = claims[result];
 		// Where the units that undo are not on disk yet, or not any more, files can be left that do nothing. The next run removes them.
-		const honest = kind === "powercut" || result === "rollback-incomplete";
+		const honest = kind === "powercut" || result === "rollback-incomplete" || result === "unknown";
 		const gone = scenario.startsWith("first") ? before : scenario.startsWith("restore") ? desired : undefined;
 		if (gone && honest && states["next"] && live["settled"] === this.liveOf(scenario, gone === before)) {
 			return states["next"] === gone ? undefined : "the next run does not remove what a power cut left";

@@ -22,17 +22,32 @@ see_units() {
 		[ "$state" != active ] || ACTIVE="$ACTIVE${1:-} "
 		[ $# -eq 0 ] || shift
 	done
+	[ $# -eq 0 ] || cannot 'systemd does not say which services run (systemctl is-active)'
 }
 active() {
 	[ -n "$ACTIVE" ] || see_units
 	case $ACTIVE in *" $1 "*) ;; *) return 1 ;; esac
 }
 lies_in() { case $1 in "$2"/*) ;; *) return 1 ;; esac }
+# Who owns resolv.conf is made out by the shell alone: a command that fails is not an answer.
 # names ADDRESS: whether resolv.conf, without our block, has that nameserver.
 names() {
 	[ -r $RESOLV_CONF ] || return 1
-	sed "/^$BLOCK_BEGIN/,/^$BLOCK_END/d;s/^$HELD_BACK//" $RESOLV_CONF |
-		awk -v address="$1" '$1 == "nameserver" && $2 == address { found = 1 } END { exit !found }'
+	looked_for=$1
+	in_block=
+	while IFS= read -r line || [ -n "$line" ]; do
+		case $line in
+		"$BLOCK_BEGIN"*) in_block=1 ;;
+		"$BLOCK_END"*) in_block= ;;
+		esac
+		[ -z "$in_block" ] || continue
+		set -f
+		# shellcheck disable=SC2086 # words
+		set -- ${line#"$HELD_BACK"}
+		set +f
+		[ "${1:-}" != nameserver ] || [ "${2:-}" != "$looked_for" ] || return 0
+	done <$RESOLV_CONF
+	return 1
 }
 
 # The decision table (cf. Tailscale's net/dns/manager_linux.go) sets $owner: by who runs, where the link leads and what the file

@@ -2,7 +2,8 @@
 # --- files: what they are to be, what differs, and the only commands that change one ---
 
 # The plan is $WORK/plan, a line a path: "CLASS KIND ARGUMENT PATH". CLASS is tool (this script), recovery (the units that run it, to
-# undo what was cut off), names (what resolvers read), or state. KIND is file (ARGUMENT: the file in $WORK with its contents), link (its target) or none.
+# undo what was cut off), names (what resolvers read), or state. KIND is file (ARGUMENT: the file with
+# its contents), link (ARGUMENT: its target) or none.
 
 # want CLASS PATH: plans a file; $want is where its contents go.
 want() {

@@ -67,7 +67,7 @@ read_request() {
 }
 
 verb=${1:-}
-WORK='' OWN_WORK='' UNFINISHED='' NAMES_UNTOUCHED=1 DURABLE='' WANTED=0
+WORK='' OWN_WORK='' UNFINISHED='' NAMES_UNTOUCHED='' DURABLE='' WANTED=0
 ONLY='' EVERY='' DRY_RUN='' STACK='' OPERATOR='' SSH_PORT='' BY='' UPLOAD='' ALL='' previous_method=none server_method=none
 case $verb in
 settle) ;;

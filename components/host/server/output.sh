@@ -9,6 +9,11 @@ refuse() {
 	outcome refused
 	exit 2
 }
+# cannot WHY: ends a run that has not begun to change anything, or undoes one that has.
+cannot() {
+	[ -z "$UNFINISHED" ] || fail "$*"
+	refuse "$*"
+}
 # The last line on standard output. Whoever reads it may be gone; the change does not depend on that.
 outcome() {
 	[ -z "$WORK" ] || true >"$WORK/told"

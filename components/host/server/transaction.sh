@@ -37,7 +37,8 @@ snapshot() {
 		[ ! -e "$STATE/links" ] || sed 's/^\([^ ]*\).*/claimed \1/' "$STATE/links" || return 1
 		sed 's/^/route /' "$WORK/routes.before"
 	} >"$WORK/journal" || return 1
-	UNFINISHED=1
+	# What another run left is not known to have left the resolver alone; this one has, so far.
+	UNFINISHED=1 NAMES_UNTOUCHED=1
 	seal_journal && prepare_files && make_durable
 }
 missing_folders() { [ -d "$1" ] || { missing_folders "${1%/*}"; echo "folder $1"; }; }
@@ -59,9 +60,12 @@ journal_field() { sed -n "s/^$1 //p" "$WORK/journal"; }
 # undo: takes the machine back to what the journal says. Does all that can be done, then compares; what is missing is in
 # $WORK/missing, and the journal and everything that repairs stay. May be repeated.
 undo() {
-	true >"$WORK/missing"
+	# Where /run is full, not even what is missing can be written down: that is no success, either.
+	UNDO_FAILED=
+	true >"$WORK/missing" || UNDO_FAILED=1
 	if [ ! -e "$PENDING" ]; then
-		sweep && remove_folders "$STATE"
+		sweep || echo 'temporary files cannot be removed' >>"$WORK/missing"
+		remove_folders "$STATE"
 		committed_stacks
 		[ -n "$COMMITTED" ] || [ ! -d "$STATE" ] || echo "the folder $STATE cannot be removed" >>"$WORK/missing"
 		[ ! -s "$WORK/missing" ]
@@ -87,19 +91,19 @@ undo() {
 	fi
 	if [ -s "$WORK/claimed" ]; then put_text "$LINKS" <"$WORK/claimed" && resolved_mend; else rm -f "$LINKS"; fi
 	compare_undone names state
-	[ ! -s "$WORK/missing" ] || return 1
+	nothing_missing || return 1
 	# What repairs goes last, when there is nothing more to repair.
 	if grep -q -e '^recovery ' -e '^tool ' "$WORK/entries"; then
 		! grep -q "^recovery [^ ]* - .* $TIMER_FILE\$" "$WORK/entries" || stop_units
 		undo_files recovery
 		reload_units || echo 'systemd did not read its units anew (systemctl daemon-reload)' >>"$WORK/missing"
 		compare_undone recovery
-		[ ! -s "$WORK/missing" ] || return 1
+		nothing_missing || return 1
 		# Last of all what the units run.
 		undo_files tool
 		compare_undone tool
 	fi
-	[ ! -s "$WORK/missing" ] || return 1
+	nothing_missing || return 1
 	if ! finish; then
 		echo "the journal $PENDING cannot be put away" >>"$WORK/missing"
 		return 1
@@ -108,9 +112,14 @@ undo() {
 	remove_folders $(journal_field folder) "$STATE"
 }
 
+nothing_missing() { [ -z "$UNDO_FAILED" ] && [ ! -s "$WORK/missing" ]; }
+
 # undo_files CLASS…
 undo_files() {
-	look_at_entries "$@"
+	look_at_entries "$@" || {
+		UNDO_FAILED=1
+		return
+	}
 	if ! awk -v resolv="$TARGET" "$UNDO"'
 		{
 			if (is(path, old) || is(path, also[path])) next
@@ -119,7 +128,7 @@ undo_files() {
 			else if (old == "-") print "remove", path, aside
 			else if (is(aside, old) || is(aside, also[path])) print "back", path, aside
 		}' "$WORK/journal" "$WORK/there" "$WORK/chosen" >"$WORK/steps"; then
-		echo 'the files could not be looked at' >>"$WORK/missing"
+		UNDO_FAILED=1
 		return
 	fi
 	while read -r step path aside; do
@@ -141,11 +150,14 @@ strip_block() {
 
 # compare_undone CLASS…: what is not as it was before.
 compare_undone() {
-	look_at_entries "$@"
+	look_at_entries "$@" || {
+		UNDO_FAILED=1
+		return
+	}
 	awk -v resolv="$TARGET" "$UNDO"'
 		!is(path, old) && !is(path, also[path]) && (path != resolv || is(path, new)) { print path " is not as it was before" }
-	' "$WORK/journal" "$WORK/there" "$WORK/chosen" >"$WORK/different" || echo 'files could not be compared' >>"$WORK/missing"
-	cat "$WORK/different" >>"$WORK/missing"
+	' "$WORK/journal" "$WORK/there" "$WORK/chosen" >"$WORK/different" || UNDO_FAILED=1
+	cat "$WORK/different" >>"$WORK/missing" || UNDO_FAILED=1
 	if grep -qs "^$BLOCK_BEGIN" "$TARGET" && grep -q "^names [^ ]* .* $TARGET\$" "$WORK/chosen" &&
 		! grep -q " $TARGET\$" "$WORK/different" && ! look "$TARGET" | grep -qF -f "$WORK/olds"; then
 		echo "$TARGET still has a block of pod-gateway's" >>"$WORK/missing"
@@ -156,7 +168,7 @@ look_at_entries() {
 	true >"$WORK/chosen" && paths=
 	while read -r class kind old new path; do
 		case " $* " in *" $class "*) ;; *) continue ;; esac
-		echo "$class $kind $old $new $path" >>"$WORK/chosen"
+		echo "$class $kind $old $new $path" >>"$WORK/chosen" || return 1
 		beside "$path" old
 		paths="$paths $path $beside"
 	done <"$WORK/entries"
@@ -247,7 +259,7 @@ settle() {
 
 # incomplete: says what an undo could not put back. Everything that can is still there.
 incomplete() {
-	[ -s "$WORK/missing" ] || echo 'temporary files are left' >"$WORK/missing"
+	[ -s "$WORK/missing" ] || echo 'what is there could not be compared; is /run full?' >"$WORK/missing"
 	cp "$WORK/missing" "$RUN/incomplete" 2>/dev/null
 	again='tried again every 15 s'
 	[ -L $TIMER_LINK ] || again="tried again by the next run; by hand: $INSTALLED rollback, or $UPLOADED-* restore"
@@ -255,7 +267,7 @@ incomplete() {
 	journal "rollback incomplete: $(join ';' <"$WORK/missing")"
 }
 outcome_incomplete() {
-	[ -s "$WORK/missing" ] || echo 'temporary files are left' >"$WORK/missing"
+	[ -s "$WORK/missing" ] || echo 'what is there could not be compared; is /run full?' >"$WORK/missing"
 	[ -z "$WORK" ] || true >"$WORK/told"
 	list=
 	while IFS= read -r line; do

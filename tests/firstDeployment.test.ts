@@ -5,8 +5,9 @@ import { type PhysicalServerMachine, site } from "../lab/site.ts";
 import { type Footprint, footprint, settledFootprint } from "./footprint.ts";
 import { type Cut, cuts, removalCuts, script, scriptWith } from "./transactionCuts.ts";
 
-/** Made by a script that waits for its power to be cut. */
+/** Made by a script that waits for its power to be cut, which it does while the second one is there. */
 const reached = "/run/cut-here";
+const armed = "/run/cut-armed";
 const uploaded = "/usr/local/lib/pod-gateway-host-test";
 const installed = "/usr/local/sbin/pod-gateway-host";
 const { servers } = site;
@@ -45,6 +46,23 @@ async function cutPower({ name }: Server): Promise<void> {
 	await powerOff(name);
 	const spec = outsideHosts.find((spec) => spec.name === name);
 	if (spec) await bootHost(spec);
+}
+
+/** What a power cut before the recovery is on disk may leave: files that nothing reads, and the folders for them. The next run takes them away. */
+const IDLE =
+	/ \/var\/lib\/pod-gateway|\.pod-gateway-(new|old)|\/usr\/local\/sbin\/pod-gateway-host|\/systemd\/system\/pod-gateway\.|rt_protos\.d\/pod-gateway|(\.wants|rt_protos\.d) $/;
+
+function differsInIdleFiles(was: Footprint, now: Footprint): boolean {
+	const [files, there] = [new Set(was.files), new Set(now.files)];
+	const others = now.files.filter((line) => !files.has(line) && !IDLE.test(line));
+	const { units: _, files: __, ...live } = now;
+	const { units: ___, files: ____, ...before } = was;
+	return (
+		others.length === 0 &&
+		was.files.every((line) => there.has(line)) &&
+		now.units.every((unit) => unit.endsWith(" not-found")) &&
+		JSON.stringify(live) === JSON.stringify(before)
+	);
 }
 
 function share<Item>(all: readonly Item[], server: Server): readonly Item[] {
@@ -89,6 +107,7 @@ describe.skipIf(inject("noLab") !== undefined)("a server, at its first deploymen
 	/** Starts a script that stops before a step, and cuts the power there. */
 	async function cutAt(server: Server, { step }: Cut, text: string, verb: "apply" | "restore"): Promise<void> {
 		await writeFile(server.name, uploaded, text);
+		await exec(server.name, ["touch", armed]);
 		const running = exec(server.name, ["sh", uploaded, verb], { input: desired(server), check: false });
 		await expect
 			.poll(async () => (await exec(server.name, ["test", "-e", reached], { check: false })).exitCode, {
@@ -99,19 +118,29 @@ describe.skipIf(inject("noLab") !== undefined)("a server, at its first deploymen
 		await cutPower(server);
 		await running;
 	}
-	const waiting = `true >${reached}; sleep 100`;
+	// The script installs itself: after the power cut, what recovers by it must not stop there again.
+	const waiting = `if [ -e ${armed} ]; then true >${reached}; sleep 100; fi`;
 
 	test("whose power is cut before each step is as before or as desired", () =>
 		onEvery(async (server) => {
 			for (const cut of share(cuts(), server)) {
 				await cutAt(server, cut, scriptWith(waiting, cut), "apply");
-				const ready = { "as before": before.get(server.name) };
 				await copyIn(server.name, script, uploaded);
-				await settled(server, `first deployment, power before «${cut.step}»`, ready).catch(async () => {
+				const told = `first deployment, power before «${cut.step}»`;
+				const how = async () => {
+					const now = await footprint(server.name);
+					const was = before.get(server.name);
+					if (JSON.stringify(now) === JSON.stringify(was)) return "as before";
+					if (was && differsInIdleFiles(was, now)) return "as before, but for files that do nothing";
 					// Committed: then it is what an undisturbed deployment makes of it.
-					expect((await apply(server)).stdout, cut.step).toContain('"unchanged"');
-					table.push(`first deployment, power before «${cut.step}» | ${server.kind} | as desired`);
-				});
+					const pending = await exec(server.name, ["test", "-e", "/var/lib/pod-gateway/.pending"], { check: false });
+					if (pending.exitCode === 0) return undefined;
+					return (await apply(server)).stdout.includes('"unchanged"') ? "as desired" : undefined;
+				};
+				await expect
+					.poll(how, { timeout: WITHIN * 1000, interval: 2000, message: `${server.name}, ${told}` })
+					.toBeDefined();
+				table.push(`${told} | ${server.kind} | ${await how()}`);
 				await restore(server);
 				await copyIn(server.name, script, uploaded);
 				expect(await settledFootprint(server.name, before.get(server.name))).toEqual(before.get(server.name));

@@ -237,7 +237,7 @@ systemctl daemon-reload; touch /run/hang`,
 		await expect
 			.poll(resolvConf, { timeout: WITHIN * 1000, interval: 1000 })
 			.toContain(`nameserver ${site.dnsAddress}`);
-		await exec(server.name, ["sh", "-ec", `printf '%s' '${was}' >/etc/resolv.conf; systemctl start dnsmasq`]);
+		await exec(server.name, ["sh", "-ec", `printf '%s\\n' '${was}' >/etc/resolv.conf; systemctl start dnsmasq`]);
 		await restore(server);
 		await copyIn(server.name, script, uploaded);
 		expect(await settledFootprint(server.name, before.get(server.name))).toEqual(before.get(server.name));

@@ -15,6 +15,8 @@ export async function tryLock(name: string): Promise<Release | undefined> {
 			error.code === "EADDRINUSE" ? resolve(undefined) : reject(error),
 		);
 		server.listen(`\0pod-gateway-${name}`, () => resolve(() => server.close()));
+		// A lock alone keeps no process from ending.
+		server.unref();
 	});
 }
 

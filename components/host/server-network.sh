@@ -1271,6 +1271,8 @@ arm() {
 stop_units() {
 	# shellcheck disable=SC2086 # a list of units
 	timeout -k 2 $RELOAD_LIMIT systemctl stop $UNITS 2>/dev/null 9>&-
+	# systemd remembers a failed service, also when its file is gone.
+	timeout -k 2 $RELOAD_LIMIT systemctl reset-failed pod-gateway.service 2>/dev/null 9>&- || :
 }
 
 # --- the transaction: what was before, and the way back to it ---
@@ -1398,9 +1400,11 @@ undo_files() {
 		{
 			if (is(path, old) || is(path, also[path])) next
 			aside = beside(path, "old")
-			if (path == resolv && !is(path, new)) print "strip", path, aside
+			kept = is(aside, old) || is(aside, also[path])
+			# Somebody else wrote resolv.conf since: another text, or the same as we did when what was before had its place back.
+			if (path == resolv && (!is(path, new) || (old != "-" && !kept))) print "strip", path, aside
 			else if (old == "-") print "remove", path, aside
-			else if (is(aside, old) || is(aside, also[path])) print "back", path, aside
+			else if (kept) print "back", path, aside
 		}' "$WORK/journal" "$WORK/there" "$WORK/chosen" >"$WORK/steps"; then
 		UNDO_FAILED=1
 		return
@@ -1429,7 +1433,8 @@ compare_undone() {
 		return
 	}
 	awk -v resolv="$TARGET" "$UNDO"'
-		!is(path, old) && !is(path, also[path]) && (path != resolv || is(path, new)) { print path " is not as it was before" }
+		{ aside = beside(path, "old"); kept = old == "-" || is(aside, old) || is(aside, also[path]) }
+		!is(path, old) && !is(path, also[path]) && (path != resolv || (is(path, new) && kept)) { print path " is not as it was before" }
 	' "$WORK/journal" "$WORK/there" "$WORK/chosen" >"$WORK/different" || UNDO_FAILED=1
 	cat "$WORK/different" >>"$WORK/missing" || UNDO_FAILED=1
 	if grep -qs "^$BLOCK_BEGIN" "$TARGET" && grep -q "^names [^ ]* .* $TARGET\$" "$WORK/chosen" &&

@@ -124,9 +124,11 @@ undo_files() {
 		{
 			if (is(path, old) || is(path, also[path])) next
 			aside = beside(path, "old")
-			if (path == resolv && !is(path, new)) print "strip", path, aside
+			kept = is(aside, old) || is(aside, also[path])
+			# Somebody else wrote resolv.conf since: another text, or the same as we did when what was before had its place back.
+			if (path == resolv && (!is(path, new) || (old != "-" && !kept))) print "strip", path, aside
 			else if (old == "-") print "remove", path, aside
-			else if (is(aside, old) || is(aside, also[path])) print "back", path, aside
+			else if (kept) print "back", path, aside
 		}' "$WORK/journal" "$WORK/there" "$WORK/chosen" >"$WORK/steps"; then
 		UNDO_FAILED=1
 		return
@@ -155,7 +157,8 @@ compare_undone() {
 		return
 	}
 	awk -v resolv="$TARGET" "$UNDO"'
-		!is(path, old) && !is(path, also[path]) && (path != resolv || is(path, new)) { print path " is not as it was before" }
+		{ aside = beside(path, "old"); kept = old == "-" || is(aside, old) || is(aside, also[path]) }
+		!is(path, old) && !is(path, also[path]) && (path != resolv || (is(path, new) && kept)) { print path " is not as it was before" }
 	' "$WORK/journal" "$WORK/there" "$WORK/chosen" >"$WORK/different" || UNDO_FAILED=1
 	cat "$WORK/different" >>"$WORK/missing" || UNDO_FAILED=1
 	if grep -qs "^$BLOCK_BEGIN" "$TARGET" && grep -q "^names [^ ]* .* $TARGET\$" "$WORK/chosen" &&

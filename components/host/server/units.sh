@@ -88,4 +88,6 @@ arm() {
 stop_units() {
 	# shellcheck disable=SC2086 # a list of units
 	timeout -k 2 $RELOAD_LIMIT systemctl stop $UNITS 2>/dev/null 9>&-
+	# systemd remembers a failed service, also when its file is gone.
+	timeout -k 2 $RELOAD_LIMIT systemctl reset-failed pod-gateway.service 2>/dev/null 9>&- || :
 }

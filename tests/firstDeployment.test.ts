@@ -65,6 +65,15 @@ function differsInIdleFiles(was: Footprint, now: Footprint): boolean {
 	);
 }
 
+/** Whether the deployment is in force: nothing is left to be undone. */
+async function isCommitted({ name }: Server): Promise<boolean> {
+	const state = "/var/lib/pod-gateway";
+	const asked = await exec(name, ["sh", "-c", `[ ! -e ${state}/.pending ] && [ -e ${state}/lab/desired ]`], {
+		check: false,
+	});
+	return asked.exitCode === 0;
+}
+
 function share<Item>(all: readonly Item[], server: Server): readonly Item[] {
 	return all.filter((_, index) => index % servers.length === servers.indexOf(server));
 }
@@ -132,15 +141,17 @@ describe.skipIf(inject("noLab") !== undefined)("a server, at its first deploymen
 					const was = before.get(server.name);
 					if (JSON.stringify(now) === JSON.stringify(was)) return "as before";
 					if (was && differsInIdleFiles(was, now)) return "as before, but for files that do nothing";
-					// Committed: then it is what an undisturbed deployment makes of it.
-					const pending = await exec(server.name, ["test", "-e", "/var/lib/pod-gateway/.pending"], { check: false });
-					if (pending.exitCode === 0) return undefined;
-					return (await apply(server)).stdout.includes('"unchanged"') ? "as desired" : undefined;
+					return (await isCommitted(server)) ? "as desired" : undefined;
 				};
 				await expect
 					.poll(how, { timeout: WITHIN * 1000, interval: 2000, message: `${server.name}, ${told}` })
 					.toBeDefined();
-				table.push(`${told} | ${server.kind} | ${await how()}`);
+				const ended = await how();
+				// Committed means: what an undisturbed deployment makes of it. What a cut has left goes with the next run.
+				const committed = await isCommitted(server);
+				const next = await apply(server);
+				expect(next.stdout, told).toContain(committed ? '"unchanged"' : '"applied"');
+				table.push(`${told} | ${server.kind} | ${ended}`);
 				await restore(server);
 				await copyIn(server.name, script, uploaded);
 				expect(await settledFootprint(server.name, before.get(server.name))).toEqual(before.get(server.name));

@@ -63,13 +63,18 @@ export async function create(request: VmRequest, report: Report, run: Run = runR
 	return instanceId;
 }
 
-/** How somebody answers at the VM's address before there is a VM, or undefined. */
+/**
+ * How somebody answers at the VM's address before there is a VM, or undefined.
+ *
+ * @throws ConnectionError when the address could not be tried.
+ */
 async function whoAnswers(machine: SshTarget, run: Run): Promise<string | undefined> {
 	try {
 		await run({ ...machine, connectTimeout: SILENCE }, "true", { timeout: SILENCE });
 		return "a machine with the very same host key answers there";
 	} catch (error) {
 		if (!(error instanceof ConnectionError)) return "a machine answers there";
-		return error.answered ? `a machine answers there (${error.message})` : undefined;
+		if (error.met === "obstacle") throw error;
+		return error.met === "silence" ? undefined : `a machine answers there (${error.message})`;
 	}
 }

@@ -116,7 +116,7 @@ describe("create", () => {
 	});
 
 	test.each([
-		["shows another key", new ConnectionError("10.200.0.20 shows another host key", { answered: true })],
+		["shows another key", new ConnectionError("10.200.0.20 shows another host key", { met: "refusal" })],
 		["lets us in", {}],
 		["hangs", new Error("no end after 3 s: true")],
 	])("makes nothing while somebody at the address %s", async (_, answer) => {

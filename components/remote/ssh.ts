@@ -1,5 +1,7 @@
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import ssh2, { type Client, type ClientChannel, type ConnectConfig } from "ssh2";
+import { withSlot } from "./bastionSlots.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
 /** What a remote command left behind. */
@@ -9,15 +11,24 @@ export interface RemoteResult {
 	exitCode: number;
 }
 
-/** The server could not be reached or was not the one we know: nothing was run. */
+/**
+ * What an attempt to connect met.
+ *
+ * - `silence`: nothing answered at the machine's address. Only such a machine may be taken for gone.
+ * - `cut`: it answered, and the connection broke off before we were let in, as sshd does above its MaxStartups.
+ * - `refusal`: it answered, and does not let us in.
+ * - `obstacle`: something else failed first (the SSH agent, this machine's network, a bastion): nothing is known of the machine.
+ */
+export type Met = "silence" | "cut" | "refusal" | "obstacle";
+
+/** There was no connection to the server: nothing was run. */
 export class ConnectionError extends Error {
 	override name = "ConnectionError";
-	/** Whether something was there: it took the connection or refused it. */
-	readonly answered: boolean;
+	readonly met: Met;
 
-	constructor(message: string, options: { answered?: boolean } = {}) {
+	constructor(message: string, { met = "silence" }: { met?: Met } = {}) {
 		super(message);
-		this.answered = options.answered ?? false;
+		this.met = met;
 	}
 }
 
@@ -28,50 +39,123 @@ export class HostKeyError extends ConnectionError {
 
 /** Seconds without a word from the server until it is asked for a sign of life, and how many such questions it may leave open. */
 const KEEPALIVE = { interval: 15, unanswered: 4 };
+/**
+ * Seconds, about, between the attempts where a connection is cut: each one somewhere between half and one and a half of it, so that
+ * those who were cut together do not come back together. At least 15 s and at most 45 s in all.
+ */
+const PAUSES = [0.3, 0.6, 1.2, 2.5, 5, 10, 10];
+/** Bytes that one command may answer. A gateway's table of 100,000 routes is 15 MB. */
+const LONGEST_ANSWER = 64 * 1024 * 1024;
+
+/** How one command is run. */
+export interface RunOptions {
+	/** The command's standard input. */
+	input?: string;
+	/** Seconds for the command, not for the connection. */
+	timeout: number;
+	/** What the command is called in errors. Default: the command itself. */
+	name?: string;
+}
 
 /**
- * Runs one command over one verified connection.
+ * Runs one command over one verified connection. A connection that is cut before we are let in is tried again, for about half a
+ * minute; by way of one bastion only a few are made at a time.
  *
  * @param command a constant; whatever varies travels in `input`.
- * @param options `input` is the command's standard input; `timeout` is in seconds and covers the command, not the connection.
- * @throws ConnectionError when there is no connection; Error when the command outlives its time, when it is cut off, or when the
- * server stops answering while it runs, which is noticed within about a minute.
+ * @throws ConnectionError when there is no connection; Error when the command outlives its time, when it is cut off, when it answers
+ * without end, or when the server stops answering while it runs, which is noticed within about a minute.
  */
-export async function runRemote(
-	target: SshTarget,
-	command: string,
-	options: { input?: string; timeout: number },
-): Promise<RemoteResult> {
+export async function runRemote(target: SshTarget, command: string, options: RunOptions): Promise<RemoteResult> {
 	const clients: Client[] = [];
+	let done = false;
 	try {
-		const client = await connect(target, clients);
-		return await execute(client, command, options);
+		const client = await connectPatiently(target, clients);
+		const result = await execute(client, command, options);
+		done = true;
+		return result;
 	} finally {
-		for (const client of clients.reverse()) {
-			client.end();
-		}
+		// Whoever does not stop talking would keep a connection open that is only half closed.
+		leave(clients, done ? "end" : "destroy");
 	}
 }
 
-async function connect(target: SshTarget, clients: Client[]): Promise<Client> {
-	let sock: Duplex | undefined;
-	if (target.bastion) {
-		const bastion = await connect(target.bastion, clients);
-		sock = await new Promise<ClientChannel>((resolve, reject) =>
-			bastion.forwardOut("127.0.0.1", 0, target.host, target.port, (error, channel) =>
-				error
-					? reject(
-							new ConnectionError(
-								`${place(target.bastion ?? target)} does not reach ${place(target)}: ${error.message}`,
-							),
-						)
-					: resolve(channel),
-			),
-		);
+/** The machine's address for people, with its port where that is another one than 22. */
+export function place(target: Pick<SshTarget, "host" | "port">): string {
+	return target.port === 22 ? target.host : `${target.host}:${target.port}`;
+}
+
+async function connectPatiently(target: SshTarget, clients: Client[]): Promise<Client> {
+	for (const pause of PAUSES) {
+		try {
+			return await connect(target, clients);
+		} catch (error) {
+			if (!(error instanceof ConnectionError && error.met === "cut")) throw error;
+			leave(clients, "destroy");
+			await sleep(pause * (0.5 + Math.random()) * 1000);
+		}
 	}
+	return await connect(target, clients).catch((error: Error) => {
+		if (error instanceof ConnectionError && error.met === "cut") {
+			error.message += `, at each of ${PAUSES.length + 1} attempts; does its sshd allow enough connections (MaxStartups)?`;
+		}
+		throw error;
+	});
+}
+
+function leave(clients: Client[], by: "end" | "destroy"): void {
+	for (const client of clients.splice(0).reverse()) client[by]();
+}
+
+async function connect(target: SshTarget, clients: Client[]): Promise<Client> {
+	const { bastion } = target;
+	if (!bastion) return await dial(target, clients);
+	const there = await withSlot(place(bastion), () => connect(bastion, clients)).catch((error: Error) => {
+		if (!(error instanceof ConnectionError)) throw error;
+		const message = `${place(target)} is reached by way of ${place(bastion)}: ${error.message}`;
+		throw new ConnectionError(message, { met: error.met === "cut" ? "cut" : "obstacle" });
+	});
+	return await dial(target, clients, await through(there, bastion, target));
+}
+
+/** A channel from the bastion to the machine. */
+function through(client: Client, bastion: SshTarget, target: SshTarget): Promise<ClientChannel> {
+	return new Promise((resolve, reject) => {
+		const fail = (why: string, met: Met) =>
+			reject(new ConnectionError(`${place(bastion)} does not reach ${place(target)}: ${why}`, { met }));
+		const timer = setTimeout(
+			() => fail(`no answer within ${target.connectTimeout} s`, "silence"),
+			target.connectTimeout * 1000,
+		);
+		client.forwardOut("127.0.0.1", 0, target.host, target.port, (error, channel) => {
+			clearTimeout(timer);
+			if (error) fail(error.message, metBeyond(error));
+			else resolve(channel);
+		});
+	});
+}
+
+/** What a bastion met, as far as it says: OpenSSH says it in the C library's words. RFC 4254, section 5.1, has the reasons. */
+function metBeyond({ message, reason }: Error & { reason?: unknown }): Met {
+	const [CONNECT_FAILED, RESOURCE_SHORTAGE] = [2, 4];
+	if (reason === RESOURCE_SHORTAGE || reason === undefined) return "cut";
+	if (reason !== CONNECT_FAILED) return "obstacle";
+	if (/connection refused/i.test(message)) return "refusal";
+	return /no route to host|connection timed out|host is down/i.test(message) ? "silence" : "obstacle";
+}
+
+/** @param sock a way there that a bastion gave. */
+async function dial(target: SshTarget, clients: Client[], sock?: Duplex): Promise<Client> {
 	const client = new ssh2.Client();
 	clients.push(client);
 	const known = knownKey(target);
+	const agent = process.env["SSH_AUTH_SOCK"] ?? "";
+	const whom = `cannot connect to ${place(target)} as ${target.user}`;
+	if (target.privateKey === undefined && agent === "") {
+		throw new ConnectionError(
+			`${whom}: the key is the SSH agent's, and there is none (SSH_AUTH_SOCK is not set); start one, and ssh-add`,
+			{ met: "obstacle" },
+		);
+	}
 	let offered: Buffer | undefined;
 	const config: ConnectConfig = {
 		host: target.host,
@@ -86,58 +170,88 @@ async function connect(target: SshTarget, clients: Client[]): Promise<Client> {
 			offered = key;
 			return key.equals(known.blob);
 		},
-		...(target.privateKey === undefined
-			? { agent: process.env["SSH_AUTH_SOCK"] ?? "" }
-			: { privateKey: target.privateKey }),
+		...(target.privateKey === undefined ? { agent } : { privateKey: target.privateKey }),
 		...(sock ? { sock } : {}),
 	};
 	// A connection may break more than once (a handshake out of time is cut after that), and a later break surfaces through the
 	// channel's close; without a listener each would end the process.
 	client.on("error", () => {});
-	let answered = false;
+	// A channel that a bastion opened leads to a machine that took the connection.
+	let answered = sock !== undefined;
 	client.once("connect", () => {
 		answered = true;
 	});
 	await new Promise<void>((resolve, reject) => {
 		client.once("ready", resolve);
-		client.once("error", (error: Error & { code?: string }) => {
-			answered ||= error.code === "ECONNREFUSED";
-			const unknownKey = offered && !offered.equals(known.blob);
-			reject(
-				unknownKey
-					? new HostKeyError(
-							`${place(target)} shows another host key than the pinned one (${target.hostKey}); if the machine was rebuilt, update hostKey after checking it out of band`,
-							{ answered },
-						)
-					: new ConnectionError(`cannot connect to ${place(target)} as ${target.user}: ${error.message}`, { answered }),
-			);
+		client.once("error", (error: SshError) => {
+			if (offered && !offered.equals(known.blob)) {
+				const why = `shows another host key than the pinned one (${target.hostKey})`;
+				const next = "if the machine was rebuilt, update hostKey after checking it out of band";
+				reject(new HostKeyError(`${place(target)} ${why}; ${next}`, { met: "refusal" }));
+			} else {
+				reject(new ConnectionError(`${whom}: ${error.message}`, { met: metBy(error, answered) }));
+			}
 		});
-		client.connect(config);
+		// Once the server has said what it is, a break is no error to ssh2.
+		client.once("close", () =>
+			reject(
+				new ConnectionError(`${whom}: the connection was closed during the handshake`, {
+					met: answered ? "cut" : "silence",
+				}),
+			),
+		);
+		try {
+			client.connect(config);
+		} catch (error) {
+			reject(new ConnectionError(`${whom}: ${(error as Error).message}`, { met: "obstacle" }));
+		}
 	});
 	return client;
 }
 
-function execute(client: Client, command: string, options: { input?: string; timeout: number }): Promise<RemoteResult> {
+type SshError = Error & { code?: string; level?: string };
+
+/** @param answered whether the machine had taken the connection by then. */
+function metBy({ code, level, message }: SshError, answered: boolean): Met {
+	if (level === "agent") return "obstacle";
+	if (answered) {
+		const broke = code === "ECONNRESET" || code === "EPIPE" || /^Connection lost/.test(message);
+		return broke ? "cut" : "refusal";
+	}
+	if (code === "ECONNREFUSED") return "refusal";
+	if (code === "ECONNRESET") return "cut";
+	const silent = level === "client-timeout" || ["ETIMEDOUT", "EHOSTUNREACH", "EHOSTDOWN"].includes(code ?? "");
+	return silent ? "silence" : "obstacle";
+}
+
+function execute(client: Client, command: string, options: RunOptions): Promise<RemoteResult> {
+	const name = options.name ?? shown(command);
 	return new Promise((resolve, reject) => {
 		const timer = setTimeout(
-			() => reject(new Error(`no end after ${options.timeout} s: ${shown(command)}`)),
+			() => reject(new Error(`no end after ${options.timeout} s: ${name}`)),
 			options.timeout * 1000,
 		);
+		const fail = (error: Error) => {
+			clearTimeout(timer);
+			reject(error);
+		};
 		let silent = false;
 		client.once("error", (error) => {
 			silent = error.level === "client-timeout";
 		});
 		client.exec(command, (error, channel) => {
-			if (error) {
-				clearTimeout(timer);
-				reject(error);
-				return;
-			}
+			if (error) return fail(error);
 			const stdout: Buffer[] = [];
 			const stderr: Buffer[] = [];
+			let length = 0;
+			const keep = (chunks: Buffer[]) => (chunk: Buffer) => {
+				length += chunk.length;
+				if (length <= LONGEST_ANSWER) chunks.push(chunk);
+				else fail(new Error(`more than ${LONGEST_ANSWER / 1024 / 1024} MiB came as the answer to: ${name}`));
+			};
 			let exitCode: number | undefined;
-			channel.on("data", (chunk: Buffer) => stdout.push(chunk));
-			channel.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
+			channel.on("data", keep(stdout));
+			channel.stderr.on("data", keep(stderr));
 			channel.on("exit", (code: number | null) => {
 				exitCode = code ?? undefined;
 			});
@@ -145,7 +259,7 @@ function execute(client: Client, command: string, options: { input?: string; tim
 				clearTimeout(timer);
 				if (exitCode === undefined) {
 					const what = silent ? "the server stopped answering" : "the connection was cut";
-					reject(new Error(`${what} while this ran: ${shown(command)}`));
+					reject(new Error(`${what} while this ran: ${name}`));
 				} else {
 					resolve({ stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString(), exitCode });
 				}
@@ -158,7 +272,8 @@ function execute(client: Client, command: string, options: { input?: string; tim
 function knownKey(target: SshTarget): { type: "ssh-ed25519" | "ecdsa-sha2-nistp256"; blob: Buffer } {
 	const key = ssh2.utils.parseKey(target.hostKey);
 	if (key instanceof Error || Array.isArray(key)) {
-		throw new ConnectionError(`the host key of ${place(target)} is not a public key: ${target.hostKey}`);
+		const message = `the host key of ${place(target)} is not a public key: ${target.hostKey}`;
+		throw new ConnectionError(message, { met: "obstacle" });
 	}
 	return { type: key.type as "ssh-ed25519", blob: key.getPublicSSH() };
 }
@@ -167,8 +282,4 @@ function knownKey(target: SshTarget): { type: "ssh-ed25519" | "ecdsa-sha2-nistp2
 function shown(command: string): string {
 	const line = command.slice(command.lastIndexOf("\n") + 1);
 	return line.length === command.length && line.length <= 120 ? line : `…${line.slice(-120)}`;
-}
-
-function place(target: SshTarget): string {
-	return target.port === 22 ? target.host : `${target.host}:${target.port}`;
 }

@@ -1,0 +1,119 @@
+import { spawn } from "node:child_process";
+import net, { type AddressInfo } from "node:net";
+import ssh2, { type AcceptConnection, type AuthContext, type Connection, type ServerChannel } from "ssh2";
+import { makeHostKeyPair } from "./hostKeyPair.ts";
+import type { SshTarget } from "./sshTarget.ts";
+
+/** Runs what came by an exec request, in place of a login shell. */
+export type Answer = (command: string, channel: ServerChannel) => void;
+
+export interface ExampleSshd {
+	/** How it is reached, with a key that it takes. */
+	readonly target: SshTarget;
+	/** How many connections were dropped before their handshake. */
+	readonly dropped: () => number;
+	/** The most connections whose handshake was under way at a time. */
+	readonly most: () => number;
+	stop(): Promise<void>;
+}
+
+export interface SshdOptions {
+	readonly answer?: Answer;
+	/** Whether it takes the user's key. Default: yes. */
+	readonly authentication?: (context: AuthContext) => void;
+	/** What becomes of a channel to another machine. Default: it is opened. */
+	readonly forward?: "open" | "prohibit";
+	/** As sshd_config(5) has MaxStartups: from so many handshakes on, with so many per cent, and from so many on all. Default: no limit. */
+	readonly maxStartups?: readonly [start: number, rate: number, full: number];
+	/** How many connections are dropped before that, as when others hold all there are. Default: 0. */
+	readonly dropFirst?: number;
+}
+
+const KEY = makeHostKeyPair();
+
+/** For tests: an SSH server on the loopback. */
+export async function exampleSshd({
+	answer = (_, channel) => {
+		channel.exit(0);
+		channel.end();
+	},
+	authentication = (context) => context.accept(),
+	forward = "open",
+	maxStartups = [Number.POSITIVE_INFINITY, 0, Number.POSITIVE_INFINITY],
+	dropFirst = 0,
+}: SshdOptions): Promise<ExampleSshd> {
+	const hostKey = makeHostKeyPair();
+	let [dropped, handshakes, most] = [0, 0, 0];
+	const sockets = new Set<net.Socket>();
+	const server = new ssh2.Server({ hostKeys: [hostKey.privateKey] }, (client: Connection) => {
+		client.on("error", () => {});
+		client.on("authentication", authentication);
+		client.on("ready", () => {
+			client.on("session", (accept) => {
+				accept().on("exec", (accept: AcceptConnection<ServerChannel>, _, { command }) => {
+					const channel = accept();
+					channel.on("error", () => {});
+					answer(command, channel);
+				});
+			});
+			client.on("tcpip", (accept, reject, { destIP, destPort }) => {
+				if (forward === "prohibit") return reject();
+				const channel = accept();
+				const onward = net.connect(destPort, destIP);
+				channel.pipe(onward).pipe(channel);
+				for (const end of [channel, onward]) end.on("error", () => {});
+				sockets.add(onward);
+			});
+		});
+	});
+	const front = net.createServer((socket) => {
+		sockets.add(socket);
+		socket.on("error", () => {});
+		const [start, rate, full] = maxStartups;
+		const share = handshakes >= full ? 100 : rate + ((100 - rate) * (handshakes - start)) / (full - start);
+		if (dropped < dropFirst || (handshakes >= start && Math.random() * 100 < share)) {
+			dropped++;
+			socket.destroy();
+			return;
+		}
+		most = Math.max(most, ++handshakes);
+		let over = false;
+		const end = () => {
+			if (!over) handshakes--;
+			over = true;
+		};
+		socket.on("close", end);
+		// sshd counts a connection until somebody is logged in.
+		setTimeout(end, 30);
+		setTimeout(() => server.injectSocket(socket), 20);
+	});
+	await new Promise<void>((resolve) => front.listen(0, "127.0.0.1", resolve));
+	const { port } = front.address() as AddressInfo;
+	return {
+		target: {
+			...{ host: "127.0.0.1", port, user: "root", hostKey: hostKey.publicKey, connectTimeout: 5 },
+			privateKey: KEY.privateKey,
+		},
+		dropped: () => dropped,
+		most: () => most,
+		stop: async () => {
+			for (const socket of sockets) socket.destroy();
+			await new Promise((resolve) => front.close(resolve));
+		},
+	};
+}
+
+/** Has a shell run it, as sshd has the user's login shell do. */
+export function loginShell(shell: string, env: NodeJS.ProcessEnv = process.env): Answer {
+	return (command, channel) => {
+		const child = spawn(shell, ["-c", command], { env });
+		channel.pipe(child.stdin);
+		child.stdin.on("error", () => {});
+		child.stdout.pipe(channel, { end: false });
+		child.stderr.pipe(channel.stderr, { end: false });
+		child.on("close", (code) => {
+			channel.exit(code ?? 1);
+			channel.end();
+		});
+	};
+}

@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DeploymentRecord } from "../components/network/deploymentRecord.ts";
 import { parseDryRun } from "../components/network/dryRun.ts";
-import { HostKeyError, runRemote } from "../components/remote/ssh.ts";
+import { resultOf } from "../components/network/outcome.ts";
+import { hostScript } from "../components/remote/scripts.ts";
+import { runScript } from "../components/remote/shell.ts";
+import { HostKeyError } from "../components/remote/ssh.ts";
 import type { DeployedServer } from "./deployed.ts";
 
 const HOST_SCRIPT = "/usr/local/sbin/pod-gateway-host";
@@ -62,9 +65,9 @@ async function readOne({ name: server, target, desired }: DeployedServer): Promi
 	const unknown = (why: string): Finding => ({ server, state: "unknown", details: [why] });
 	const drift = (...details: string[]): Finding => ({ server, state: "drift", details });
 	try {
-		const command = `if [ ! -x ${HOST_SCRIPT} ]; then exit 127; fi; exec ${HOST_SCRIPT} apply --dry-run`;
-		const { exitCode, stdout, stderr } = await runRemote(target, command, { input: desired, timeout: TIME_LIMIT });
-		if (exitCode === 127) return drift(`${HOST_SCRIPT} is not there`);
+		const options = { input: desired, timeout: TIME_LIMIT };
+		const { stdout, stderr } = await runScript(target, hostScript("look-at-server.sh"), options);
+		if (resultOf(stdout) === "absent") return drift(`${HOST_SCRIPT} is not there`);
 		const dryRun = parseDryRun(stdout);
 		if (!dryRun.ok) return unknown(stderr.trim() || dryRun.problems.join("; "));
 		const { result, difference, inForceAt, record } = dryRun.value;

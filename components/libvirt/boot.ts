@@ -1,6 +1,8 @@
 import { type Report, withProgress } from "../progress.ts";
+import { hostScript } from "../remote/scripts.ts";
+import { NOTHING, type Run } from "../remote/shell.ts";
 import type { RemoteResult } from "../remote/ssh.ts";
-import { type Hypervisor, printable, type Run, removalByHand } from "./hypervisor.ts";
+import { type Hypervisor, printable, removalByHand } from "./hypervisor.ts";
 import type { VmRequest } from "./request.ts";
 
 /** Seconds between two attempts to log in. */
@@ -29,7 +31,7 @@ export async function booted(request: VmRequest, hypervisor: Hypervisor, report:
 			for (;;) {
 				try {
 					waitingFor = `SSH at ${machine.host}`;
-					await run(target, "true", { timeout: ATTEMPT });
+					await run(target, NOTHING, { timeout: ATTEMPT });
 					waitingFor = "cloud-init";
 					return await cloudInit(Math.max(Math.round((deadline - Date.now()) / 1000), ATTEMPT));
 				} catch (error) {
@@ -51,9 +53,8 @@ export async function booted(request: VmRequest, hypervisor: Hypervisor, report:
 
 	/** An image without cloud-init has made itself known by the pinned key: there is nothing to wait for. */
 	async function cloudInit(seconds: number): Promise<RemoteResult> {
-		const status = `timeout ${seconds} cloud-init status --wait >/dev/null`;
-		const command = `command -v cloud-init >/dev/null || exit 0; ${status} && exit; code=$?; cloud-init status --long; exit $code`;
-		return await run(target, command, { timeout: seconds + 2 * ATTEMPT });
+		const options = { args: [String(seconds)], timeout: seconds + 2 * ATTEMPT };
+		return await run(target, hostScript("wait-for-cloud-init.sh"), options);
 	}
 
 	async function tooLate(error: unknown): Promise<string> {

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { type Report, timed, withProgress } from "../progress.ts";
-import { ConnectionError, runRemote } from "../remote/ssh.ts";
+import { NOTHING, type Run, runScript } from "../remote/shell.ts";
+import { ConnectionError } from "../remote/ssh.ts";
 import type { SshTarget } from "../remote/sshTarget.ts";
 import { digestOf } from "../vm/describe.ts";
 import { booted } from "./boot.ts";
-import { Hypervisor, type Run, renderInput } from "./hypervisor.ts";
+import { Hypervisor, renderInput } from "./hypervisor.ts";
 import type { VmRequest } from "./request.ts";
 
 /** Seconds until an address at which nothing answers is believed to be free. */
@@ -15,7 +16,7 @@ const SILENCE = 3;
  *
  * @returns the instance id: another one is another machine.
  */
-export async function ensure(request: VmRequest, report: Report, run: Run = runRemote): Promise<string> {
+export async function ensure(request: VmRequest, report: Report, run: Run = runScript): Promise<string> {
 	const { definition } = request;
 	const hypervisor = new Hypervisor(request, run);
 	const state = await hypervisor.state();
@@ -32,7 +33,7 @@ export async function ensure(request: VmRequest, report: Report, run: Run = runR
  * @returns the instance id: another one is another machine.
  * @throws Error when the name or the address is somebody else's, when the hypervisor cannot make it, or when it does not boot.
  */
-export async function create(request: VmRequest, report: Report, run: Run = runRemote): Promise<string> {
+export async function create(request: VmRequest, report: Report, run: Run = runScript): Promise<string> {
 	const { definition, machine } = request;
 	const { name } = definition;
 	const hypervisor = new Hypervisor(request, run);
@@ -70,7 +71,7 @@ export async function create(request: VmRequest, report: Report, run: Run = runR
  */
 async function whoAnswers(machine: SshTarget, run: Run): Promise<string | undefined> {
 	try {
-		await run({ ...machine, connectTimeout: SILENCE }, "true", { timeout: SILENCE });
+		await run({ ...machine, connectTimeout: SILENCE }, NOTHING, { timeout: SILENCE });
 		return "a machine with the very same host key answers there";
 	} catch (error) {
 		if (!(error instanceof ConnectionError)) return "a machine answers there";

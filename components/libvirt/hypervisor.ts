@@ -1,14 +1,12 @@
 import { stripVTControlCharacters } from "node:util";
-import { hostScript, quote } from "../remote/scripts.ts";
-import type { RemoteResult, runRemote } from "../remote/ssh.ts";
+import { hostScript } from "../remote/scripts.ts";
+import type { Run } from "../remote/shell.ts";
+import type { RemoteResult } from "../remote/ssh.ts";
 import type { SshTarget } from "../remote/sshTarget.ts";
 import { renderMetaData, renderNetworkConfig, renderUserData } from "../vm/cloudInit.ts";
 import { digestOf } from "../vm/describe.ts";
 import { filesOf, renderDomain } from "../vm/domainXml.ts";
 import type { VmRequest } from "./request.ts";
-
-/** Runs a command on another machine. */
-export type Run = typeof runRemote;
 
 /** What the hypervisor knows under a VM's name. */
 export type VmState =
@@ -53,7 +51,7 @@ export class Hypervisor {
 
 	/** Removes the VM; no error when there is none. @param keepImage a downloaded image is to be used again. */
 	async delete({ keepImage }: { keepImage: boolean }): Promise<void> {
-		await this.script("delete", { options: keepImage ? " --keep-image" : "" });
+		await this.script("delete", { options: keepImage ? ["--keep-image"] : [] });
 	}
 
 	/** The end of what the VM wrote to its console. */
@@ -61,14 +59,13 @@ export class Hypervisor {
 		return await this.script("console");
 	}
 
-	/** The script's text is the command, so that standard input is free. */
 	private async script(
 		action: keyof typeof TIME_LIMITS,
-		{ input = "", options = "" }: { input?: string; options?: string } = {},
+		{ input = "", options = [] }: { input?: string; options?: readonly string[] } = {},
 	): Promise<string> {
-		const words = `libvirt-vm.sh --directory ${quote(this.directory)} ${action} ${quote(this.name)}${options}`;
-		const command = `sh -c ${quote(hostScript("libvirt-vm.sh").text)} ${words}`;
-		const result = await this.run(this.target, command, { input, timeout: TIME_LIMITS[action] });
+		const args = ["--directory", this.directory, action, this.name, ...options];
+		const limits = { input, timeout: TIME_LIMITS[action] };
+		const result = await this.run(this.target, hostScript("libvirt-vm.sh"), { args, ...limits });
 		return succeeded(`${action} of the VM ${this.name} failed on the hypervisor ${this.target.host}`, result);
 	}
 }

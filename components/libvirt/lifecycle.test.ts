@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Run } from "../remote/shell.ts";
 import { ConnectionError, type RemoteResult } from "../remote/ssh.ts";
 import { digestOf } from "../vm/describe.ts";
 import { create, ensure } from "./create.ts";
 import { exampleRequest } from "./example.ts";
-import type { Run } from "./hypervisor.ts";
 import { remove } from "./remove.ts";
 
 const HYPERVISOR = exampleRequest.hypervisor.host;
@@ -20,14 +20,15 @@ function site({ script = {}, machine = [{}] }: { script?: Record<string, Answer>
 	const events: string[] = [];
 	const lines: string[] = [];
 	const answers = [...machine];
-	const run: Run = async (target, command) => {
+	const run: Run = async (target, { name }, { args = [] }) => {
 		let answer: Answer;
 		if (target.host === HYPERVISOR) {
-			const action = /libvirt-vm\.sh --directory '\S+' (\S+) 'gw-1'(.*)$/.exec(command)?.slice(1).join("") ?? command;
+			const [, , verb = name, , ...options] = args;
+			const action = [verb, ...options].join(" ");
 			events.push(action);
 			answer = script[action] ?? {};
 		} else {
-			const what = command === "true" ? "ssh" : "cloud-init";
+			const what = name === "true" ? "ssh" : "cloud-init";
 			answer = answers.length > 1 ? (answers.shift() ?? {}) : (answers[0] ?? {});
 			events.push(answer instanceof Error ? `no ${what}` : what);
 		}

@@ -1,10 +1,13 @@
 import type { Report } from "../progress.ts";
-import { ConnectionError, runRemote } from "../remote/ssh.ts";
-import { Hypervisor, type Run, removalByHand } from "./hypervisor.ts";
+import { isGone, mendOrForget } from "../remote/gone.ts";
+import { NOTHING, type Run, runScript } from "../remote/shell.ts";
+import { ConnectionError } from "../remote/ssh.ts";
+import { Hypervisor, removalByHand } from "./hypervisor.ts";
 import type { VmRequest } from "./request.ts";
 
 /**
- * Removes the VM with its disks. A hypervisor that is out of reach, or goes away meanwhile, is a warning.
+ * Removes the VM with its disks. A hypervisor that does not answer, or goes away meanwhile, is a warning; one that answers and does
+ * not let us in is an error.
  *
  * @param instanceId the VM that is meant; where another one has its name by now, nothing is removed. Default: whichever.
  * @throws Error when the hypervisor is there and could not remove it.
@@ -13,7 +16,7 @@ export async function remove(
 	request: VmRequest,
 	instanceId: string | undefined,
 	report: Report,
-	run: Run = runRemote,
+	run: Run = runScript,
 ): Promise<void> {
 	const { hypervisor, definition } = request;
 	try {
@@ -28,6 +31,10 @@ export async function remove(
 	} catch (error) {
 		const lost = await connectionError(error);
 		if (!lost) throw error;
+		if (!isGone(lost, hypervisor)) {
+			const what = `${definition.name} was not removed from ${hypervisor.host}`;
+			throw new Error(`${what} and stays in the state: ${lost.message}; ${mendOrForget(hypervisor)}`);
+		}
 		report(
 			`warning: ${definition.name} was not removed from ${hypervisor.host}: ${lost.message}; when it is back, run there: ` +
 				removalByHand(request),
@@ -38,7 +45,7 @@ export async function remove(
 	async function connectionError(error: unknown): Promise<ConnectionError | undefined> {
 		if (error instanceof ConnectionError) return error;
 		try {
-			await run(hypervisor, "true", { timeout: hypervisor.connectTimeout });
+			await run(hypervisor, NOTHING, { timeout: hypervisor.connectTimeout });
 		} catch (again) {
 			if (again instanceof ConnectionError) return again;
 		}

@@ -28,3 +28,9 @@ export function lastLine(stdout: string): unknown {
 		return undefined;
 	}
 }
+
+/** What the last line says was done, such as `applied` or `restored`; undefined where it says nothing. */
+export function resultOf(stdout: string): string | undefined {
+	const read = z.object({ result: z.string() }).safeParse(lastLine(stdout));
+	return read.success ? read.data.result : undefined;
+}

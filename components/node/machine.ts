@@ -1,5 +1,6 @@
-import { hostScript, quote } from "../remote/scripts.ts";
-import { type RemoteResult, runRemote } from "../remote/ssh.ts";
+import { hostScript } from "../remote/scripts.ts";
+import { runScript } from "../remote/shell.ts";
+import type { RemoteResult } from "../remote/ssh.ts";
 import type { SshTarget } from "../remote/sshTarget.ts";
 import { type MachineState, parseMachineState } from "./machineState.ts";
 
@@ -16,7 +17,7 @@ export async function machineState(
 	caCertHashes: readonly string[],
 ): Promise<MachineState> {
 	const args = ["state", node, ...caCertHashes];
-	const { stdout } = await runScript(machine, "looking for a kubelet", "join-node.sh", { args, timeout: 30 });
+	const { stdout } = await succeeded(machine, "looking for a kubelet", "join-node.sh", { args, timeout: 30 });
 	const state = parseMachineState(stdout);
 	if (!state.ok) throw new Error(`${machine.host} gave ${state.problems.join("; ")}`);
 	return state.value;
@@ -25,29 +26,29 @@ export async function machineState(
 /** Runs `kubeadm join`. @param configuration the JoinConfiguration, YAML. @param token is kept out of error texts. */
 export async function joinMachine(machine: SshTarget, configuration: string, token: string): Promise<void> {
 	const options = { args: ["join"], input: configuration, timeout: 270, secret: token };
-	await runScript(machine, "kubeadm join", "join-node.sh", options);
+	await succeeded(machine, "kubeadm join", "join-node.sh", options);
 }
 
 /** Runs `kubeadm reset` and removes what that leaves behind. */
 export async function resetMachine(machine: SshTarget): Promise<Notes> {
-	return notes(await runScript(machine, "the reset", "reset-node.sh", { timeout: 500 }));
+	return notes(await succeeded(machine, "the reset", "reset-node.sh", { timeout: 500 }));
 }
 
 /**
- * Runs a script of `components/host`. Its text is the command, so that standard input is free.
+ * Runs a script of `components/host`.
  *
  * @param what names it in errors. @param options `timeout` is what it may take by itself, in seconds; `secret` is kept out of
  * errors.
  * @throws Error with all that it said when its exit code is not 0.
  */
-export async function runScript(
+export async function succeeded(
 	machine: SshTarget,
 	what: string,
 	script: string,
 	{ args = [], input, timeout, secret }: { args?: readonly string[]; input?: string; timeout: number; secret?: string },
 ): Promise<RemoteResult> {
-	const command = ["sh -c", quote(hostScript(script).text), script, ...args.map(quote)].join(" ");
-	const result = await runRemote(machine, command, {
+	const result = await runScript(machine, hostScript(script), {
+		args,
 		timeout: LOCK_SECONDS + timeout,
 		...(input === undefined ? {} : { input }),
 	});

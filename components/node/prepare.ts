@@ -2,7 +2,7 @@ import { renderMasquerade } from "../network/masquerade.ts";
 import { parsePrefix } from "../network/prefix.ts";
 import { all } from "../network/result.ts";
 import type { ClusterSoftware } from "./clusterSoftware.ts";
-import { type Notes, notes, runScript } from "./machine.ts";
+import { type Notes, notes, succeeded } from "./machine.ts";
 import type { NodeRequest } from "./request.ts";
 
 /** Seconds for everything; what downloads and installs has limits of its own. */
@@ -29,7 +29,7 @@ export interface PrepareOptions {
  * @throws Error saying what is missing or could not be installed.
  */
 export async function prepareMachine(request: NodeRequest, options: PrepareOptions): Promise<Preparation> {
-	const result = await runScript(request.machine, "preparing the machine", "prepare-node.sh", {
+	const result = await succeeded(request.machine, "preparing the machine", "prepare-node.sh", {
 		input: prepareInput(request, options),
 		timeout: TIMEOUT,
 	});

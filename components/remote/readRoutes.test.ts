@@ -3,9 +3,9 @@ import { must } from "../network/arbitraries.ts";
 import type { Block, ExpectedBlocks } from "../network/blocks.ts";
 import { parsePrefix } from "../network/prefix.ts";
 import { readRoutes } from "./readRoutes.ts";
-import { runRemote } from "./ssh.ts";
+import { runScript } from "./shell.ts";
 
-vi.mock("./ssh.ts");
+vi.mock("./shell.ts");
 
 const gateway = { host: "10.200.0.20", port: 22, user: "root", hostKey: "", connectTimeout: 1 };
 const pods = [must(parsePrefix("192.244.0.0/16"))];
@@ -19,7 +19,7 @@ function blocks(...texts: string[]): ExpectedBlocks {
 
 /** The gateway has these routes at the first reading, the second and so on; the last one stays. */
 function readings(...tables: string[][]): void {
-	vi.mocked(runRemote).mockImplementation(async () => {
+	vi.mocked(runScript).mockImplementation(async () => {
 		const table = tables.length > 1 ? tables.shift() : tables[0];
 		const routes = (table ?? []).map((dst) => ({ dst, gateway: "10.200.0.11", dev: "eth0", flags: [] }));
 		return { stdout: `== ip -j -4 route\n${JSON.stringify(routes)}\n`, stderr: "", exitCode: 0 };
@@ -28,21 +28,21 @@ function readings(...tables: string[][]): void {
 
 const texts = (all: readonly { prefix: { text: string } }[]) => all.map(({ prefix }) => prefix.text);
 
-beforeEach(() => void vi.mocked(runRemote).mockReset());
+beforeEach(() => void vi.mocked(runScript).mockReset());
 
 test("one reading is enough where every block is there", async () => {
 	readings([first, second]);
 	const survey = await readRoutes(gateway, pods, 60, async () => blocks(first, second));
 	expect(texts(survey.prefixes)).toEqual([first, second]);
 	expect(survey).toMatchObject({ missing: [], notes: ["a note"] });
-	expect(runRemote).toHaveBeenCalledTimes(1);
+	expect(runScript).toHaveBeenCalledTimes(1);
 });
 
 test("one route is enough where no block is known", async () => {
 	readings([], [first]);
 	const survey = await readRoutes(gateway, pods, 60, async () => blocks());
 	expect(texts(survey.prefixes)).toEqual([first]);
-	expect(runRemote).toHaveBeenCalledTimes(2);
+	expect(runScript).toHaveBeenCalledTimes(2);
 });
 
 test("a gateway that has some blocks only is read until it has all", async () => {
@@ -57,7 +57,7 @@ test("a block that is taken away meanwhile is not waited for", async () => {
 	const expectations = [blocks(first, second), blocks(first)];
 	const survey = await readRoutes(gateway, pods, 60, async () => expectations.shift() ?? blocks(first));
 	expect(survey.missing).toEqual([]);
-	expect(runRemote).toHaveBeenCalledTimes(2);
+	expect(runScript).toHaveBeenCalledTimes(2);
 });
 
 test("when the time is over, what is missing is told", async () => {
@@ -70,7 +70,7 @@ test("when the time is over, what is missing is told", async () => {
 test("the cluster is asked while the gateway is read", async () => {
 	readings([first]);
 	let asked = false;
-	vi.mocked(runRemote).mockImplementationOnce(async () => {
+	vi.mocked(runScript).mockImplementationOnce(async () => {
 		await vi.waitFor(() => expect(asked).toBe(true));
 		return { stdout: "== ip -j -4 route\n[]\n", stderr: "", exitCode: 0 };
 	});
@@ -81,7 +81,7 @@ test("the cluster is asked while the gateway is read", async () => {
 });
 
 test("a gateway that cannot be read is an error", async () => {
-	vi.mocked(runRemote).mockResolvedValue({ stdout: "", stderr: "no\n", exitCode: 1 });
+	vi.mocked(runScript).mockResolvedValue({ stdout: "", stderr: "no\n", exitCode: 1 });
 	await expect(readRoutes(gateway, pods, 1, async () => blocks())).rejects.toThrow(
 		"cannot read the routes of 10.200.0.20: no",
 	);

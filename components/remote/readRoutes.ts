@@ -5,7 +5,7 @@ import type { Prefix } from "../network/prefix.ts";
 import { gatherRoutes, type Survey } from "../network/survey.ts";
 import { parseSurveyOutput } from "../network/surveyOutput.ts";
 import { hostScript } from "./scripts.ts";
-import { runRemote } from "./ssh.ts";
+import { runScript } from "./shell.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
 /** A survey, and what is wrong with it. */
@@ -49,8 +49,8 @@ export async function readRoutes(
 }
 
 async function readTable(gateway: SshTarget, seconds: number) {
-	const { stdout, stderr, exitCode } = await runRemote(gateway, `sh -s ${seconds}`, {
-		input: hostScript("read-routes.sh").text,
+	const { stdout, stderr, exitCode } = await runScript(gateway, hostScript("read-routes.sh"), {
+		args: [String(seconds)],
 		timeout: seconds + 30,
 	});
 	if (exitCode !== 0) {

@@ -6,6 +6,8 @@ const folder = join(import.meta.dirname, "..", "host");
 
 /** A script of `components/host`, which runs on other machines. */
 export interface HostScript {
+	/** Its name in the folder. */
+	name: string;
 	/** Absolute path of the file in the checkout. */
 	path: string;
 	text: string;
@@ -17,7 +19,7 @@ export interface HostScript {
 export function hostScript(name: string): HostScript {
 	const path = join(folder, name);
 	const text = readFileSync(path, "utf8");
-	return { path, text, version: createHash("sha256").update(text).digest("hex").slice(0, 12) };
+	return { name, path, text, version: createHash("sha256").update(text).digest("hex").slice(0, 12) };
 }
 
 /** Quotes one word for a POSIX shell (XCU 2.2.2): nothing inside single quotes is special. */

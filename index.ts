@@ -36,12 +36,13 @@ const gatewayParts = gatewayVms.map(({ gateway, vm }) => {
 		convergeTimeout: config.routes.convergeTimeout,
 		lock,
 	});
-	return { name, vm, survey };
+	return { name, vm, node, survey };
 });
 
 const planOf = planServers({ config, facts, lock, gateways: gatewayParts });
+const nodes = gatewayParts.map(({ node }) => node);
 const physicalServers = config.servers.map(
-	(server) => new PhysicalServer(server.name, { server, plan: planOf(server.name) }),
+	(server) => new PhysicalServer(server.name, { server, plan: planOf(server.name), gatewayNodes: nodes }),
 );
 
 /** The machines that are the servers' next hops, and the nodes they are. */

@@ -14,6 +14,8 @@ export interface PhysicalServerArgs {
 	server: Config["servers"][number];
 	/** What it is to have. */
 	plan: pulumi.Output<ServerPlan>;
+	/** The gateways' nodes: none goes before the server was restored. */
+	gatewayNodes: readonly pulumi.Resource[];
 }
 
 /**
@@ -30,7 +32,11 @@ export class PhysicalServer extends pulumi.ComponentResource {
 	/** The record that the last deployment left there; undefined of a version that left none. */
 	readonly record: pulumi.Output<DeploymentRecord | undefined>;
 
-	constructor(name: string, { server, plan }: PhysicalServerArgs, opts?: pulumi.ComponentResourceOptions) {
+	constructor(
+		name: string,
+		{ server, plan, gatewayNodes }: PhysicalServerArgs,
+		opts?: pulumi.ComponentResourceOptions,
+	) {
 		super("pod-gateway:index:PhysicalServer", name, {}, opts);
 		this.name = server.name;
 		const connection = commandConnection(server);
@@ -53,7 +59,7 @@ export class PhysicalServer extends pulumi.ComponentResource {
 				addPreviousOutputInEnv: false,
 				logging: command.local.Logging.Stderr,
 			},
-			perMachine,
+			{ ...perMachine, dependsOn: [...gatewayNodes] },
 		);
 		const network = new command.remote.Command(
 			`${name}-network`,

@@ -13,7 +13,17 @@ const CALL_SECONDS = 10;
 /** The API server could not be reached: nobody knows what it would have said. */
 export class ClusterUnreachable extends Error {
 	override name = "ClusterUnreachable";
+	/** Whether nothing answered at all: only such a cluster may be taken for gone. */
+	readonly silent: boolean;
+
+	constructor(message: string, { silent = true }: { silent?: boolean } = {}) {
+		super(message);
+		this.silent = silent;
+	}
 }
+
+/** What Node.js and the kernel call it when a host does not answer. */
+const SILENCE = ["ETIMEDOUT", "EHOSTUNREACH", "EHOSTDOWN"];
 
 /**
  * How to call a cluster's API, for the clients of @kubernetes/client-node: every call ends within about 10 s, with
@@ -52,8 +62,10 @@ function bounded(server: string) {
 			try {
 				return await httpApi.send(request).toPromise();
 			} catch (error) {
-				const reason = limit.aborted ? `no answer within ${CALL_SECONDS} s` : quote((error as Error).message);
-				throw new ClusterUnreachable(`the API server ${server} cannot be reached: ${reason}`);
+				const { message, code = "" } = error as Error & { code?: string };
+				const reason = limit.aborted ? `no answer within ${CALL_SECONDS} s` : quote(message);
+				const silent = limit.aborted || SILENCE.includes(code);
+				throw new ClusterUnreachable(`the API server ${server} cannot be reached: ${reason}`, { silent });
 			}
 		},
 	});

@@ -1,5 +1,6 @@
 import { ApiException, type V1Node } from "@kubernetes/client-node";
 import { describe, expect, test, vi } from "vitest";
+import { ConnectionError } from "../remote/ssh.ts";
 import { ClusterUnreachable } from "./clusterConnection.ts";
 import { exampleRequest } from "./exampleRequest.ts";
 import { JOIN_ANNOTATION } from "./joinId.ts";
@@ -95,7 +96,7 @@ describe("leave", () => {
 
 	test("a machine that is gone is said, with what to run on it", async () => {
 		const gone = async () => {
-			throw new Error("cannot connect to 10.200.0.20 as root: Timed out");
+			throw new ConnectionError("cannot connect to 10.200.0.20 as root: Timed out");
 		};
 		expect(await run(acts({ reset: gone }))).toEqual({
 			events: ["cordon", "reset", "delete"],
@@ -144,18 +145,53 @@ describe("leave", () => {
 		}
 	});
 
-	test("what the API server refuses is a warning", async () => {
-		const refused = () => {
-			throw new ApiException(403, "Unknown API Status Code!", JSON.stringify({ message: "forbidden" }), {});
+	const refused = () => {
+		throw new ApiException(403, "Unknown API Status Code!", JSON.stringify({ message: "forbidden" }), {});
+	};
+
+	test("what the API server refuses is told, and fails the leave once everything else is done", async () => {
+		const refusing = acts({ deleteNode: refused });
+		await expect(run(refusing)).rejects.toThrow(
+			/^gw-1 has not left and stays in the state:\nremoving the Node object was not done: the API server answered 403: "forbidden"; mend that/,
+		);
+		expect(refusing.events).toEqual(["cordon", "reset"]);
+	});
+
+	test("a user who may not look for the Node object fails it, too: it would stay", async () => {
+		const refusing = acts({ node: refused });
+		await expect(run(refusing)).rejects.toThrow("looking for the Node object was not done");
+		expect(refusing.events).toEqual(["reset"]);
+	});
+
+	test("a cluster that answers and does not let us talk is not gone; a person may say so", async () => {
+		const broken = () => {
+			throw new ClusterUnreachable("the API server cannot be reached: certificate has expired", { silent: false });
 		};
-		expect(await run(acts({ deleteNode: refused }))).toEqual({
-			events: ["cordon", "reset"],
-			lines: [
-				"gw-1: drained in N s",
-				"gw-1: reset in N s",
-				'warning: gw-1: removing the Node object was not done: the API server answered 403: "forbidden"',
-				"warning: gw-1: run later: kubectl delete node gw-1",
-			],
-		});
+		const broke = { node: broken, cordon: broken, deleteNode: broken };
+		await expect(run(acts(broke))).rejects.toThrow("certificate has expired; mend that");
+		vi.stubEnv("POD_GATEWAY_FORGET", "10.0.0.1, cluster");
+		expect((await run(acts(broke))).events).toEqual(["reset"]);
+		vi.unstubAllEnvs();
+	});
+
+	test.each<["refusal" | "cut" | "obstacle"]>([["refusal"], ["cut"], ["obstacle"]])(
+		"a machine that is not reached for a %s is not gone; a person may say so",
+		async (met) => {
+			const shut = () => acts({ state: () => Promise.reject(new ConnectionError("no way in", { met })) });
+			const acting = shut();
+			await expect(run(acting)).rejects.toThrow(
+				"10.200.0.20 was not reset: no way in; mend that and run this again; a machine that is to be left as it is, for good: POD_GATEWAY_FORGET=10.200.0.20",
+			);
+			expect(acting.events).toEqual(["cordon", "delete"]);
+			vi.stubEnv("POD_GATEWAY_FORGET", "10.200.0.20");
+			expect((await run(shut())).lines).toContainEqual(expect.stringContaining("was not reset: no way in; once"));
+			vi.unstubAllEnvs();
+		},
+	);
+
+	test("a reset that fails on a machine that is there fails the leave", async () => {
+		const failing = acts({ reset: () => Promise.reject(new Error("the reset failed on 10.200.0.20 (exit code 1)")) });
+		await expect(run(failing)).rejects.toThrow("the reset failed on 10.200.0.20 (exit code 1); mend that");
+		expect(failing.events).toEqual(["cordon", "reset", "delete"]);
 	});
 });

@@ -1,3 +1,5 @@
+import { isForgotten, isGone, mendOrForget, SAY_SO } from "../remote/gone.ts";
+import { ConnectionError } from "../remote/ssh.ts";
 import { Cluster, problemOf } from "./cluster.ts";
 import { ClusterUnreachable } from "./clusterConnection.ts";
 import type { DrainedCluster } from "./drain.ts";
@@ -25,10 +27,11 @@ export interface LeaveActs {
 
 /**
  * Takes the gateway out of the cluster: drained, reset unless its machine is disposable, Node object removed. A machine or a
- * cluster that is gone never blocks: what could not be done is a warning with the command that does it later, and everything else
- * still happens. A machine that is something else by now is not reset. Once the API server could not be reached it is not asked again.
+ * cluster that does not answer never blocks: what could not be done is a warning with the command that does it later. A machine that
+ * is something else by now is not reset. Once the API server could not be reached it is not asked again.
  *
  * @param joinId the output of the join that is undone: a node that was joined again since is left alone. "" where unknown.
+ * @throws Error, after everything else was done, when the machine or the cluster is there and something of the node was left.
  */
 export async function leave(
 	request: NodeRequest,
@@ -40,15 +43,17 @@ export async function leave(
 	const { host } = request.machine;
 	const warn: Report = (line) => report(`warning: ${name}: ${line}`);
 	const later = `run later: kubectl delete node ${name}`;
+	const left: string[] = [];
 	let reachable = true;
-	/** Undefined where it was not done. */
-	const ask = async <T>(what: string, action: () => Promise<T>): Promise<T | undefined> => {
+	/** Undefined where it was not done. @param must whether something is left behind then. */
+	const ask = async <T>(what: string, action: () => Promise<T>, must = true): Promise<T | undefined> => {
 		if (!reachable) return undefined;
 		try {
 			return await action();
 		} catch (error) {
 			reachable = !(error instanceof ClusterUnreachable);
 			warn(`${what} was not done: ${problemOf(error)}${reachable ? "" : `; the cluster is not asked again, ${later}`}`);
+			if (must && !isClusterGone(error)) left.push(`${what} was not done: ${problemOf(error)}; ${MEND_CLUSTER}`);
 			return undefined;
 		}
 	};
@@ -59,7 +64,7 @@ export async function leave(
 		return;
 	}
 	if (node) {
-		await ask("draining", () => drainNode(cluster, request.node, report, NOT_READY_SECONDS));
+		await ask("draining", () => drainNode(cluster, request.node, report, NOT_READY_SECONDS), false);
 	}
 	if (!request.disposable) {
 		await phase(report, name, { doing: "resetting", done: "reset" }, async () => {
@@ -77,12 +82,11 @@ export async function leave(
 			for (const line of await reset()) report(`${name}: ${line}`);
 			return { changed: true };
 		}).catch((error: unknown) => {
-			const stays = error instanceof OtherMachine;
-			warn(
-				stays
-					? `${host} was not reset: ${error.message}`
-					: `${host} was not reset: ${problemOf(error)}; once it is there: ssh ${host} sh -s <components/host/reset-node.sh`,
-			);
+			const words = `${host} was not reset: ${problemOf(error)}`;
+			const byHand = `once it is there: ssh ${host} sh -s <components/host/reset-node.sh`;
+			if (error instanceof OtherMachine) warn(words);
+			else if (error instanceof ConnectionError && isGone(error, request.machine)) warn(`${words}; ${byHand}`);
+			else left.push(`${words}; ${mendOrForget(request.machine)}`);
 		});
 	}
 	if (node || !reachable) {
@@ -92,6 +96,13 @@ export async function leave(
 		});
 		if (done === undefined && reachable) warn(later);
 	}
+	if (left.length > 0) throw new Error(`${name} has not left and stays in the state:\n${left.join("\n")}`);
+}
+
+const MEND_CLUSTER = `mend that and run this again; a cluster that is to be left as it is, for good: ${SAY_SO}=cluster before pulumi`;
+
+function isClusterGone(error: unknown): boolean {
+	return isForgotten("cluster") || (error instanceof ClusterUnreachable && error.silent);
 }
 
 /** The machine is not the gateway any more. */

@@ -3,35 +3,46 @@
 #
 #   read-routes.sh SECONDS   reads until two readings, two seconds apart, are the same, for at most SECONDS
 #
-# Output: a line "== COMMAND" and what that command printed, for each command. `ip -j` where iproute2 knows JSON (4.14), the
-# original `route -n` elsewhere.
+# Output: a line "== COMMAND" and what that command printed, for each command. `ip -j` where iproute2 answers it in JSON, the
+# original `route -n` elsewhere: 4.14 to 4.16 take the option and print text.
 set -u
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C
 
 read_routes() {
-	if ip -j -4 route show table main >/dev/null 2>&1; then
+	case $(ip -j -4 route show table main 2>/dev/null) in
+	'['*)
 		for family in 4 6; do
 			echo "== ip -j -$family route"
 			ip -j "-$family" route show table main
 			echo
 		done
-	else
+		;;
+	*)
 		echo '== route -n'
 		route -n
-	fi
+		;;
+	esac
+}
+
+# used: of the routes on standard input, the ones that servers could get, one a line. What router advertisements give is none, nor
+# is a default route; lifetimes are counted down, and a router sends new ones at any time.
+used() {
+	sed 's/},[[:space:]]*{/},\
+{/g' | sed -e '/"protocol":"ra"/d' -e '/"dst":"default"/d' -e 's/"expires":[0-9]*,*//g'
 }
 
 deadline=$(($(date +%s) + ${1:-30}))
-before=$(read_routes)
+before=$(read_routes | used)
 while :; do
 	sleep 2
 	now=$(read_routes)
-	[ "$now" != "$before" ] || break
+	used_now=$(printf '%s\n' "$now" | used)
+	[ "$used_now" != "$before" ] || break
 	[ "$(date +%s)" -lt "$deadline" ] || {
 		echo "the routes did not come to rest within ${1:-30} s" >&2
 		exit 1
 	}
-	before=$now
+	before=$used_now
 done
 printf '%s\n' "$now"

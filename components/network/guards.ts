@@ -23,6 +23,7 @@ export function siteProblems(site: Site): readonly string[] {
 		...rangeProblems(site),
 		...gatheredProblems(site),
 		...coverProblems(site),
+		...nameserverProblems(site),
 		...nameProblems(site),
 	]);
 }
@@ -102,6 +103,18 @@ function coverProblems(site: Site): readonly string[] {
 		kept.flatMap(([whose, address]) =>
 			address && covers(prefix, address) ? [`the route to ${prefix.text} would cover ${whose}, ${address.text}`] : [],
 		),
+	);
+}
+
+/** A nameserver that no route leads to (node-local, outside every range) would be found out by each server, after its deadline. */
+function nameserverProblems(site: Site): readonly string[] {
+	const routed = destinations(site);
+	return site.dns.addresses.flatMap((address) =>
+		routed.some((prefix) => covers(prefix, address))
+			? []
+			: [
+					`no route that is planned leads to the nameserver ${address.text}; set pod-gateway:cluster.dnsAddresses to an address that the Service ranges hold`,
+				],
 	);
 }
 

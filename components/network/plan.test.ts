@@ -54,6 +54,17 @@ const dualStack: Site = {
 
 const text = (one: Site, ps = server) => renderDesired(must(planSite(one, [ps]))[0] ?? expect.fail());
 
+test.each([["169.254.20.10"], ["10.8.0.10"], ["192.97.0.10"]])(
+	"a nameserver that no planned route leads to is refused: %s",
+	(own) => {
+		const one = { ...site, dns: { ...site.dns, addresses: [address("192.96.0.10"), address(own)] } };
+		const plan = planSite(one, [server]);
+		expect(plan.ok ? [] : plan.problems).toEqual([
+			`no route that is planned leads to the nameserver ${own}; set pod-gateway:cluster.dnsAddresses to an address that the Service ranges hold`,
+		]);
+	},
+);
+
 describe("the desired state", () => {
 	test("of the operations note's site", () => {
 		expect(text(site)).toMatchInlineSnapshot(`

@@ -8,6 +8,8 @@ import { type ApiAnswers, type ExampleApiServer, exampleApiServer } from "./node
 
 const BLOCKS = "/apis/crd.projectcalico.org/v1/blockaffinities";
 const POOLS = "/apis/crd.projectcalico.org/v1/ippools";
+const BLOCKS_V3 = "/apis/projectcalico.org/v3/blockaffinities";
+const POOLS_V3 = "/apis/projectcalico.org/v3/ippools";
 const NODES = "/api/v1/nodes";
 
 let server: ExampleApiServer | undefined;
@@ -19,7 +21,7 @@ afterEach(() => {
 
 /** A kubeconfig for an API server that answers so; pools are there unless a test says otherwise. */
 async function apiServer(byPath: ApiAnswers): Promise<string> {
-	server = await exampleApiServer({ [POOLS]: { items: [] }, ...byPath });
+	server = await exampleApiServer({ [POOLS]: { items: [] }, [POOLS_V3]: 404, [BLOCKS_V3]: 404, ...byPath });
 	return server.kubeconfig;
 }
 
@@ -32,6 +34,31 @@ test("both lists are read in the named context, whatever their items hold", asyn
 	expect(records?.affinities).toEqual(blocks.items);
 	expect(records?.nodes).toMatchObject(nodes.items);
 	expect(notes).toEqual([]);
+});
+
+const pools = { items: [{ spec: { cidr: "192.244.0.0/16" } }] };
+
+test.each<[string, number | object]>([
+	["there is no older group", 404],
+	["the older group is left over, empty", { items: [] }],
+])("native v3 CRDs are read where %s", async (_, older) => {
+	const answers = { [BLOCKS]: older, [POOLS]: older, [BLOCKS_V3]: blocks, [POOLS_V3]: pools, [NODES]: nodes };
+	const { records, notes } = await readCalicoBlocks({ kubeconfig: await apiServer(answers), context: "one" });
+	expect(records).toMatchObject({ affinities: blocks.items, pools: pools.items });
+	expect(notes).toEqual([]);
+});
+
+test("where nobody keeps records that is said", async () => {
+	const answers = { [BLOCKS]: 404, [POOLS]: 404, [NODES]: nodes };
+	const { notes } = await readExpectedBlocks({ kubeconfig: await apiServer(answers), context: "one" }, [], []);
+	expect(notes).toEqual([expect.stringMatching(/^no records of Calico are there/)]);
+});
+
+test("native v3 CRDs that may not be listed are not none", async () => {
+	const answers = { [BLOCKS]: 404, [POOLS]: 404, [BLOCKS_V3]: 403, [POOLS_V3]: 403, [NODES]: nodes };
+	const { owners, notes } = await readExpectedBlocks({ kubeconfig: await apiServer(answers), context: "one" }, [], []);
+	expect(owners).toBeUndefined();
+	expect(notes).toContain(`${unknown}the kubeconfig's user may not list blockaffinities.projectcalico.org`);
 });
 
 const unknown = "not known which blocks the gateway is to have routes to: ";

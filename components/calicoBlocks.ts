@@ -32,7 +32,10 @@ export async function readExpectedBlocks(
 ): Promise<ExpectedBlocks> {
 	const { records, notes } = await readCalicoBlocks(access);
 	if (records) return expectedBlocks(records, podRanges, gateways);
-	return { blocks: [], owners: notes.length > 0 ? undefined : new Map(), pools: [], notes };
+	if (notes.length > 0) return { blocks: [], owners: undefined, pools: [], notes };
+	const groups = CALICO_GROUPS.map(({ group }) => group).join(" nor ");
+	const nobody = `no records of Calico are there (neither ${groups} is known): the gateway's routes are taken as they are, once there is one`;
+	return { blocks: [], owners: new Map(), pools: [], notes: [nobody] };
 }
 
 /**
@@ -43,10 +46,11 @@ export async function readExpectedBlocks(
  */
 export async function readCalicoBlocks({ kubeconfig, context, calicoEtcd }: RecordsAccess): Promise<CalicoBlocks> {
 	const connection = clusterConnection(kubeconfig, context);
-	const resource = { group: "crd.projectcalico.org", version: "v1" };
 	const custom = (plural: string) =>
-		attempt(`list ${plural}.${resource.group}`, () =>
-			new CustomObjectsApi(connection).listClusterCustomObject({ ...resource, plural }),
+		inFirstGroup((resource) =>
+			attempt(`list ${plural}.${resource.group}`, () =>
+				new CustomObjectsApi(connection).listClusterCustomObject({ ...resource, plural }),
+			),
 		);
 	const [[affinities, pools], nodes] = await Promise.all([
 		calicoEtcd ? fromEtcd(calicoEtcd) : Promise.all([custom("blockaffinities"), custom("ippools")]),
@@ -55,6 +59,24 @@ export async function readCalicoBlocks({ kubeconfig, context, calicoEtcd }: Reco
 	const notes = [...affinities.notes, ...pools.notes, ...nodes.notes];
 	if (affinities.items === undefined || nodes.items === undefined) return { notes };
 	return { records: { affinities: affinities.items, pools: pools.items ?? [], nodes: nodes.items }, notes };
+}
+
+/** Where Calico's records are: native v3 CRDs (3.32) have the second group, for which an aggregation server may answer, too. */
+const CALICO_GROUPS = [
+	{ group: "crd.projectcalico.org", version: "v1" },
+	{ group: "projectcalico.org", version: "v3" },
+] as const;
+
+/** The records of the first group that has any; nobody's where no group does. */
+async function inFirstGroup(list: (resource: (typeof CALICO_GROUPS)[number]) => Promise<Attempt>): Promise<Attempt> {
+	let found: Attempt = { notes: [] };
+	for (const resource of CALICO_GROUPS) {
+		const here = await list(resource);
+		// A group that was left behind empty by a migration is not the one in use.
+		if (here.items === undefined ? here.notes.length > 0 : here.items.length > 0) return here;
+		if (here.items !== undefined) found = here;
+	}
+	return found;
 }
 
 /** Affinities and pools, each as the cluster's API would have them. */

@@ -58,7 +58,8 @@ export class RouteSurvey extends pulumi.ComponentResource {
 				});
 				for (const warning of warnings(survey, convergeTimeout))
 					await pulumi.log.warn(`${args.gateway.name}: ${warning}`, this);
-				return withNodes(survey.prefixes, survey.owners, lock?.routes);
+				// Records that nobody keeps (any more) are no news of who has a block.
+				return withNodes(survey.prefixes, survey.owners?.size ? survey.owners : undefined, lock?.routes);
 			});
 		// What was read holds no secret, though the keys and the kubeconfig that opened the way are.
 		this.found = pulumi.unsecret(found);

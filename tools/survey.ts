@@ -90,7 +90,7 @@ async function surveyed(
 			const survey = await readRoutes(gateway.target, podRanges, CONVERGE, expected);
 			for (const warning of warnings(survey))
 				note(`${coloursFor(process.stderr).yellow("warning:")} ${gateway.name}: ${warning}`);
-			return withNodes(survey.prefixes, survey.owners, locked?.routes);
+			return withNodes(survey.prefixes, survey.owners?.size ? survey.owners : undefined, locked?.routes);
 		}),
 	);
 	return onEveryGateway(surveys);

@@ -1,15 +1,15 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { readCluster } from "./clusterReading.ts";
+import { readCluster, readDnsAddresses } from "./clusterReading.ts";
 import type { Config } from "./config.ts";
 import { lockCommand } from "./lock.ts";
-import { type Address, parseAddress } from "./network/address.ts";
+import type { Address } from "./network/address.ts";
 import { parseClusterInfo } from "./network/clusterInfo.ts";
 import { parseClusterConfiguration } from "./network/clusterRanges.ts";
 import { endpointOf } from "./network/joinConfiguration.ts";
 import { clusterDifferences, type Lock, type LockedCluster } from "./network/lockFile.ts";
 import type { Prefix } from "./network/prefix.ts";
-import { all, type Result } from "./network/result.ts";
+import type { Result } from "./network/result.ts";
 import { listed, refusal, valueOrRefusal } from "./refusal.ts";
 
 export interface ClusterFactsArgs {
@@ -21,7 +21,7 @@ export interface ClusterFactsArgs {
 
 /**
  * What the cluster says about itself: its ranges (ConfigMap `kube-system/kubeadm-config`), its nameserver (Service
- * `kube-system/kube-dns`), its API server and CA (ConfigMap `kube-public/cluster-info`). Read in every preview and update,
+ * `kube-system/kube-dns`, or the one with its label), its API server and CA (ConfigMap `kube-public/cluster-info`). Read in every preview and update,
  * never changed. Where it was locked, a preview reads nothing, and an update refuses what is not as locked.
  */
 export class ClusterFacts extends pulumi.ComponentResource {
@@ -45,9 +45,7 @@ export class ClusterFacts extends pulumi.ComponentResource {
 		if (lock) {
 			const own = pulumi.runtime.isDryRun()
 				? pulumi.output(lock.cluster)
-				: pulumi.unsecret(
-						cluster.kubeconfig.apply((kubeconfig) => this.confirmed(lock.cluster, kubeconfig, cluster.context)),
-					);
+				: pulumi.unsecret(cluster.kubeconfig.apply((kubeconfig) => this.confirmed(lock.cluster, kubeconfig, cluster)));
 			this.podRanges = own.apply((locked) => cluster.podRanges ?? locked.podRanges);
 			this.serviceRanges = own.apply((locked) => cluster.serviceRanges ?? locked.serviceRanges);
 			this.dnsAddresses = own.apply((locked) => cluster.dnsAddresses ?? locked.dnsAddresses);
@@ -71,10 +69,10 @@ export class ClusterFacts extends pulumi.ComponentResource {
 		this.kubernetesVersion = configuration.kubernetesVersion;
 		this.domain = configuration.apply((own) => cluster.domain ?? own.domain);
 
-		const service = kubernetes.core.v1.Service.get(`${name}-kube-dns`, "kube-system/kube-dns", from);
-		this.dnsAddresses = service.spec.apply(
-			(spec) => cluster.dnsAddresses ?? read(all((spec.clusterIPs ?? [spec.clusterIP]).map(parseAddress))),
-		);
+		const { dnsAddresses, kubeconfig, context } = cluster;
+		this.dnsAddresses = dnsAddresses
+			? pulumi.output(dnsAddresses)
+			: pulumi.unsecret(kubeconfig.apply((contents) => this.nameserver(contents, context)));
 
 		const info = entry("kube-public/cluster-info", "kubeconfig").apply((yaml) => read(parseClusterInfo(yaml)));
 		this.endpoint = info.apply(({ apiServer }) => endpointOf(cluster.apiServer ?? apiServer));
@@ -82,9 +80,24 @@ export class ClusterFacts extends pulumi.ComponentResource {
 		this.registerOutputs();
 	}
 
+	/** Read by the program and not as a resource: its name is not the same everywhere. */
+	private async nameserver(kubeconfig: string, context?: string): Promise<readonly Address[]> {
+		const addresses = await readDnsAddresses(kubeconfig, context).catch(async (error: Error) => {
+			await pulumi.log.error(`the cluster's nameserver is not known; nothing was touched: ${error.message}`, this);
+			throw refusal(error.message);
+		});
+		return read(addresses);
+	}
+
 	/** What was locked, once the cluster says the same. One that cannot be asked holds nothing up. */
-	private async confirmed(locked: LockedCluster, kubeconfig: string, context?: string): Promise<LockedCluster> {
-		const live = await readCluster(kubeconfig, context).catch(async (error: Error) => {
+	private async confirmed(
+		locked: LockedCluster,
+		kubeconfig: string,
+		{ context, dnsAddresses }: Pick<Config["cluster"], "context" | "dnsAddresses">,
+	): Promise<LockedCluster> {
+		// What the settings override is not asked for, and so is no difference.
+		const instead = { dnsAddresses: dnsAddresses && locked.dnsAddresses };
+		const live = await readCluster(kubeconfig, context, instead).catch(async (error: Error) => {
 			await pulumi.log.warn(`the cluster was not compared with what is locked: ${error.message}`, this);
 		});
 		const differences = live ? clusterDifferences(locked, read(live)) : [];

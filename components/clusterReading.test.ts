@@ -1,9 +1,12 @@
 import { afterEach, expect, test } from "vitest";
 import { readCluster } from "./clusterReading.ts";
 import { exampleCertificates } from "./etcd/exampleEtcd.ts";
+import { parseAddress } from "./network/address.ts";
+import { must } from "./network/arbitraries.ts";
 import { caCertHash } from "./network/clusterInfo.ts";
 import { type ApiAnswers, type ExampleApiServer, exampleApiServer } from "./node/exampleApiServer.ts";
 
+const LABELLED = "/api/v1/namespaces/kube-system/services?labelSelector=k8s-app%3Dkube-dns";
 const KUBEADM = "/api/v1/namespaces/kube-system/configmaps/kubeadm-config";
 const INFO = "/api/v1/namespaces/kube-public/configmaps/cluster-info";
 const DNS = "/api/v1/namespaces/kube-system/services/kube-dns";
@@ -73,4 +76,37 @@ test.each<[number, string]>([
 	[500, "the API server answers 500 to «read Service kube-system/kube-dns»"],
 ])("an answer %i says what could not be read", async (code, words) => {
 	await expect(read({ ...cluster, [DNS]: code })).rejects.toThrow(words);
+});
+
+const service = (name: string, clusterIP: string) => ({
+	metadata: { name },
+	spec: { clusterIP, clusterIPs: [clusterIP] },
+});
+
+test("a nameserver by another name is found by its label", async () => {
+	const items = [service("coredns", "192.96.0.3"), service("coredns-metrics", "None")];
+	expect(await read({ ...cluster, [DNS]: 404, [LABELLED]: { items } })).toMatchObject({
+		ok: true,
+		value: { dnsAddresses: [{ text: "192.96.0.3" }] },
+	});
+});
+
+test.each<[string, object[], string]>([
+	["no", [], "none there has the label k8s-app=kube-dns; set pod-gateway:cluster.dnsAddresses"],
+	[
+		"more than one",
+		[service("a", "192.96.0.3"), service("b", "192.96.0.4")],
+		'more than one there has the label k8s-app=kube-dns ("a", "b"); set pod-gateway:cluster.dnsAddresses',
+	],
+])("where %s nameserver is found, the refusal names the setting", async (_, items, words) => {
+	await expect(read({ ...cluster, [DNS]: 404, [LABELLED]: { items } })).rejects.toThrow(words);
+});
+
+test("what is set is not asked for", async () => {
+	const dnsAddresses = [must(parseAddress("192.96.0.7"))];
+	server = await exampleApiServer({ ...cluster, [DNS]: 403 });
+	expect(await readCluster(server.kubeconfig, "one", { dnsAddresses })).toMatchObject({
+		ok: true,
+		value: { dnsAddresses },
+	});
 });

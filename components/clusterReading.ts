@@ -1,9 +1,10 @@
-import { ApiException, CoreV1Api } from "@kubernetes/client-node";
-import { parseAddress } from "./network/address.ts";
+import { ApiException, CoreV1Api, type V1Service } from "@kubernetes/client-node";
+import { type Address, parseAddress } from "./network/address.ts";
 import { parseClusterInfo } from "./network/clusterInfo.ts";
 import { parseClusterConfiguration } from "./network/clusterRanges.ts";
 import { endpointOf } from "./network/joinConfiguration.ts";
 import type { LockedCluster } from "./network/lockFile.ts";
+import { quote } from "./network/quote.ts";
 import { all, failure, type Result, success } from "./network/result.ts";
 import { parseKubernetesVersion } from "./network/versionSkew.ts";
 import { clusterConnection } from "./node/clusterConnection.ts";
@@ -12,21 +13,24 @@ import { clusterConnection } from "./node/clusterConnection.ts";
  * What the cluster says about itself now, from where `ClusterFacts` has it in a plan with live routes.
  *
  * @param kubeconfig contents of a kubeconfig file. @param context its context; default: its current one.
+ * @param instead what stands in place of the cluster's words: it is not asked for them.
  * @throws Error when the kubeconfig is none, or the cluster cannot be asked.
  */
-export async function readCluster(kubeconfig: string, context?: string): Promise<Result<LockedCluster>> {
+export async function readCluster(
+	kubeconfig: string,
+	context?: string,
+	instead: { readonly dnsAddresses?: readonly Address[] | undefined } = {},
+): Promise<Result<LockedCluster>> {
 	const api = new CoreV1Api(clusterConnection(kubeconfig, context));
 	const configMap = { namespace: "kube-system", name: "kubeadm-config" };
 	const identityMap = { namespace: "kube-public", name: "cluster-info" };
-	const service = { namespace: "kube-system", name: "kube-dns" };
-	const [kubeadm, info, dns] = await Promise.all([
+	const [kubeadm, info, dnsAddresses] = await Promise.all([
 		asked("read ConfigMap kube-system/kubeadm-config", api.readNamespacedConfigMap(configMap)),
 		asked("read ConfigMap kube-public/cluster-info", api.readNamespacedConfigMap(identityMap)),
-		asked("read Service kube-system/kube-dns", api.readNamespacedService(service)),
+		instead.dnsAddresses ? success(instead.dnsAddresses) : dnsAddressesOf(api),
 	]);
 	const ranges = parseClusterConfiguration(kubeadm.data?.["ClusterConfiguration"] ?? "");
 	const identity = parseClusterInfo(info.data?.["kubeconfig"] ?? "");
-	const dnsAddresses = all((dns.spec?.clusterIPs ?? [dns.spec?.clusterIP ?? ""]).map(parseAddress));
 	const version = ranges.ok ? parseKubernetesVersion(ranges.value.kubernetesVersion) : ranges;
 	if (!ranges.ok || !identity.ok || !dnsAddresses.ok || !version.ok) {
 		return failure(
@@ -40,6 +44,42 @@ export async function readCluster(kubeconfig: string, context?: string): Promise
 		...{ endpoint: endpointOf(identity.value.apiServer), caCertHashes: identity.value.caCertHashes },
 		kubernetesVersion: `${major}.${minor}`,
 	});
+}
+
+/**
+ * The addresses of the cluster's nameserver: of the Service `kube-system/kube-dns`, or of the one there that has its label, whatever
+ * its name (kubespray's is `coredns`).
+ *
+ * @throws Error as {@link readCluster}, or when there is none or more than one.
+ */
+export async function readDnsAddresses(kubeconfig: string, context?: string): Promise<Result<readonly Address[]>> {
+	return await dnsAddressesOf(new CoreV1Api(clusterConnection(kubeconfig, context)));
+}
+
+async function dnsAddressesOf(api: CoreV1Api): Promise<Result<readonly Address[]>> {
+	const [namespace, name, labelSelector] = ["kube-system", "kube-dns", "k8s-app=kube-dns"];
+	const usual = await asked(
+		`read Service ${namespace}/${name}`,
+		api.readNamespacedService({ namespace, name }).catch((error: unknown) => {
+			if (error instanceof ApiException && error.code === 404) return undefined;
+			throw error;
+		}),
+	);
+	if (usual) return addressesOf(usual);
+	const what = `list Services in ${namespace}`;
+	const { items } = await asked(what, api.listNamespacedService({ namespace, labelSelector }));
+	const services = items.filter(({ spec }) => spec?.clusterIP !== "None");
+	const [only, ...others] = services;
+	if (only && others.length === 0) return addressesOf(only);
+	const found = services.map(({ metadata }) => quote(metadata?.name)).join(", ");
+	throw new Error(
+		`there is no Service ${namespace}/${name}, and ${only ? `more than one there has` : "none there has"} the label ` +
+			`${labelSelector}${only ? ` (${found})` : ""}; set pod-gateway:cluster.dnsAddresses`,
+	);
+}
+
+function addressesOf({ spec }: V1Service): Result<readonly Address[]> {
+	return all((spec?.clusterIPs ?? [spec?.clusterIP ?? ""]).map(parseAddress));
 }
 
 /** @param what the permission that it takes: verb and object. */

@@ -6,6 +6,8 @@ import type { GatewayNode } from "./gatewayNode.ts";
 import type { GatewayVm } from "./gatewayVm.ts";
 import type { Block } from "./network/blocks.ts";
 import type { Lock, LockedRoute } from "./network/lockFile.ts";
+import { outsideProblem, poolWarnings } from "./network/pools.ts";
+import type { Prefix } from "./network/prefix.ts";
 import { withNodes } from "./network/survey.ts";
 import { refusal } from "./refusal.ts";
 import { type GatewaySurvey, readRoutes } from "./remote/readRoutes.ts";
@@ -56,7 +58,12 @@ export class RouteSurvey extends pulumi.ComponentResource {
 					);
 					throw refusal(error.message);
 				});
-				for (const warning of warnings(survey, convergeTimeout))
+				const outside = outsideProblem(survey.pools, podRanges);
+				if (outside !== undefined && survey.prefixes.length === 0) {
+					await pulumi.log.error(`${args.gateway.name} has no route that servers could get: ${outside}`, this);
+					throw refusal(outside);
+				}
+				for (const warning of warnings(survey, podRanges, convergeTimeout))
 					await pulumi.log.warn(`${args.gateway.name}: ${warning}`, this);
 				// Records that nobody keeps (any more) are no news of who has a block.
 				return withNodes(survey.prefixes, survey.owners?.size ? survey.owners : undefined, lock?.routes);
@@ -69,9 +76,15 @@ export class RouteSurvey extends pulumi.ComponentResource {
 	}
 }
 
-function warnings({ rejected, unreadable, missing, notes }: GatewaySurvey, seconds: number): readonly string[] {
+function warnings(
+	{ rejected, unreadable, missing, notes, pools }: GatewaySurvey,
+	podRanges: readonly Prefix[],
+	seconds: number,
+): readonly string[] {
 	return [
 		...notes,
+		...[outsideProblem(pools, podRanges)].filter((problem) => problem !== undefined),
+		...poolWarnings(pools),
 		...unreadable.map((problem) => `left out what is no route: ${problem}`),
 		...rejected
 			.filter(({ suspicious }) => suspicious)

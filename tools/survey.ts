@@ -18,7 +18,8 @@ import {
 	parseLock,
 	renderLock,
 } from "../components/network/lockFile.ts";
-import { poolWarnings } from "../components/network/pools.ts";
+import { outsideProblem, poolWarnings } from "../components/network/pools.ts";
+import type { Prefix } from "../components/network/prefix.ts";
 import { onEveryGateway, withNodes } from "../components/network/survey.ts";
 import { type GatewaySurvey, readRoutes } from "../components/remote/readRoutes.ts";
 import { coloursFor } from "./colours.ts";
@@ -88,7 +89,7 @@ async function surveyed(
 		gateways.map(async (gateway) => {
 			const expected = () => readExpectedBlocks(gateway.access, podRanges, nodes);
 			const survey = await readRoutes(gateway.target, podRanges, CONVERGE, expected);
-			for (const warning of warnings(survey))
+			for (const warning of warnings(survey, podRanges))
 				note(`${coloursFor(process.stderr).yellow("warning:")} ${gateway.name}: ${warning}`);
 			return withNodes(survey.prefixes, survey.owners?.size ? survey.owners : undefined, locked?.routes);
 		}),
@@ -97,10 +98,14 @@ async function surveyed(
 }
 
 /** What Calico's records and the kernel's routes do not agree on, and what made no sense. */
-function warnings({ prefixes, missing, unreadable, notes, owners, pools }: GatewaySurvey): readonly string[] {
+function warnings(
+	{ prefixes, missing, unreadable, notes, owners, pools }: GatewaySurvey,
+	podRanges: readonly Prefix[],
+): readonly string[] {
 	const unowned = owners?.size ? prefixes.filter(({ prefix }) => !owners.has(prefix.text)) : [];
 	return [
 		...notes,
+		...[outsideProblem(pools, podRanges)].filter((problem) => problem !== undefined),
 		...poolWarnings(pools),
 		...unreadable.map((problem) => `left out what is no route: ${problem}`),
 		...missing.map(({ prefix, node }) => `block ${prefix.text} of ${node} has no route`),

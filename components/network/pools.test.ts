@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { poolsOf, poolWarnings } from "./pools.ts";
+import { must } from "./arbitraries.ts";
+import { outsideProblem, poolsOf, poolWarnings } from "./pools.ts";
+import { parsePrefix } from "./prefix.ts";
 
 const record = (spec: object) => ({
 	kind: "IPPool",
@@ -33,4 +35,27 @@ test("a disabled pool is none, and what makes no sense is named", () => {
 		expect.stringContaining("left out what is no IP pool: {"),
 	]);
 	expect(notes.join()).not.toContain("\u001b");
+});
+
+test("a VXLAN pool has routes whatever BGP exports", () => {
+	const [pool] = poolsOf([record({ vxlanMode: "Always", disableBGPExport: true })]).pools;
+	expect(pool?.announced).toBe(true);
+	expect(warningsOf({ vxlanMode: "Always", disableBGPExport: true })).toHaveLength(1);
+});
+
+test.each([
+	["no pool", [], undefined],
+	["a pool that is the range", ["10.244.0.0/16"], undefined],
+	["a pool that is a part of it", ["10.244.128.0/17"], undefined],
+	[
+		"a second pool",
+		["10.244.0.0/16", "172.16.0.0/16"],
+		/^Calico's IP pools 172\.16\.0\.0\/16 are not in .*10\.244\.0\.0\/16.*podRanges/,
+	],
+	["a pool that is wider", ["10.0.0.0/8"], /^Calico's IP pools 10\.0\.0\.0\/8 are not in/],
+])("pools are compared with the pod ranges: %s", (_, cidrs, problem) => {
+	const { pools } = poolsOf(cidrs.map((cidr) => record({ cidr })));
+	const said = outsideProblem(pools, [must(parsePrefix("10.244.0.0/16"))]);
+	if (problem === undefined) expect(said).toBeUndefined();
+	else expect(said).toMatch(problem);
 });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Prefix, parsePrefix } from "./prefix.ts";
+import { contains, type Prefix, parsePrefix } from "./prefix.ts";
 import { quote } from "./quote.ts";
 
 /** A pool of pod addresses, as Calico keeps it. */
@@ -9,7 +9,7 @@ export interface Pool {
 	readonly overlay?: "IP-in-IP" | "VXLAN";
 	/** Whether what pods begin towards addresses outside the pools leaves under the node's address. */
 	readonly natOutgoing: boolean;
-	/** Whether blocks are announced to BGP peers. Where they are not, no gateway gets a route to them. */
+	/** Whether the other nodes get routes to its blocks: by VXLAN, or announced to BGP peers. */
 	readonly announced: boolean;
 }
 
@@ -39,9 +39,31 @@ export function poolsOf(records: readonly unknown[]): { pools: readonly Pool[]; 
 		const { ipipMode, vxlanMode, natOutgoing, disabled, disableBGPExport } = parsed.data.spec;
 		if (disabled) continue;
 		const overlay = vxlanMode !== "Never" ? "VXLAN" : ipipMode !== "Never" ? "IP-in-IP" : undefined;
-		pools.push({ prefix: prefix.value, natOutgoing, announced: !disableBGPExport, ...(overlay && { overlay }) });
+		// With VXLAN it is Felix that makes the routes, and no BGP peer.
+		const announced = !disableBGPExport || overlay === "VXLAN";
+		pools.push({ prefix: prefix.value, natOutgoing, announced, ...(overlay && { overlay }) });
 	}
 	return { pools, notes };
+}
+
+/**
+ * The pools that the pod ranges do not hold: two sources of one fact that differ, for kubeadm and Calico do not ask each other. No
+ * server gets a route to their pods.
+ */
+function poolsOutside(pools: readonly Pool[], podRanges: readonly Prefix[]): readonly Pool[] {
+	return pools.filter(({ prefix }) => !podRanges.some((range) => contains(range, prefix)));
+}
+
+/** What to say of pools that the pod ranges do not hold; undefined where there are none. */
+export function outsideProblem(pools: readonly Pool[], podRanges: readonly Prefix[]): string | undefined {
+	const outside = poolsOutside(pools, podRanges);
+	if (outside.length === 0) return undefined;
+	const texts = (prefixes: readonly Prefix[]) => prefixes.map(({ text }) => text).join(", ");
+	const named = texts(outside.map(({ prefix }) => prefix));
+	return (
+		`Calico's IP pools ${named} are not in the pod ranges (${texts(podRanges)}), so that servers get no routes to their pods; ` +
+		"if they are to, set pod-gateway:cluster.podRanges to all ranges that pods have addresses of"
+	);
 }
 
 /** What a pool's settings mean for servers outside the cluster, where that is not what they would expect. */

@@ -10,6 +10,7 @@
 #   image-repository HOST/PATH     where the cluster's images come from
 #   kubernetes-version v1.34.4     of the cluster's control plane
 #   masquerade BASE64              nftables rules for the table pod_gateway_masquerade; without this line there is none
+#   resolv-conf /etc/resolv.conf   which the kubelet gives its pods: has to be there
 #   print-kubelet yes              print its version
 #
 # What is not given does not matter or has to be there. Prints "changed" or "unchanged", and "kubelet VERSION"; what people should
@@ -54,7 +55,7 @@ put() {
 }
 
 source='' version='' repository='' repository_key='' cgroup_driver=systemd image_repository='' kubernetes_version=''
-masquerade='' print_kubelet=''
+masquerade='' print_kubelet='' resolv_conf=''
 while read -r key value; do
 	case $key in
 	source) source=$value ;;
@@ -65,6 +66,7 @@ while read -r key value; do
 	image-repository) image_repository=$value ;;
 	kubernetes-version) kubernetes_version=$value ;;
 	masquerade) masquerade=$(printf %s "$value" | base64 -d) || fail "masquerade is not base64" ;;
+	resolv-conf) resolv_conf=$value ;;
 	print-kubelet) print_kubelet=$value ;;
 	'') ;;
 	*) fail "unknown setting on standard input: $key" ;;
@@ -80,6 +82,12 @@ esac
 case $version$repository$image_repository$kubernetes_version$cgroup_driver in
 *[!a-zA-Z0-9._:/@%+~=,-]*) fail "a setting on standard input has a character that no version, URL or registry has" ;;
 esac
+
+# Without it no pod can be made, so that the node would join and never be ready.
+if [ -n "$resolv_conf" ] && [ ! -e "$resolv_conf" ]; then
+	fail "the cluster's kubelets give their pods $resolv_conf (kubelet-config: resolvConf), which this machine has not: install" \
+		"systemd-resolved here, or change resolvConf in ConfigMap kube-system/kubelet-config; nothing was touched"
+fi
 
 exec 9>"$LOCK"
 flock -w 300 9 || fail "another command of pod-gateway's is still at work on this machine"

@@ -90,6 +90,8 @@ if [ -n "$own" ]; then
 	say "this machine is part of a cluster's control plane ($own), which is never reset from here; nothing was touched"
 	exit 1
 fi
+# The CA's copy, where the cluster keeps it in another folder than kubeadm's own, which a reset does not know.
+ca_file=$(sed -n 's|^ *clientCAFile: *"\{0,1\}\(/etc/kubernetes/[A-Za-z0-9._/-]*\)"\{0,1\} *$|\1|p' /var/lib/kubelet/config.yaml 2>/dev/null | head -n 1)
 if [ -n "$(traces)" ]; then
 	if ! has kubeadm; then
 		say "there is no kubeadm on this machine: what it would have reset is removed without it"
@@ -103,6 +105,7 @@ if [ -n "$(traces)" ]; then
 		if [ $status -ne 0 ] || [ -n "$(traces)" ]; then without_kubeadm; fi
 	fi
 fi
+case $ca_file in '' | *..*) ;; *) rm -f "$ca_file" ;; esac
 cni
 
 # kube-proxy's and Calico's chains alone: rules of others on this machine stay.

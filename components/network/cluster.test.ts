@@ -194,6 +194,12 @@ describe("renderJoinConfiguration", () => {
 		`);
 	});
 
+	test("the CA goes where the cluster's kubelets look for it", () => {
+		const own = renderJoinConfiguration(node, { ...discovery, caCertPath: "/etc/kubernetes/ssl/ca.crt" });
+		expect(own).toContain("\ncaCertPath: /etc/kubernetes/ssl/ca.crt\n");
+		expect(renderJoinConfiguration(node, discovery)).not.toContain("caCertPath");
+	});
+
 	test("text that looks like YAML stays text", () => {
 		const rendered = renderJoinConfiguration(
 			{ ...node, name: "1", taints: [must(parseTaint("a=yes:NoExecute"))] },

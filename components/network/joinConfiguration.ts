@@ -30,17 +30,20 @@ export interface Discovery {
 	readonly token: string;
 	/** From `caCertHash`; one of them must be the cluster's. */
 	readonly caCertHashes: readonly string[];
+	/** Where the cluster's kubelets look for its CA. Default: kubeadm's own place. */
+	readonly caCertPath?: string | undefined;
 }
 
 /** kubeadm's JoinConfiguration, API version v1beta4 (Kubernetes 1.31 and later), as YAML for `kubeadm join --config`. */
 export function renderJoinConfiguration(
 	{ name, taints, labels, addresses, ignorePreflightErrors, imagePullPolicy }: JoiningNode,
-	{ apiServerEndpoint, token, caCertHashes }: Discovery,
+	{ apiServerEndpoint, token, caCertHashes, caCertPath }: Discovery,
 ): string {
 	const nodeLabels = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
 	const configuration = {
 		apiVersion: "kubeadm.k8s.io/v1beta4",
 		kind: "JoinConfiguration",
+		...(caCertPath === undefined ? {} : { caCertPath }),
 		discovery: { bootstrapToken: { apiServerEndpoint, token, caCertHashes } },
 		timeouts: { discovery: DISCOVERY_WITHIN },
 		nodeRegistration: {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { checkSkew, parseKubernetesVersion } from "./versionSkew.ts";
+import { checkKubeadm, checkSkew, parseKubernetesVersion } from "./versionSkew.ts";
 
 describe("parseKubernetesVersion", () => {
 	test.each([
@@ -63,4 +63,15 @@ describe("checkSkew", () => {
 			}),
 		);
 	});
+});
+
+test.each(["1.31", "v1.31.0", "v1.34.4", "2.0"])("kubeadm %s joins", (version) => {
+	expect(checkKubeadm(version).ok).toBe(true);
+});
+
+test.each(["1.30", "v1.30.14", "1.28"])("kubeadm %s is refused before anything is changed", (version) => {
+	const checked = checkKubeadm(version);
+	expect(checked.ok ? [] : checked.problems).toEqual([
+		expect.stringMatching(new RegExp(`^kubeadm ${version} does not read .*v1beta4.*kubernetes\\.version`)),
+	]);
 });

@@ -43,3 +43,18 @@ export function checkSkew(kubelet: string, apiServer: string): Result<Kubernetes
 		`kubelet ${kubelet} does not fit the API server, which is ${apiServer}: a kubelet ${rule}; set kubernetes.version to "${major}.${minor}" or leave it out, and where kubelet is installed already, install that version`,
 	);
 }
+
+/** The first minor version whose kubeadm reads what we write (kubeadm.k8s.io/v1beta4). */
+const KUBEADM_MINOR = 31;
+
+/** Judges, before anything is changed, whether this kubeadm can join. @returns its version, or the reason to refuse it. */
+export function checkKubeadm(kubeadm: string): Result<KubernetesVersion> {
+	const version = parseKubernetesVersion(kubeadm);
+	if (!version.ok) return version;
+	const { major, minor } = version.value;
+	if (major > 1 || minor >= KUBEADM_MINOR) return version;
+	return failure(
+		`kubeadm ${kubeadm} does not read a JoinConfiguration of kubeadm.k8s.io/v1beta4, which 1.${KUBEADM_MINOR} and later do; ` +
+			`where the cluster is 1.${KUBEADM_MINOR} or newer, set kubernetes.version to its version, else update the cluster first`,
+	);
+}

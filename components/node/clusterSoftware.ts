@@ -13,6 +13,10 @@ export interface ClusterSoftware {
 	/** Example: `registry.k8s.io`. */
 	readonly imageRepository: string;
 	readonly cgroupDriver: CgroupDriver;
+	/** Where every kubelet looks for the cluster's CA; kubeadm's default where undefined. Example: `/etc/kubernetes/ssl/ca.crt`. */
+	readonly clientCaFile?: string | undefined;
+	/** The resolv.conf that every kubelet gives its pods; the kubelet's default where undefined. */
+	readonly resolvConf?: string | undefined;
 }
 
 /** Who makes the cgroups on a node: kubelet and container runtime have to agree. */
@@ -27,12 +31,13 @@ export async function clusterSoftware(cluster: Cluster): Promise<ClusterSoftware
 	]);
 	const configuration = parseClusterConfiguration(clusterConfiguration);
 	const cgroupDriver = parseCgroupDriver(kubeletConfiguration);
-	if (!configuration.ok || !cgroupDriver.ok) {
-		const problems = [configuration, cgroupDriver].flatMap((result) => (result.ok ? [] : result.problems));
+	const files = parseKubeletFiles(kubeletConfiguration);
+	if (!configuration.ok || !cgroupDriver.ok || !files.ok) {
+		const problems = [configuration, cgroupDriver, files].flatMap((result) => (result.ok ? [] : result.problems));
 		throw new Error(`what the cluster says of its software cannot be read: ${problems.join("; ")}`);
 	}
 	const { kubernetesVersion, imageRepository } = configuration.value;
-	return { apiServer, kubernetesVersion, imageRepository, cgroupDriver: cgroupDriver.value };
+	return { apiServer, kubernetesVersion, imageRepository, cgroupDriver: cgroupDriver.value, ...files.value };
 }
 
 // kubeadm writes the driver down; where it is not set, kubeadm's default counts.
@@ -48,4 +53,20 @@ export function parseCgroupDriver(yaml: string): Result<CgroupDriver> {
 	return parsed.success
 		? success(parsed.data.cgroupDriver)
 		: failure(`kubelet-config holds no KubeletConfiguration with a known cgroupDriver: ${quote(yaml)}`);
+}
+
+const path = z.string().regex(/^\/[\w./-]{1,250}$/, "is not an absolute path");
+const kubeletFiles = z.object({
+	authentication: z.object({ x509: z.object({ clientCAFile: path.optional() }).optional() }).optional(),
+	resolvConf: path.or(z.literal("")).optional(),
+});
+
+/** Reads the files that the key `kubelet` of the ConfigMap `kube-system/kubelet-config` names, which each node is to have. */
+export function parseKubeletFiles(yaml: string): Result<Pick<ClusterSoftware, "clientCaFile" | "resolvConf">> {
+	const parsed = kubeletFiles.safeParse(readYaml(yaml));
+	if (!parsed.success) {
+		return failure(...parsed.error.issues.map(({ path, message }) => `kubelet-config: ${path.join(".")} ${message}`));
+	}
+	const { authentication, resolvConf } = parsed.data;
+	return success({ clientCaFile: authentication?.x509?.clientCAFile, resolvConf: resolvConf || undefined });
 }

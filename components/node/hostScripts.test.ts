@@ -127,6 +127,20 @@ describe("reset-node.sh", () => {
 		expect(machine.read("/ran")).toBeUndefined();
 	});
 
+	test("removes the cluster's CA from the folder that the cluster keeps it in", async () => {
+		machine.command("systemctl", "exit 0");
+		machine.command("ip", "exit 0");
+		const conf = (file: string) => `authentication:\n  x509:\n    clientCAFile: ${file}\n`;
+		machine.write("/etc/kubernetes/ssl/ca.crt", "a CA");
+		machine.write("/var/lib/kubelet/config.yaml", conf(join(machine.root, "etc/kubernetes/ssl/ca.crt")));
+		expect((await machine.run("reset-node.sh")).exitCode).toBe(0);
+		expect(machine.read("/etc/kubernetes/ssl/ca.crt")).toBeUndefined();
+		machine.write("/etc/kubernetes/keep", "a file");
+		machine.write("/var/lib/kubelet/config.yaml", conf(`${machine.root}/etc/kubernetes/ssl/../keep`));
+		await machine.run("reset-node.sh");
+		expect(machine.read("/etc/kubernetes/keep")).toBe("a file");
+	});
+
 	test("takes a worker apart, and leaves other programs' CNI configurations alone", async () => {
 		const gone = [
 			"10-calico.conflist",
@@ -366,6 +380,18 @@ esac`,
 		expect((await machine.run("prepare-node.sh", [], input)).stderr).toBe("");
 		expect(machine.read(CONFIG)).toBe(own);
 	});
+});
+
+test("prepare-node.sh refuses a machine without the resolv.conf that pods get, before it changes anything", async () => {
+	const file = join(machine.root, "run/systemd/resolve/resolv.conf");
+	const { exitCode, stdout, stderr } = await machine.run(
+		"prepare-node.sh",
+		[],
+		`source preinstalled\nresolv-conf ${file}\n`,
+	);
+	expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+	expect(stderr).toMatch(/resolvConf\), which this machine has not: .*nothing was touched$/);
+	expect(machine.read("/var/lib/pod-gateway")).toBeUndefined();
 });
 
 describe("prepare-node.sh and masquerading", () => {

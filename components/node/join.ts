@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { renderJoinConfiguration } from "../network/joinConfiguration.ts";
 import type { Result } from "../network/result.ts";
-import { checkSkew } from "../network/versionSkew.ts";
+import { checkKubeadm, checkSkew } from "../network/versionSkew.ts";
 import { Cluster } from "./cluster.ts";
 import { ClusterUnreachable } from "./clusterConnection.ts";
 import { clusterSoftware } from "./clusterSoftware.ts";
@@ -42,7 +42,7 @@ export async function join(request: NodeRequest, report: Report): Promise<void> 
 		addresses: [machine.host, ...request.node.addresses.map(({ text }) => text)],
 		machine: state,
 		otherNode: state.kind === "other-node" && (await cluster.node(state.detail)) !== undefined,
-		skew: expected === "" ? [] : problemsOf(checkSkew(expected, software.apiServer)),
+		skew: expected === "" ? [] : [checkSkew(expected, software.apiServer), checkKubeadm(expected)].flatMap(problemsOf),
 		node: node && registeredNode(node),
 		mayTakeOver: request.takeOver || request.disposable,
 	});
@@ -50,10 +50,15 @@ export async function join(request: NodeRequest, report: Report): Promise<void> 
 	const say = (lines: readonly string[]) => lines.forEach((line) => void report(`${name}: ${line}`));
 	say(steps.because);
 
+	// What only a join needs is no reason to fail the update of a node that works.
+	const needed = steps.join ? software : { ...software, resolvConf: undefined };
 	const preparing = { doing: "preparing", done: "prepared", unchanged: "is prepared" };
 	const prepared = await phase(report, name, preparing, async () => {
 		if (steps.reset) say(await resetMachine(machine));
-		const prepared = await prepareMachine(request, { software, askKubelet: steps.join && state.kubelet === "" });
+		const prepared = await prepareMachine(request, {
+			software: needed,
+			askKubelet: steps.join && state.kubelet === "",
+		});
 		say(prepared.notes);
 		return { ...prepared, changed: prepared.changed || steps.reset };
 	});
@@ -72,7 +77,7 @@ export async function join(request: NodeRequest, report: Report): Promise<void> 
 	}
 	await phase(report, name, { doing: "joining", done: "joined" }, async () => {
 		if (steps.removeNode) await cluster.deleteNode(name);
-		await joinCluster(cluster, request);
+		await joinCluster(cluster, request, software.clientCaFile);
 		return await ready(cluster, name);
 	});
 }
@@ -81,11 +86,15 @@ function problemsOf(result: Result<unknown>): readonly string[] {
 	return result.ok ? [] : result.problems;
 }
 
-async function joinCluster(cluster: Cluster, { node, machine, cluster: { endpoint, caCertHashes } }: NodeRequest) {
+async function joinCluster(
+	cluster: Cluster,
+	{ node, machine, cluster: { endpoint, caCertHashes } }: NodeRequest,
+	caCertPath: string | undefined,
+) {
 	await cluster.withBootstrapToken(bootstrapToken(node.name), async (token) => {
 		const configuration = renderJoinConfiguration(
 			{ name: node.name, taints: [node.taint], labels: node.labels, addresses: node.addresses },
-			{ apiServerEndpoint: endpoint, token, caCertHashes },
+			{ apiServerEndpoint: endpoint, token, caCertHashes, caCertPath },
 		);
 		await joinMachine(machine, configuration, token);
 	});

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseCgroupDriver } from "./clusterSoftware.ts";
+import { parseCgroupDriver, parseKubeletFiles } from "./clusterSoftware.ts";
 import { exampleRequest } from "./exampleRequest.ts";
 import { prepareInput } from "./prepare.ts";
 import { nodeRequest } from "./request.ts";
@@ -27,6 +27,13 @@ describe("what prepare-node.sh reads", () => {
 			"kubernetes-version v1.34.4",
 			"print-kubelet yes",
 		]);
+	});
+
+	test("the resolv.conf that pods get is to be there", () => {
+		const own = { ...software, resolvConf: "/run/systemd/resolve/resolv.conf" };
+		const input = prepareInput(exampleRequest, { software: own, askKubelet: false });
+		expect(input).toContain("\nresolv-conf /run/systemd/resolve/resolv.conf\n");
+		expect(prepareInput(exampleRequest, { software, askKubelet: false })).not.toContain("resolv-conf");
 	});
 
 	test("without masquerading there is no such line", () => {
@@ -65,4 +72,28 @@ describe("parseCgroupDriver", () => {
 	test.each(["", "[", `${head}cgroupDriver: other\n`])("%j is an error", (yaml) => {
 		expect(parseCgroupDriver(yaml).ok).toBe(false);
 	});
+});
+
+describe("parseKubeletFiles", () => {
+	const head = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n";
+
+	test.each([
+		["none", head, {}],
+		["an empty resolvConf", `${head}resolvConf: ""\n`, {}],
+		[
+			"kubespray's",
+			`${head}authentication: { x509: { clientCAFile: /etc/kubernetes/ssl/ca.crt } }\nresolvConf: /run/systemd/resolve/resolv.conf\n`,
+			{ clientCaFile: "/etc/kubernetes/ssl/ca.crt", resolvConf: "/run/systemd/resolve/resolv.conf" },
+		],
+	])("%s", (_, yaml, value) => {
+		expect(parseKubeletFiles(yaml)).toEqual({ ok: true, value });
+	});
+
+	test.each(["resolvConf: a b", 'resolvConf: "/a\\nsource x"', "resolvConf: 1"])(
+		"%j is an error that names it",
+		(line) => {
+			const parsed = parseKubeletFiles(`${head}${line}\n`);
+			expect(parsed.ok ? [] : parsed.problems).toEqual([expect.stringMatching(/^kubelet-config: resolvConf/)]);
+		},
+	);
 });

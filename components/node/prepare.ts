@@ -54,6 +54,7 @@ export function prepareInput(
 		["cgroup-driver", software.cgroupDriver],
 		["image-repository", software.imageRepository],
 		["kubernetes-version", software.kubernetesVersion],
+		...(software.resolvConf === undefined ? [] : [["resolv-conf", software.resolvConf] as const]),
 		...(rules === "" ? [] : [["masquerade", base64(rules)] as const]),
 		...(askKubelet ? [["print-kubelet", "yes"] as const] : []),
 	];

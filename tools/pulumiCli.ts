@@ -1,8 +1,9 @@
 import { execFile, spawn } from "node:child_process";
 import { promisify } from "node:util";
+import { pulumiOnPath } from "./pulumiOnPath.ts";
 
-/** The Pulumi to run. Default: the one on PATH. */
-const pulumi = process.env["POD_GATEWAY_PULUMI"] ?? "pulumi";
+/** The Pulumi to run. Default: the one that the user calls, before the npm package's. */
+const pulumi = process.env["POD_GATEWAY_PULUMI"] ?? pulumiOnPath() ?? "pulumi";
 
 /** The state of a stack, by default with its secrets shown. @throws Error with what Pulumi said. */
 export function exportState(stack: string, { secrets = true } = {}): Promise<unknown> {

@@ -2,6 +2,7 @@ import { realpath } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
+import { pulumiOnPath } from "../../tools/pulumiOnPath.ts";
 import { findExecutable, isExecutable } from "./executables.ts";
 import { ensurePlugins } from "./plugins.ts";
 import { withProgress } from "./progress.ts";
@@ -21,11 +22,13 @@ const downloadPatience = 600_000;
  * @throws Error that names what it lacks.
  */
 export async function pathEngine(report: Report): Promise<Engine> {
-	const pulumi = await findExecutable("pulumi");
-	if (pulumi === undefined) throw new Error("there is no pulumi on PATH");
+	const pulumi = pulumiOnPath();
+	if (pulumi === undefined) {
+		// The npm package's is the next tier's business.
+		const npm = (await findExecutable("pulumi")) !== undefined;
+		throw new Error(npm ? "the only pulumi on PATH is the npm package's" : "there is no pulumi on PATH");
+	}
 	const real = await realpath(pulumi);
-	// `npm run` puts this first on PATH; it is the next tier's business.
-	if (real.includes("/node_modules/")) throw new Error("the only pulumi on PATH is the npm package's");
 	const host = await findExecutable(languageHost);
 	if (host === undefined && !(await isExecutable(join(dirname(real), languageHost)))) {
 		throw new Error(`there is no ${languageHost} on PATH or beside ${pulumi}`);

@@ -221,6 +221,16 @@ test("a gateway's driver reads the keys that are its own", () => {
 	expect(read?.machine).not.toHaveProperty("name");
 });
 
+test.each(["root", "svc-net$", "jane.doe@example.org", "CORP\\jane", "7jane", "jane@corp"])("the login %j", (user) => {
+	expect(must(parseSettings({ ...least, ssh: { ...least.ssh, user } })).servers[0]?.ssh.user).toBe(user);
+});
+
+test.each(["", "-l root", "a b", "a;b", "$(id)", "a@", "\\a", "-oProxyCommand=x", "a\nb"])("%j is no login", (user) => {
+	expect(problems({ ...least, ssh: { ...least.ssh, user } })).toEqual([
+		"pod-gateway:ssh.user: is not a user name; example: root",
+	]);
+});
+
 describe("one problem, with its place and what to do", () => {
 	const vmWith = (change: object) => ({ ...least, gateways: [{ ...vm, libvirt: { ...vm.libvirt, ...change } }] });
 	const gatewayWith = (change: object) => ({ ...least, gateways: [{ ...gateway, ...change }] });
@@ -425,6 +435,11 @@ describe("one problem, with its place and what to do", () => {
 			"pod-gateway:servers[0].address: the address 10.200.0.31 is already that of pod-gateway:gateways[0].spareAddress; each machine needs its own",
 		],
 		[
+			"a second gateway, which nothing would take out of the routes",
+			{ ...least, gateways: [gateway, { ...gateway, name: "gw-2", address: "10.200.0.21" }] },
+			/^pod-gateway:gateways: lists 2 machines, and there is no failover yet: .*; list one$/,
+		],
+		[
 			"a version that YAML made a number",
 			gatewayWith({ kubernetes: { version: 1.3 } }),
 			'pod-gateway:gateways[0].kubernetes.version: is not a minor version in quotes; example: "1.34"',
@@ -519,6 +534,7 @@ test("everything that is wrong is said at once, also what is wrong between setti
 		"pod-gateway:servers[1].hostKey",
 		"pod-gateway:clusters",
 		"pod-gateway:ssh",
+		"pod-gateway:gateways",
 		"pod-gateway:servers[0].name",
 		"pod-gateway:gateways[0].address",
 		"pod-gateway:servers[0].address",

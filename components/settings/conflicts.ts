@@ -52,6 +52,7 @@ export function conflicts(raw: Readonly<Record<string, unknown>>): readonly stri
 		...kubeconfigProblems(settings),
 		...etcdProblems(settings),
 		...authenticationProblems(settings),
+		...failoverProblems(settings),
 		...repeated(names, "the name"),
 		...repeated(addresses(settings), "the address"),
 		...rangeProblems(settings),
@@ -63,6 +64,15 @@ function kubeconfigProblems({ cluster }: Readable): readonly string[] {
 	const given = [cluster.kubeconfigFile, cluster.kubeconfig].filter((value) => value !== undefined).length;
 	const found = given === 0 ? "there is no way to the cluster" : "two ways to the cluster are set";
 	return given === 1 ? [] : [`${place(["cluster"])}: ${found}; set exactly one of kubeconfigFile and kubeconfig`];
+}
+
+/** Each route would go by way of every gateway, and nothing takes one out that is down: a second one would lower availability. */
+function failoverProblems({ gateways }: Readable): readonly string[] {
+	const number = gateways?.length ?? 0;
+	if (number < 2) return [];
+	const why =
+		"each route would go by way of all of them, and nothing notices that one is down: its share of the traffic would be lost";
+	return [`${place(["gateways"])}: lists ${number} machines, and there is no failover yet: ${why}; list one`];
 }
 
 function etcdProblems({ cluster }: Readable): readonly string[] {

@@ -90,8 +90,13 @@ export const repository = z
 		"is not the URL of an apt repository; example: https://packages.example.org/kubernetes/v{minor}/deb/",
 	);
 
-/** A user's name on another machine. */
-export const user = z.string().regex(/^[a-z_][a-z0-9_.-]*\$?$/i, "is not a user name; example: root");
+/** A user's name on another machine, also one of a directory: `user@domain`, `DOMAIN\user`. */
+export const user = z
+	.string()
+	.regex(
+		/^(?:[a-z0-9_][a-z0-9_.-]*\\)?[a-z0-9_][a-z0-9_.-]*(?:@[a-z0-9][a-z0-9_.-]*)?\$?$/i,
+		"is not a user name; example: root",
+	);
 
 /** Secret or path: any text but an empty one. */
 export const text = z.string().min(1, "is empty; set it, or leave the key out");

@@ -18,8 +18,8 @@ declare module "vitest" {
 /** How many suites run side by side, each on a site of its own. */
 export const siteCount = Number(process.env["POD_GATEWAY_LAB_SITES"] ?? 3);
 
-/** Every project whose tests run on sites calls this; the first one does it for all. */
-let begun: Promise<Begun> | undefined;
+/** Every project whose tests run on sites loads this file anew; the first one does it for all. */
+const run: { sitesOfThisRun?: Promise<Begun> } = globalThis as object;
 
 interface Begun {
 	readonly noLab: string | undefined;
@@ -32,9 +32,9 @@ interface Begun {
  * down at the end. A site that people work on is used, too, when it is up, and stays up.
  */
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
-	const first = begun === undefined;
-	begun ??= begin();
-	const { noLab, sites, end } = await begun;
+	const first = run.sitesOfThisRun === undefined;
+	run.sitesOfThisRun ??= begin();
+	const { noLab, sites, end } = await run.sitesOfThisRun;
 	project.provide("noLab", noLab);
 	project.provide("sites", sites);
 	return first ? end : undefined;

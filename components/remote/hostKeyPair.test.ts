@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import ssh2 from "ssh2";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { makeHostKeyPair, publicKeyOf } from "./hostKeyPair.ts";
 
 test("a new pair is in OpenSSH's formats, and its halves belong together", () => {
@@ -11,6 +11,16 @@ test("a new pair is in OpenSSH's formats, and its halves belong together", () =>
 	expect(publicKey).toMatch(/^ssh-ed25519 AAAAC3NzaC1lZDI1NTE5[A-Za-z0-9+/]+$/);
 	expect(publicKeyOf(privateKey)).toEqual({ ok: true, value: publicKey });
 	expect(makeHostKeyPair().publicKey).not.toBe(publicKey);
+});
+
+test("a pair whose public half lacks its leading zero is not one, and another one is made", () => {
+	const short = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAH8F50aLVLju23qmqilmB6Cam7EnqGhGM20tpARm6n94=";
+	const generate = vi.spyOn(ssh2.utils, "generateKeyPairSync");
+	generate.mockReturnValueOnce({ private: makeHostKeyPair().privateKey, public: short });
+	generate.mockClear();
+	expect(makeHostKeyPair().publicKey).not.toBe(short);
+	expect(generate).toHaveBeenCalledTimes(2);
+	generate.mockRestore();
 });
 
 describe("the public half of a private key", () => {

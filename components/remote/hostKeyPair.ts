@@ -1,11 +1,19 @@
 import ssh2 from "ssh2";
 import { failure, type Result, success } from "../network/result.ts";
+import { parseHostKey } from "../settings/hostKey.ts";
 import type { HostKeyPair } from "../vm/definition.ts";
 
-/** Makes an ed25519 key pair. Both texts are as ssh-keygen writes them, the public one without a comment. */
+/**
+ * Makes an ed25519 key pair. Both texts are as ssh-keygen writes them, the public one without a comment.
+ *
+ * ssh2 1.17 drops the leading zeros of a public key (lib/keygen.js), so that one pair of 256 is none: another one is made then.
+ */
 export function makeHostKeyPair(): HostKeyPair {
-	const { private: privateKey, public: publicKey } = ssh2.utils.generateKeyPairSync("ed25519");
-	return { privateKey, publicKey };
+	for (;;) {
+		const { private: privateKey, public: publicKey } = ssh2.utils.generateKeyPairSync("ed25519");
+		const own = publicKeyOf(privateKey);
+		if (own.ok && own.value === publicKey && parseHostKey(publicKey).ok) return { privateKey, publicKey };
+	}
 }
 
 /**

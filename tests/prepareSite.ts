@@ -1,11 +1,18 @@
 import { resolveEngine } from "../lab/engine/engine.ts";
-import { isUp } from "../lab/host.ts";
+import { exec, isUp } from "../lab/host.ts";
 import { up } from "../lab/lifecycle.ts";
 import { withBuildLock } from "../lab/machineLock.ts";
 import { progress } from "../lab/progress.ts";
 import { labPulumi } from "../lab/pulumi.ts";
 import { site } from "../lab/site.ts";
 import { labSettings, writeStack } from "../lab/stack.ts";
+
+/** Takes away what is there by hand and by a suite that failed half-way: of every stack, and the scripts that were brought. */
+const CLEAR = `
+host=/usr/local/sbin/pod-gateway-host
+[ ! -e "$host" ] || sh "$host" restore --all
+rm -f /usr/local/lib/pod-gateway-host-* /home/*/.pod-gateway-host-*
+`;
 
 /** Boots what is down of this process's site, and takes away what an earlier suite has left deployed there. */
 export async function prepareSite(): Promise<void> {
@@ -15,7 +22,9 @@ export async function prepareSite(): Promise<void> {
 	const pulumi = await labPulumi(await withBuildLock(() => resolveEngine(report.note)));
 	const { stdout } = await pulumi.run(["stack", "export"]);
 	const { resources } = (JSON.parse(stdout) as { deployment: { resources?: unknown[] } }).deployment;
-	if (!resources?.length) return;
-	await writeStack(await labSettings(kind));
-	await report.step("pulumi destroy of what an earlier suite left", () => pulumi.run(["destroy", "--yes"]));
+	if (resources?.length) {
+		await writeStack(await labSettings(kind));
+		await report.step("pulumi destroy of what an earlier suite left", () => pulumi.run(["destroy", "--yes"]));
+	}
+	await Promise.all(site.servers.map(({ name }) => exec(name, ["sh", "-euc", CLEAR])));
 }

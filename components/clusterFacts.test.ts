@@ -1,28 +1,54 @@
 import * as pulumi from "@pulumi/pulumi";
-import { expect, test, vi } from "vitest";
+import { afterEach, beforeAll, expect, test } from "vitest";
+import { ClusterFacts } from "./clusterFacts.ts";
+import type { Secret } from "./config.ts";
+import { exampleCertificates } from "./etcd/exampleEtcd.ts";
 import { parseAddress } from "./network/address.ts";
 import { must } from "./network/arbitraries.ts";
+import { type ApiAnswers, type ExampleApiServer, exampleApiServer } from "./node/exampleApiServer.ts";
 
-test("a nameserver that is set is not asked for", async () => {
-	const read: string[] = [];
-	const configuration =
-		"kind: ClusterConfiguration\nkubernetesVersion: v1.33.1\nnetworking: { podSubnet: 10.233.64.0/18, serviceSubnet: 10.233.0.0/18 }\n";
+const resources: string[] = [];
+let server: ExampleApiServer | undefined;
+
+beforeAll(async () => {
 	await pulumi.runtime.setMocks({
-		newResource: ({ id = "", name, inputs }) => {
-			if (id !== "") read.push(id);
-			// What else is read is no matter here: it never comes.
-			if (id === "kube-public/cluster-info") return new Promise(() => {});
-			return { id: id || name, state: { ...inputs, data: { ClusterConfiguration: configuration } } };
+		newResource: ({ type, name, inputs }) => {
+			resources.push(type);
+			return { id: name, state: inputs };
 		},
 		call: () => ({}),
 	});
-	const { ClusterFacts } = await import("./clusterFacts.ts");
+});
+afterEach(() => {
+	server?.stop();
+	resources.splice(0);
+});
+
+const identity = {
+	server: "https://10.200.0.10:6443",
+	"certificate-authority-data": Buffer.from(exampleCertificates().ca.cert).toString("base64"),
+};
+const answers: ApiAnswers = {
+	"/api/v1/namespaces/kube-system/configmaps/kubeadm-config": {
+		data: {
+			ClusterConfiguration:
+				"kind: ClusterConfiguration\nkubernetesVersion: v1.33.1\nnetworking: { podSubnet: 10.233.64.0/18, serviceSubnet: 10.233.0.0/18 }\n",
+		},
+	},
+	"/api/v1/namespaces/kube-public/configmaps/cluster-info": {
+		data: { kubeconfig: JSON.stringify({ clusters: [{ cluster: identity }] }) },
+	},
+};
+
+test("what the cluster says is read without a resource, and a nameserver that is set is not asked for", async () => {
 	const dnsAddresses = [must(parseAddress("10.233.0.3"))];
-	const cluster = { kubeconfig: pulumi.output(pulumi.secret("none")), calicoEtcd: undefined, dnsAddresses };
-	const facts = new ClusterFacts("cluster", { cluster });
-	const found = vi.fn();
-	facts.dnsAddresses.apply(found);
-	await vi.waitFor(() => expect(found).toHaveBeenCalledWith(dnsAddresses));
-	await vi.waitFor(() => expect(read).toContain("kube-system/kubeadm-config"));
-	expect(read).not.toContain("kube-system/kube-dns");
+	server = await exampleApiServer(answers);
+	const kubeconfig = pulumi.secret(server.kubeconfig) as Secret;
+	const cluster = { kubeconfig, context: "one", calicoEtcd: undefined, dnsAddresses };
+	const facts = new ClusterFacts("facts", { cluster });
+	const read = pulumi.all([facts.dnsAddresses, facts.kubernetesVersion, facts.podRanges]);
+	const found = await new Promise((resolve) => read.apply(resolve));
+	expect(found).toMatchObject([dnsAddresses, "1.33", [{ text: "10.233.64.0/18" }]]);
+	expect(await pulumi.isSecret(read)).toBe(false);
+	expect(resources).toEqual(["pod-gateway:index:ClusterFacts"]);
 });

@@ -71,11 +71,12 @@ test("everything that makes no sense is a problem, each once", async () => {
 	]);
 });
 
-test.each<[number, string]>([
-	[403, "the kubeconfig's user may not read Service kube-system/kube-dns"],
-	[500, "the API server answers 500 to «read Service kube-system/kube-dns»"],
-])("an answer %i says what could not be read", async (code, words) => {
-	await expect(read({ ...cluster, [DNS]: code })).rejects.toThrow(words);
+test.each<[number, string, string]>([
+	[403, DNS, "the kubeconfig's user may not read Service kube-system/kube-dns"],
+	[500, DNS, "the API server answers 500 to «read Service kube-system/kube-dns»"],
+	[404, KUBEADM, "the cluster has no ConfigMap kube-system/kubeadm-config, which kubeadm makes"],
+])("an answer %i says what could not be read", async (code, path, words) => {
+	await expect(read({ ...cluster, [path]: code })).rejects.toThrow(words);
 });
 
 const service = (name: string, clusterIP: string) => ({

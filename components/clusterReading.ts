@@ -8,16 +8,17 @@ import { quote } from "./network/quote.ts";
 import { all, failure, type Result, success } from "./network/result.ts";
 import { parseKubernetesVersion } from "./network/versionSkew.ts";
 import { clusterConnection } from "./node/clusterConnection.ts";
+import type { SecretText } from "./secretText.ts";
 
 /**
- * What the cluster says about itself now, from where `ClusterFacts` has it in a plan with live routes.
+ * What the cluster says about itself now.
  *
- * @param kubeconfig contents of a kubeconfig file. @param context its context; default: its current one.
+ * @param kubeconfig contents of a kubeconfig file, or the file. @param context its context; default: its current one.
  * @param instead what stands in place of the cluster's words: it is not asked for them.
- * @throws Error when the kubeconfig is none, or the cluster cannot be asked.
+ * @throws Error when the kubeconfig is none, the cluster cannot be asked, or it has no nameserver or more than one.
  */
 export async function readCluster(
-	kubeconfig: string,
+	kubeconfig: SecretText,
 	context?: string,
 	instead: { readonly dnsAddresses?: readonly Address[] | undefined } = {},
 ): Promise<Result<LockedCluster>> {
@@ -49,13 +50,7 @@ export async function readCluster(
 /**
  * The addresses of the cluster's nameserver: of the Service `kube-system/kube-dns`, or of the one there that has its label, whatever
  * its name (kubespray's is `coredns`).
- *
- * @throws Error as {@link readCluster}, or when there is none or more than one.
  */
-export async function readDnsAddresses(kubeconfig: string, context?: string): Promise<Result<readonly Address[]>> {
-	return await dnsAddressesOf(new CoreV1Api(clusterConnection(kubeconfig, context)));
-}
-
 async function dnsAddressesOf(api: CoreV1Api): Promise<Result<readonly Address[]>> {
 	const [namespace, name, labelSelector] = ["kube-system", "kube-dns", "k8s-app=kube-dns"];
 	const usual = await asked(
@@ -87,10 +82,8 @@ async function asked<Answer>(what: string, answer: Promise<Answer>): Promise<Ans
 	return answer.catch((error: Error) => {
 		if (!(error instanceof ApiException)) throw error;
 		// The error's own text is the whole answer, with its headers.
-		throw new Error(
-			error.code === 403
-				? `the kubeconfig's user may not ${what}`
-				: `the API server answers ${error.code} to «${what}»`,
-		);
+		if (error.code === 403) throw new Error(`the kubeconfig's user may not ${what}`);
+		if (error.code === 404) throw new Error(`the cluster has no ${what.replace("read ", "")}, which kubeadm makes`);
+		throw new Error(`the API server answers ${error.code} to «${what}»`);
 	});
 }

@@ -6,6 +6,7 @@ import {
 	wrapHttpLibrary,
 } from "@kubernetes/client-node";
 import { quote } from "../network/quote.ts";
+import { atHome, type SecretText } from "../secretText.ts";
 
 /** Seconds one call may take: where the API server's host is powered off nothing ever answers. */
 const CALL_SECONDS = 10;
@@ -29,16 +30,19 @@ const SILENCE = ["ETIMEDOUT", "EHOSTUNREACH", "EHOSTDOWN"];
  * How to call a cluster's API, for the clients of @kubernetes/client-node: every call ends within about 10 s, with
  * ClusterUnreachable where there was no answer.
  *
- * @param kubeconfig contents of a kubeconfig file. @param context its context; default: its current one.
+ * @param kubeconfig contents of a kubeconfig file, or the file. @param context its context; default: its current one.
  * @throws Error when the kubeconfig is none, or has no such context.
  */
-export function clusterConnection(kubeconfig: string, context?: string): Configuration {
+export function clusterConnection(kubeconfig: SecretText, context?: string): Configuration {
 	const config = new KubeConfig();
 	try {
-		config.loadFromString(kubeconfig);
-	} catch {
+		if (typeof kubeconfig === "string") config.loadFromString(kubeconfig);
+		else config.loadFromFile(atHome(kubeconfig.file));
+	} catch (error) {
+		const code = (error as NodeJS.ErrnoException).code;
+		const which = typeof kubeconfig === "string" ? "the kubeconfig" : `the kubeconfig ${kubeconfig.file}`;
 		// The parser's own words quote the text.
-		throw new Error("the kubeconfig cannot be read");
+		throw new Error(`${which} cannot be read${code === undefined ? "" : ` (${code})`}`);
 	}
 	if (context !== undefined) config.setCurrentContext(context);
 	const server = config.getCurrentCluster()?.server;

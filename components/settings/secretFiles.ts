@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
-import { homedir } from "node:os";
 import type { Result } from "../network/result.ts";
+import { atHome } from "../secretText.ts";
 import type { SecretSource } from "../settings.ts";
 
 /** What is in a file, beside a secret of any form. */
@@ -31,7 +31,7 @@ export class SecretFiles {
 	}
 
 	#load(key: string, path: string, open: boolean): string {
-		const file = path.replace(/^~(?=\/)/, process.env["HOME"] || homedir());
+		const file = atHome(path);
 		try {
 			if (!open && (statSync(file).mode & 0o077) !== 0) {
 				this.warnings.push(`${key} ${path} is open to others than its owner; run: chmod 600 ${path}`);

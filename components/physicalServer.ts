@@ -6,8 +6,8 @@ import { parseOutcome } from "./network/outcome.ts";
 import { renderDesired } from "./network/render.ts";
 import type { ServerPlan } from "./network/serverPlan.ts";
 import { summary } from "./network/summary.ts";
-import { commandConnection, sshTarget } from "./remote/connection.ts";
-import { hostScript, quote } from "./remote/scripts.ts";
+import { sshTarget } from "./remote/connection.ts";
+import { quote } from "./remote/scripts.ts";
 
 export interface PhysicalServerArgs {
 	/** The server and how to reach it. */
@@ -20,8 +20,8 @@ export interface PhysicalServerArgs {
 
 /**
  * One physical server: its routes and nameserver configuration, pushed in one transaction, verified on the server itself, and
- * taken back on delete. The transaction is components/host/server-network.sh; it is uploaded once per version, so that the
- * state does not hold its text for every server. The desired state goes to its standard input as plain lines, which are what a
+ * taken back on delete. The transaction is components/host/server-network.sh, which a tool brings there: so no resource holds the
+ * script's text, nor a key that is in a file. The desired state goes to its standard input as plain lines, which are what a
  * preview's diff shows.
  */
 export class PhysicalServer extends pulumi.ComponentResource {
@@ -39,39 +39,31 @@ export class PhysicalServer extends pulumi.ComponentResource {
 	) {
 		super("pod-gateway:index:PhysicalServer", name, {}, opts);
 		this.name = server.name;
-		const connection = commandConnection(server);
-		const script = hostScript("server-network.sh");
-		const uploaded = uploadPath(server.ssh.user, script.version);
+		const target = pulumi.secret(pulumi.jsonStringify(sshTarget(server)));
 		// Another machine under the same name is another server: the old one is restored, then the new one set up.
 		const perMachine = { parent: this, replacementTrigger: server.address.text, deleteBeforeReplace: true };
 
-		const upload = new command.remote.CopyToRemote(
-			`${name}-script`,
-			{ connection, source: new pulumi.asset.FileAsset(script.path), remotePath: uploaded },
-			perMachine,
-		);
-		// Made before the first transaction, so that it is there to undo it; by a tool, so that a dead server is a warning.
+		// Made before the first transaction, so that it is there to undo it.
 		const restore = new command.local.Command(
 			`${name}-restore`,
 			{
-				stdin: pulumi.secret(pulumi.jsonStringify(sshTarget(server))),
-				delete: `exec node --import tsx tools/physical-server.ts restore --stack ${quote(pulumi.getStack())}`,
+				stdin: target,
+				delete: tool(`restore --stack ${quote(pulumi.getStack())}`),
 				addPreviousOutputInEnv: false,
 				logging: command.local.Logging.Stderr,
 			},
 			{ ...perMachine, dependsOn: [...gatewayNodes] },
 		);
-		const network = new command.remote.Command(
+		const network = new command.local.Command(
 			`${name}-network`,
 			{
-				connection,
 				stdin: plan.apply(renderDesired),
-				// The run on the server has its own limits; this one is for a server that does not answer any more.
-				create: `exec timeout -k 10 260 sh ${uploaded} apply`,
+				environment: { POD_GATEWAY_TARGET: target },
+				create: tool("apply"),
 				addPreviousOutputInEnv: false,
-				logging: command.remote.Logging.Stderr,
+				logging: command.local.Logging.Stderr,
 			},
-			{ ...perMachine, dependsOn: [upload, restore] },
+			{ ...perMachine, dependsOn: restore },
 		);
 		const outcome = network.stdout.apply(parseOutcome);
 		this.inForce = pulumi
@@ -82,7 +74,7 @@ export class PhysicalServer extends pulumi.ComponentResource {
 	}
 }
 
-/** Where the user may write; a relative path is one in their home. The script helps itself by sudo where it is not root. */
-function uploadPath(user: string, version: string): string {
-	return user === "root" ? `/usr/local/lib/pod-gateway-host-${version}` : `.pod-gateway-host-${version}`;
+/** A constant, run in the project's folder: everything that varies is on standard input or in the environment. */
+function tool(command: string): string {
+	return `exec node --import tsx tools/physical-server.ts ${command}`;
 }

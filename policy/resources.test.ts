@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { connectionsOf, formerServers, planOf, serverOf, stackOf } from "./resources.ts";
 
-const urn = "urn:pulumi:prod::pod-gateway::pod-gateway:index:PhysicalServer$command:remote:Command::db-1-network";
-const type = "command:remote:Command";
+const urn = "urn:pulumi:prod::pod-gateway::pod-gateway:index:PhysicalServer$command:local:Command::db-1-network";
+const type = "command:local:Command";
 
 test("the stack, and the server whose desired state a resource carries", () => {
 	expect(stackOf(urn)).toBe("prod");
@@ -11,7 +11,8 @@ test("the stack, and the server whose desired state a resource carries", () => {
 	expect(stackOf(urn, "acme")).toBe("acme/pod-gateway/prod");
 	expect(() => stackOf("db-1")).toThrow("db-1 is no URN");
 	expect(serverOf(urn)).toBe("db-1");
-	expect(serverOf(urn.replace("-network", "-script"))).toBeUndefined();
+	expect(serverOf(urn.replace("local", "remote"))).toBe("db-1");
+	expect(serverOf(urn.replace("-network", "-restore"))).toBeUndefined();
 	expect(serverOf(urn.replace("pod-gateway:index:PhysicalServer$", ""))).toBeUndefined();
 });
 
@@ -43,8 +44,13 @@ describe("connections", () => {
 	const local = (stdin: unknown) => connectionsOf({ urn, type: "command:local:Command", props: { stdin } });
 
 	test("of a remote resource, also one that is not there", () => {
-		expect(connectionsOf({ urn, type, props: { connection: machine } })).toEqual([machine]);
+		expect(connectionsOf({ urn, type: "command:remote:Command", props: { connection: machine } })).toEqual([machine]);
 		expect(connectionsOf({ urn, type: "command:remote:CopyToRemote", props: {} })).toEqual([{}]);
+	});
+
+	test("in a tool's environment, beside the desired state", () => {
+		const props = { stdin: "pod-gateway 1\n", environment: { POD_GATEWAY_TARGET: JSON.stringify(machine) } };
+		expect(connectionsOf({ urn, type, props })).toEqual([machine]);
 	});
 
 	test("on a tool's standard input", () => {

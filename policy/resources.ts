@@ -10,7 +10,8 @@ export interface SeenResource {
 	readonly props: Readonly<Record<string, unknown>>;
 }
 
-const OF_SERVER = /::pod-gateway:index:PhysicalServer\$command:remote:Command::(.*)-network$/;
+/** By a tool of ours; a remote command is what former versions had. */
+const OF_SERVER = /::pod-gateway:index:PhysicalServer\$command:(?:local|remote):Command::(.*)-network$/;
 
 /** The name of the server whose desired state a resource carries; undefined of any other resource. */
 export function serverOf(urn: string): string | undefined {
@@ -58,15 +59,16 @@ export function planOf({ urn, props }: SeenResource): ServerPlan | undefined {
 	return plan.value;
 }
 
-/** Every connection that a resource is to make: its own, and those that a tool of ours reads on standard input. */
+/** Every connection that a resource is to make: its own, and those that a tool of ours reads on standard input or in its environment. */
 export function connectionsOf({ type, props }: SeenResource): readonly Connection[] {
 	if (type.startsWith("command:remote:")) return [isObject(props["connection"]) ? props["connection"] : {}];
 	if (type !== "command:local:Command") return [];
-	const request = json(props["stdin"]);
-	if (!isObject(request)) return [];
-	return [request, request["machine"], request["hypervisor"]].filter(
-		(part): part is Connection => isObject(part) && "host" in part,
-	);
+	const { stdin, environment } = props;
+	const requests = [json(stdin), isObject(environment) ? json(environment["POD_GATEWAY_TARGET"]) : undefined];
+	return requests
+		.filter(isObject)
+		.flatMap((request) => [request, request["machine"], request["hypervisor"]])
+		.filter((part): part is Connection => isObject(part) && "host" in part);
 }
 
 function json(text: unknown): unknown {

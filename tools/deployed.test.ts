@@ -19,9 +19,23 @@ test("servers are read out of the state, in order, whatever else is in it", () =
 			target,
 			desired: `pod-gateway 1\nserver ${name}\n`,
 			outcome: { dnsMethod: "resolved" },
-			urns: [urn(name, "remote:CopyToRemote:", "script"), urn(name, "remote:Command:", "network")],
+			urn: urn(name, "local:Command:", "network"),
 		})),
 	);
+});
+
+test("a server of a former version is read, and what replaces its commands comes first", () => {
+	const network = (desired: string) => ({
+		urn: urn("db-1", "remote:Command:", "network"),
+		type: "command:remote:Command",
+		inputs: { stdin: desired },
+	});
+	const [restore, own] = resources("db-1", "now\n");
+	const read = (...of: unknown[]) => deployedServers({ deployment: { resources: of } });
+	expect(read(restore, network("before\n"))).toMatchObject([
+		{ desired: "before\n", urn: urn("db-1", "local:Command:", "network") },
+	]);
+	expect(read(restore, own, network("before\n"))).toMatchObject([{ desired: "now\n" }]);
 });
 
 test("a stack that was never deployed has no servers", () => {
@@ -30,7 +44,7 @@ test("a stack that was never deployed has no servers", () => {
 
 test.each([
 	["something else", {}, /this is no state of a stack/],
-	["a server half made", { deployment: { resources: resources("db-1").slice(2) } }, /the state of server db-1/],
+	["a server half made", { deployment: { resources: resources("db-1").slice(1) } }, /the state of server db-1/],
 ])("%s is an error", (_, exported, message) => {
 	expect(() => deployedServers(exported)).toThrow(message);
 });

@@ -5,6 +5,7 @@ import { type Outcome, parseOutcome } from "../components/network/outcome.ts";
 import { type Prefix, parsePrefix } from "../components/network/prefix.ts";
 import { all } from "../components/network/result.ts";
 import { type SshTarget, sshTargetSchema } from "../components/remote/sshTarget.ts";
+import { secretTextSchema } from "../components/secretText.ts";
 
 /** A server as the last deployment left it. */
 export interface DeployedServer {
@@ -14,8 +15,8 @@ export interface DeployedServer {
 	readonly desired: string;
 	/** What the host script said when it was done. */
 	readonly outcome: Outcome;
-	/** The resources that bring it there, for `pulumi up --target-replace`. */
-	readonly urns: readonly string[];
+	/** The resource that brings it there, for `pulumi up --target-replace`. */
+	readonly urn: string;
 }
 
 /** A gateway as the last deployment left it. */
@@ -65,9 +66,12 @@ const state = z.object({
  * @throws Error when it is no such state.
  */
 export function deployedServers(exported: unknown): readonly DeployedServer[] {
+	// Where an update from a former version was cut off, its remote commands are beside those that come after them.
+	const former = ({ type }: { type: string }) => type.startsWith("command:remote:");
 	const ofServer = new Map(
 		resourcesOf(exported)
 			.filter(({ urn }) => urn.includes("pod-gateway:index:PhysicalServer$command:"))
+			.sort((a, b) => Number(former(b)) - Number(former(a)))
 			.map((resource) => [resource.urn.split("::").at(-1) ?? "", resource]),
 	);
 	const stdin = (name: string) => shown(ofServer.get(name)?.inputs["stdin"]);
@@ -79,8 +83,8 @@ export function deployedServers(exported: unknown): readonly DeployedServer[] {
 		if (desired === undefined || !target.success) {
 			throw new Error(`the state of server ${name} is not as this version writes it; run pulumi up first`);
 		}
-		const urns = [`${name}-script`, `${name}-network`].flatMap((resource) => ofServer.get(resource)?.urn ?? []);
-		return { name, target: target.data, desired, outcome: parseOutcome(stdout(`${name}-network`)), urns };
+		const urn = (ofServer.get(`${name}-restore`)?.urn ?? "").replace(/-restore$/, "-network");
+		return { name, target: target.data, desired, outcome: parseOutcome(stdout(`${name}-network`)), urn };
 	});
 }
 
@@ -93,7 +97,7 @@ export function resourcesOf(exported: unknown) {
 
 const request = z.object({
 	cluster: z.object({
-		kubeconfig: z.string(),
+		kubeconfig: secretTextSchema,
 		context: z.string().optional(),
 	}),
 	node: z.object({ name: z.string() }),

@@ -28,7 +28,7 @@ const program = new Command("npm run drift --")
 		if (options.repair && repairable.length > 0) {
 			process.stderr.write(`${text(found)}\n`);
 			// Nothing has changed in what is declared: replacing is what runs the transaction again.
-			const targets = repairable.flatMap(({ urns }) => urns.map((urn) => `--target-replace=${urn}`));
+			const targets = repairable.map(({ urn }) => `--target-replace=${urn}`);
 			// A server that refuses is no reason to leave the others as they are.
 			const flags = ["--yes", "--skip-preview", "--continue-on-error", "--stack", stack];
 			repaired = await runPulumi(["up", ...flags, ...targets]);

@@ -24,15 +24,14 @@ export function exampleResources(
 	target: object = exampleTarget,
 ) {
 	return [
-		{ urn: exampleUrn(server, "remote:CopyToRemote:", "script"), type: "command:remote:CopyToRemote", inputs: {} },
 		{
 			urn: exampleUrn(server, "local:Command:", "restore"),
 			type: "command:local:Command",
 			inputs: { stdin: exampleSecret(JSON.stringify(target)) },
 		},
 		{
-			urn: exampleUrn(server, "remote:Command:", "network"),
-			type: "command:remote:Command",
+			urn: exampleUrn(server, "local:Command:", "network"),
+			type: "command:local:Command",
 			inputs: { stdin: desired },
 			outputs: { stdout: '{"result":"applied","dnsMethod":"resolved","record":null}' },
 		},

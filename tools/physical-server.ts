@@ -1,21 +1,29 @@
 /**
- * A physical server from the operator's machine: `restore`, with an SSH target (components/remote/sshTarget.ts) as JSON on
- * standard input. `pulumi up` and `pulumi destroy` run it; it can be run by hand.
+ * A physical server from the operator's machine: `apply`, with the desired state on standard input and an SSH target
+ * (components/remote/sshTarget.ts) as JSON in POD_GATEWAY_TARGET; `restore`, with the target on standard input. `pulumi up` and
+ * `pulumi destroy` run it; it can be run by hand.
  */
+import { text } from "node:stream/consumers";
 import { Command } from "commander";
+import { applyToServer } from "../components/remote/applyServer.ts";
 import { restoreServer } from "../components/remote/restoreServer.ts";
 import { sshTargetSchema } from "../components/remote/sshTarget.ts";
-import { readRequest } from "./request.ts";
+import { parseRequest, readRequest } from "./request.ts";
 
 const report = (line: string) => process.stderr.write(`${line}\n`);
 
-const program = new Command("physical-server").description(
-	"A physical server; how to reach it is JSON on standard input.",
-);
+const program = new Command("physical-server").description("A physical server; how to reach it is JSON.");
+program
+	.command("apply")
+	.description("bring the desired state there, which is on standard input; how to reach it is in POD_GATEWAY_TARGET")
+	.action(async () => {
+		const target = parseRequest(sshTargetSchema, process.env["POD_GATEWAY_TARGET"] ?? "", "POD_GATEWAY_TARGET");
+		process.stdout.write(await applyToServer(target, await text(process.stdin), report));
+	});
 program
 	.command("restore")
 	.description(
-		"take everything of a stack away; a server that does not answer is a warning, one that does not let us in an error",
+		"take everything of a stack away, how to reach it is on standard input; a server that does not answer is a warning, one that does not let us in an error",
 	)
 	.option("--stack <name>", "the stack that goes; needed where several serve the server")
 	.action(async ({ stack }: { stack?: string }) => {

@@ -4,20 +4,30 @@ import type { z } from "zod";
 /**
  * Reads a tool's request: JSON on standard input, in the shape of the schema.
  *
- * @throws Error naming what is wrong with it, and no value of it: keys and credentials are in there.
+ * @throws Error as {@link parseRequest}.
  */
 export async function readRequest<T>(schema: z.ZodType<T>): Promise<T> {
-	const parsed = schema.safeParse(json(await text(process.stdin)));
-	if (parsed.success) return parsed.data;
-	const problems = parsed.error.issues.map(({ path, message }) => `  ${path.join(".")}: ${message}`);
-	throw new Error(`the request on standard input is not valid:\n${problems.join("\n")}`);
+	return parseRequest(schema, await text(process.stdin), "the request on standard input");
 }
 
-function json(text: string): unknown {
+/**
+ * A request: JSON in the shape of the schema.
+ *
+ * @param what names it in errors.
+ * @throws Error naming what is wrong with it, and no value of it: keys and credentials may be in there.
+ */
+export function parseRequest<T>(schema: z.ZodType<T>, request: string, what: string): T {
+	const parsed = schema.safeParse(json(request, what));
+	if (parsed.success) return parsed.data;
+	const problems = parsed.error.issues.map(({ path, message }) => `  ${path.join(".")}: ${message}`);
+	throw new Error(`${what} is not valid:\n${problems.join("\n")}`);
+}
+
+function json(text: string, what: string): unknown {
 	try {
 		return JSON.parse(text);
 	} catch {
 		// The parser's own words quote the text.
-		throw new Error("the request on standard input is not JSON");
+		throw new Error(`${what} is not JSON`);
 	}
 }

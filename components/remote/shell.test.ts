@@ -43,6 +43,17 @@ describe("a script means the same under every login shell", () => {
 	}
 });
 
+test("what it says to people is reported line by line, as it comes, and a greeting is not", async () => {
+	const lines: [line: string, seconds: number][] = [];
+	const begin = Date.now();
+	server = await exampleSshd({ answer: loginShell("/bin/sh") });
+	const slow = { name: "slow.sh", text: "printf 'fir' >&2; echo st >&2; sleep 1; echo last >&2" };
+	const report = (line: string) => void lines.push([line, (Date.now() - begin) / 1000]);
+	await runScript(server.target, slow, { timeout: 20, report });
+	expect(lines.map(([line]) => line)).toEqual(["first", "last"]);
+	expect((lines[1]?.[1] ?? 0) - (lines[0]?.[1] ?? 0)).toBeGreaterThan(0.8);
+});
+
 test("what a greeting says, before and after, is no part of the answer", async () => {
 	const greeting = join(folder, "greeting");
 	writeFileSync(

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { Report } from "../progress.ts";
 import { type HostScript, quote } from "./scripts.ts";
 import { place, type RemoteResult, runRemote } from "./ssh.ts";
 import type { SshTarget } from "./sshTarget.ts";
@@ -10,6 +11,8 @@ export interface ScriptRun {
 	readonly input?: string;
 	/** Seconds for the script, not for the connection. */
 	readonly timeout: number;
+	/** Takes each line of its standard error as it comes. */
+	readonly report?: Report;
 }
 
 /** The part of a script's file that running it takes. */
@@ -36,7 +39,7 @@ const COMMAND = `exec /bin/sh -c 'IFS= read -r s; eval "$(echo "$s" | base64 -d)
 export async function runScript(
 	target: SshTarget,
 	script: Script,
-	{ args = [], input = "", timeout }: ScriptRun,
+	{ args = [], input = "", timeout, report }: ScriptRun,
 ): Promise<RemoteResult> {
 	const mark = `pod-gateway-${randomBytes(8).toString("hex")}`;
 	const program = framed(script.text, args, mark);
@@ -44,6 +47,7 @@ export async function runScript(
 		input: `${Buffer.from(program).toString("base64")}\n${input}`,
 		timeout,
 		name: [script.name, ...args].join(" "),
+		...(report && { onStderr: linesAfter(mark, report) }),
 	});
 	const [, begun] = parted(stdout, `${mark}\n`);
 	const [, words = stderr] = parted(stderr, `${mark}\n`);
@@ -58,6 +62,20 @@ export async function runScript(
 		throw new Error(`${script.name} did not come to its end on ${place(target)} (exit code ${exitCode})${said}`);
 	}
 	return { stdout: answer, stderr: words, exitCode: Number(code) };
+}
+
+/** Takes text in pieces, and reports every whole line that comes after the one that is the mark. */
+function linesAfter(mark: string, report: Report): (text: string) => void {
+	let [begun, rest] = [false, ""];
+	return (text) => {
+		const lines = (rest + text).split("\n");
+		rest = lines.pop() ?? "";
+		for (const line of lines) {
+			if (begun) report(line);
+			// What stands before the mark without a line's end is a greeting's, too.
+			else begun = line.endsWith(mark);
+		}
+	};
 }
 
 function framed(text: string, args: readonly string[], mark: string): string {

@@ -1,4 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { ServerChannel } from "ssh2";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { AT_ONCE } from "./bastionSlots.ts";
@@ -42,6 +45,20 @@ async function met(target: SshTarget): Promise<ConnectionError> {
 	if (!(error instanceof ConnectionError)) throw new Error(`expected no connection, got ${error}`);
 	return error;
 }
+
+test("a private key in a file is read when it is used", async () => {
+	const folder = mkdtempSync(join(tmpdir(), "pod-gateway-ssh-"));
+	running.push({ stop: () => rmSync(folder, { recursive: true }) });
+	const { target } = await sshd();
+	const file = join(folder, "key");
+	const byFile: SshTarget = { ...target, privateKey: { file } };
+	expect(await met(byFile)).toMatchObject({
+		met: "obstacle",
+		message: expect.stringContaining(`the private key ${file} cannot be read (ENOENT)`),
+	});
+	writeFileSync(file, target.privateKey as string);
+	expect(await runRemote(byFile, "true", { timeout: 5 })).toMatchObject({ exitCode: 0 });
+});
 
 describe("what an attempt to connect meets", () => {
 	test("a key that is not taken is a refusal", async () => {

@@ -1,6 +1,8 @@
 import type { Duplex } from "node:stream";
+import { StringDecoder } from "node:string_decoder";
 import { setTimeout as sleep } from "node:timers/promises";
 import ssh2, { type Client, type ClientChannel, type ConnectConfig } from "ssh2";
+import { revealed } from "../secretText.ts";
 import { withSlot } from "./bastionSlots.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
@@ -55,6 +57,8 @@ export interface RunOptions {
 	timeout: number;
 	/** What the command is called in errors. Default: the command itself. */
 	name?: string;
+	/** Takes what comes on standard error, as it comes. */
+	onStderr?: (text: string) => void;
 }
 
 /**
@@ -156,6 +160,7 @@ async function dial(target: SshTarget, clients: Client[], sock?: Duplex): Promis
 			{ met: "obstacle" },
 		);
 	}
+	const key = keyOf(target, whom);
 	let offered: Buffer | undefined;
 	const config: ConnectConfig = {
 		host: target.host,
@@ -170,7 +175,7 @@ async function dial(target: SshTarget, clients: Client[], sock?: Duplex): Promis
 			offered = key;
 			return key.equals(known.blob);
 		},
-		...(target.privateKey === undefined ? { agent } : { privateKey: target.privateKey }),
+		...(key === undefined ? { agent } : { privateKey: key }),
 		...(sock ? { sock } : {}),
 	};
 	// A connection may break more than once (a handshake out of time is cut after that), and a later break surfaces through the
@@ -207,6 +212,15 @@ async function dial(target: SshTarget, clients: Client[], sock?: Duplex): Promis
 		}
 	});
 	return client;
+}
+
+/** The private key itself; undefined where it is the agent's. */
+function keyOf({ privateKey }: SshTarget, whom: string): string | undefined {
+	try {
+		return privateKey === undefined ? undefined : revealed(privateKey, "the private key");
+	} catch (error) {
+		throw new ConnectionError(`${whom}: ${(error as Error).message}`, { met: "obstacle" });
+	}
 }
 
 type SshError = Error & { code?: string; level?: string };
@@ -252,6 +266,8 @@ function execute(client: Client, command: string, options: RunOptions): Promise<
 			let exitCode: number | undefined;
 			channel.on("data", keep(stdout));
 			channel.stderr.on("data", keep(stderr));
+			const decoder = new StringDecoder("utf8");
+			channel.stderr.on("data", (chunk: Buffer) => options.onStderr?.(decoder.write(chunk)));
 			channel.on("exit", (code: number | null) => {
 				exitCode = code ?? undefined;
 			});

@@ -5,11 +5,12 @@ import { CALICO_PREFIXES, recordsOf } from "./network/etcdRecords.ts";
 import type { Prefix } from "./network/prefix.ts";
 import { quote } from "./network/quote.ts";
 import { ClusterUnreachable, clusterConnection } from "./node/clusterConnection.ts";
+import type { SecretText } from "./secretText.ts";
 
 /** How to read the cluster's records. */
 export interface RecordsAccess {
-	/** Contents of a kubeconfig file. */
-	readonly kubeconfig: string;
+	/** Contents of a kubeconfig file, or the file. */
+	readonly kubeconfig: SecretText;
 	/** Its context; default: its current one. */
 	readonly context?: string | undefined;
 	/** Calico's etcd, where its records are no custom resources. */

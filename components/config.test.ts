@@ -4,7 +4,7 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { setAllConfig, setMocks } from "@pulumi/pulumi/runtime/index.js";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { readConfig } from "./config.ts";
+import { readConfig, type Secret } from "./config.ts";
 import { exampleCertificates } from "./etcd/exampleEtcd.ts";
 
 const HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM3QhyXEK6CJPsQXWBsp5XRCxrARdtMnqGnWlOgk001D";
@@ -55,21 +55,20 @@ function refusal(): string {
 	return expect.fail("nothing was refused");
 }
 
-/** The value of an output that has to be secret. */
-function secret(output: pulumi.Output<string> | undefined): Promise<string> {
-	return new Promise((resolve, reject) => {
-		if (!output) return reject(new Error("there is no output"));
-		output.apply(async (value) => ((await pulumi.isSecret(output)) ? resolve(value) : reject(new Error("not secret"))));
-	});
+/** What resources have of a secret, and whether it is one to Pulumi. */
+async function seen(secret: Secret | undefined): Promise<[value: unknown, isSecret: boolean]> {
+	if (!secret) throw new Error("there is no secret");
+	const value = await new Promise((resolve) => secret.apply(resolve));
+	return [value, await pulumi.isSecret(secret)];
 }
 
 describe("readConfig", () => {
-	test("gives checked settings, with every secret a secret", async () => {
+	test("a secret in the settings is one to Pulumi; of one in a file, resources have the file only", async () => {
 		configure(good);
 		const { cluster, gateways, servers } = readConfig();
-		expect(await secret(cluster.kubeconfig)).toBe("KUBECONFIG");
-		expect(await secret(gateways[0]?.ssh.auth.privateKey)).toBe("KEY IN SETTINGS");
-		expect(await secret(servers[0]?.ssh.auth.privateKey)).toBe("KEY IN A FILE");
+		expect(await seen(cluster.kubeconfig)).toEqual(["KUBECONFIG", true]);
+		expect(await seen(gateways[0]?.ssh.auth.privateKey)).toEqual(["KEY IN SETTINGS", true]);
+		expect(await seen(servers[0]?.ssh.auth.privateKey)).toEqual([{ file: keyFile }, false]);
 		expect(servers[1]?.ssh.auth).toEqual({});
 		expect(warn).not.toHaveBeenCalled();
 	});
@@ -82,13 +81,13 @@ describe("readConfig", () => {
 		const calicoEtcd = { endpoints: ["https://10.200.0.10:2379"], caFile, certFile, key: client.key };
 		configure({ ...good, "pod-gateway:cluster": { kubeconfig: "KUBECONFIG", calicoEtcd } });
 		const etcd = readConfig().cluster.calicoEtcd;
-		expect(await secret(etcd?.client?.key)).toBe(client.key);
+		expect(await seen(etcd?.client?.key)).toEqual([client.key, true]);
 		expect(await pulumi.isSecret(pulumi.output(etcd))).toBe(true);
 		const value = await new Promise((resolve) => pulumi.output(etcd).apply(resolve));
 		expect(value).toEqual({
 			endpoints: calicoEtcd.endpoints,
-			ca: ca.cert,
-			client: { cert: client.cert, key: client.key },
+			ca: { file: caFile },
+			client: { cert: { file: certFile }, key: client.key },
 		});
 		expect(warn).not.toHaveBeenCalled();
 	});

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime/index.js";
 import { listed, refusal } from "./refusal.ts";
 import type { ReachableMachine } from "./remote/connection.ts";
+import type { SecretText } from "./secretText.ts";
 import { parseCertificates, parsePrivateKey } from "./settings/pem.ts";
 import { SecretFiles } from "./settings/secretFiles.ts";
 import {
@@ -15,13 +16,19 @@ import {
 	type Ssh,
 } from "./settings.ts";
 
-/** How the program logs in: with a key, always secret, or with the agent's where there is none. */
+/** How the program logs in: with a key, or with the agent's where there is none. */
 export interface Credentials {
-	readonly privateKey?: pulumi.Output<string> | undefined;
+	readonly privateKey?: Secret | undefined;
 }
 
-/** The settings as the program uses them: files read, secrets secret. */
-export interface Config extends Settings<Credentials, pulumi.Output<string>> {
+/**
+ * A secret as resources have it: the file that it is in, which is none; or the text itself, secret to Pulumi. What resources have
+ * is in the state and, in clear, in Pulumi's debug log: a file keeps a secret out of both.
+ */
+export type Secret = pulumi.Output<SecretText>;
+
+/** The settings as the program uses them: every file was there to be read. */
+export interface Config extends Settings<Credentials, Secret> {
 	/** How to reach a machine that only a driver knows of, with what it inherits from `pod-gateway:ssh`. */
 	reach(machine: ReachedThrough): ReachableMachine;
 }
@@ -64,21 +71,27 @@ function refused(problems: readonly string[]): pulumi.RunError {
 }
 
 function withSecrets(settings: Settings, files: SecretFiles): Config {
+	const secret = (key: string, source: SecretSource, parse?: Parse): Secret => {
+		const text = files.read(key, source, parse && { parse });
+		return "file" in source ? reference(source) : (pulumi.secret(text) as Secret);
+	};
 	const credentials = ({ privateKey }: Authentication): Credentials =>
-		privateKey ? { privateKey: pulumi.secret(files.read("privateKeyFile", privateKey)) } : {};
+		privateKey ? { privateKey: secret("privateKeyFile", privateKey) } : {};
 	const ssh = ({ auth, bastion, ...rest }: Ssh): Ssh<Credentials> => ({
 		...rest,
 		auth: credentials(auth),
 		bastion: bastion && { ...bastion, auth: credentials(bastion.auth) },
 	});
-	const certificate = (key: string, source: SecretSource) =>
-		pulumi.output(files.read(key, source, { open: true, parse: parseCertificates }));
-	const etcd = ({ endpoints, ca, client }: Etcd): Etcd<pulumi.Output<string>> => ({
+	const certificate = (key: string, source: SecretSource): Secret => {
+		const text = files.read(key, source, { open: true, parse: parseCertificates });
+		return "file" in source ? reference(source) : (pulumi.output(text) as Secret);
+	};
+	const etcd = ({ endpoints, ca, client }: Etcd): Etcd<Secret> => ({
 		endpoints,
 		ca: certificate("caFile", ca),
 		client: client && {
 			cert: certificate("certFile", client.cert),
-			key: pulumi.secret(files.read("keyFile", client.key, { parse: parsePrivateKey })),
+			key: secret("keyFile", client.key, parsePrivateKey),
 		},
 	});
 	const { cluster, gateways, servers } = settings;
@@ -92,10 +105,16 @@ function withSecrets(settings: Settings, files: SecretFiles): Config {
 		},
 		cluster: {
 			...cluster,
-			kubeconfig: pulumi.secret(files.read("kubeconfigFile", kubeconfig)),
+			kubeconfig: secret("kubeconfigFile", kubeconfig),
 			calicoEtcd: calicoEtcd && etcd(calicoEtcd),
 		},
 		gateways: gateways.map((gateway) => ({ ...gateway, ssh: ssh(gateway.ssh) })),
 		servers: servers.map((server) => ({ ...server, ssh: ssh(server.ssh) })),
 	};
+}
+
+type Parse = typeof parsePrivateKey;
+
+function reference({ file }: { readonly file: string }): Secret {
+	return pulumi.output({ file }) as Secret;
 }

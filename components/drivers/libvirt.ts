@@ -6,6 +6,7 @@ import type { Address } from "../network/address.ts";
 import { listed, refusal, valueOrRefusal } from "../refusal.ts";
 import { sshTarget } from "../remote/connection.ts";
 import { publicKeyOf } from "../remote/hostKeyPair.ts";
+import { revealed } from "../secretText.ts";
 import { address, hostAddress, hostAddress6, hostKey, seconds, text } from "../settings/fields.ts";
 import { ssh } from "../settings/sshSchema.ts";
 import type { VmDefinition, VmNetwork } from "../vm/definition.ts";
@@ -155,7 +156,10 @@ export const driver: Driver<typeof settings> = {
 
 		const { user } = gateway.ssh;
 		const ownKey = gateway.ssh.auth.privateKey?.apply((key) =>
-			valueOrRefusal(publicKeyOf(key), `the private key for ${name} is of no use to log in to its VM`),
+			valueOrRefusal(
+				publicKeyOf(revealed(key, "privateKeyFile")),
+				`the private key for ${name} is of no use to log in to its VM`,
+			),
 		);
 		if (!ownKey && libvirt.authorizedKeys.length === 0) {
 			throw refusal(`gateway ${name}: the key is the SSH agent's; write its public part into libvirt.authorizedKeys`);

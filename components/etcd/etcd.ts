@@ -5,6 +5,7 @@ import grpc from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { z } from "zod";
 import { quote } from "../network/quote.ts";
+import { revealed, type SecretText, secretTextSchema } from "../secretText.ts";
 
 /** Seconds one endpoint has for its answer. */
 const ENDPOINT_SECONDS = 5;
@@ -16,10 +17,10 @@ const LARGEST_ANSWER = 64 * 1024 * 1024;
 export const etcdAccess = z.object({
 	/** `https://HOST:PORT` of each server; the first one that answers is enough. */
 	endpoints: z.array(z.string()).readonly(),
-	/** PEM: the CA, or CAs, of the servers' certificates. */
-	ca: z.string(),
-	/** PEM: the client's certificate and its private key; etcd may want none. */
-	client: z.object({ cert: z.string(), key: z.string() }).optional(),
+	/** PEM, or its file: the CA, or CAs, of the servers' certificates. */
+	ca: secretTextSchema,
+	/** PEM, or their files: the client's certificate and its private key; etcd may want none. */
+	client: z.object({ cert: secretTextSchema, key: secretTextSchema }).optional(),
 });
 
 export type EtcdAccess = z.infer<typeof etcdAccess>;
@@ -72,8 +73,9 @@ export async function readKeys(access: EtcdAccess, prefixes: readonly string[]):
 function connect(endpoint: string, { ca, client }: EtcdAccess): grpc.Client {
 	const { hostname, port } = new URL(endpoint);
 	const host = hostname.replace(/^\[(.*)\]$/, "$1");
-	const pem = (text: string | undefined) => (text === undefined ? null : Buffer.from(text));
-	const credentials = grpc.credentials.createSsl(pem(ca), pem(client?.key), pem(client?.cert), {
+	const pem = (what: string, text?: SecretText) => (text === undefined ? null : Buffer.from(revealed(text, what)));
+	const [key, cert] = [pem("the client's key", client?.key), pem("the client's certificate", client?.cert)];
+	const credentials = grpc.credentials.createSsl(pem("the CA's certificate", ca), key, cert, {
 		checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
 	});
 	return new grpc.Client(`${hostname}:${port || 443}`, credentials, {

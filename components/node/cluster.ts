@@ -8,6 +8,7 @@ import {
 	VersionApi,
 } from "@kubernetes/client-node";
 import { quote } from "../network/quote.ts";
+import type { SecretText } from "../secretText.ts";
 import { clusterConnection } from "./clusterConnection.ts";
 
 const MERGE = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
@@ -21,8 +22,8 @@ export class Cluster {
 	private readonly core: CoreV1Api;
 	private readonly versions: VersionApi;
 
-	/** @param kubeconfig contents of a kubeconfig file. @param context its context; default: its current one. */
-	constructor(kubeconfig: string, context?: string) {
+	/** @param kubeconfig contents of a kubeconfig file, or the file. @param context its context; default: its current one. */
+	constructor(kubeconfig: SecretText, context?: string) {
 		const configuration = clusterConnection(kubeconfig, context);
 		this.core = new CoreV1Api(configuration);
 		this.versions = new VersionApi(configuration);

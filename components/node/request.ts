@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parsePrefix } from "../network/prefix.ts";
 import { sshTargetSchema } from "../remote/sshTarget.ts";
+import { secretTextSchema } from "../secretText.ts";
 
 /** A web address without anything that would end a word. */
 const WEB_ADDRESS = /^https?:\/\/[!-~]+$/;
@@ -8,7 +9,8 @@ const WEB_ADDRESS = /^https?:\/\/[!-~]+$/;
 /** What `tools/gateway-node.ts` reads on standard input: one machine, one cluster, one node. */
 export const nodeRequest = z.object({
 	cluster: z.object({
-		kubeconfig: z.string(),
+		/** Contents of a kubeconfig file, or the file. */
+		kubeconfig: secretTextSchema,
 		context: z.string().optional(),
 		/** host:port of the API server as the gateway reaches it. */
 		endpoint: z.string(),

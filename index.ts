@@ -4,6 +4,7 @@
  */
 import * as pulumi from "@pulumi/pulumi";
 import { ClusterFacts } from "./components/clusterFacts.ts";
+import { clusterProvider } from "./components/clusterProvider.ts";
 import { readConfig } from "./components/config.ts";
 import { GatewayNode } from "./components/gatewayNode.ts";
 import { GatewayVm } from "./components/gatewayVm.ts";
@@ -17,6 +18,7 @@ const config = readConfig();
 const { cluster } = config;
 const lock = config.routes.source === "locked" ? readLock(pulumi.getStack()) : undefined;
 const facts = new ClusterFacts("facts", { cluster, lock });
+const provider = clusterProvider(cluster);
 
 const gatewayVms = config.gateways.map((gateway) => ({
 	gateway,
@@ -25,7 +27,7 @@ const gatewayVms = config.gateways.map((gateway) => ({
 const gatewayNodes = gatewayVms.map(({ vm }) => vm.nodeName);
 const gatewayParts = gatewayVms.map(({ gateway, vm }) => {
 	const { name } = gateway;
-	const node = new GatewayNode(name, { gateway, vm, cluster, facts });
+	const node = new GatewayNode(name, { gateway, vm, cluster, facts, provider });
 	const survey = new RouteSurvey(name, {
 		gateway,
 		vm,

@@ -1,4 +1,5 @@
 import * as command from "@pulumi/command";
+import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterFacts } from "./clusterFacts.ts";
 import type { Config } from "./config.ts";
@@ -14,6 +15,8 @@ export interface GatewayNodeArgs {
 	cluster: Config["cluster"];
 	/** What the cluster says about itself. */
 	facts: ClusterFacts;
+	/** The cluster's API. */
+	provider: kubernetes.Provider;
 }
 
 /**
@@ -27,7 +30,7 @@ export class GatewayNode extends pulumi.ComponentResource {
 
 	constructor(name: string, args: GatewayNodeArgs, opts?: pulumi.ComponentResourceOptions) {
 		super("pod-gateway:index:GatewayNode", name, {}, opts);
-		const { gateway, vm, cluster, facts } = args;
+		const { gateway, vm, cluster, facts, provider } = args;
 		const request = pulumi.jsonStringify({
 			cluster: {
 				kubeconfig: cluster.kubeconfig,
@@ -63,6 +66,20 @@ export class GatewayNode extends pulumi.ComponentResource {
 				logging: command.local.Logging.Stderr,
 			},
 			{ parent: this, deleteBeforeReplace: !vm.sideBySide },
+		);
+		// The kubelet says its labels once, when it registers the node. What the settings say later, and what somebody else changed, is
+		// for the cluster's API: a patch holds these fields alone. The Node object goes by `leave`, and its labels with it.
+		new kubernetes.core.v1.NodePatch(
+			`${name}-labels`,
+			{
+				metadata: {
+					name: vm.nodeName,
+					labels: { ...gateway.labels },
+					// The kubelet is the other manager of these labels.
+					annotations: { "pulumi.com/patchForce": "true" },
+				},
+			},
+			{ parent: this, provider, dependsOn: joined, retainOnDelete: true },
 		);
 		this.nodeName = pulumi.all([vm.nodeName, joined.stdout]).apply(([nodeName]) => nodeName);
 		this.registerOutputs({ nodeName: this.nodeName });

@@ -1,11 +1,12 @@
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ON_LAB } from "../tools/onLab.ts";
 import { siteDir } from "./cache.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { ExecOptions, ExecResult } from "./exec.ts";
 import { inOperator } from "./host.ts";
-import { stackName } from "./site.ts";
+import { siteId, stackName } from "./site.ts";
 import { heldByTheDead } from "./stackLocks.ts";
 import { type Phase, phasesOf } from "./timeline.ts";
 
@@ -26,6 +27,7 @@ export async function labPulumi(engine: Engine): Promise<LabPulumi> {
 	const env = {
 		PATH: [...engine.path, process.env["PATH"] ?? ""].join(":"),
 		POD_GATEWAY_PULUMI: engine.pulumi,
+		[ON_LAB]: siteId,
 		PULUMI_BACKEND_URL: `file://${state}`,
 		PULUMI_STACK: stackName,
 		// The lab's secrets guard nothing outside the lab.

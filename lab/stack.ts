@@ -2,13 +2,14 @@ import { existsSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
+import { LAB_SITE } from "../tools/onLab.ts";
 import { kubeconfigFile } from "./cluster/cluster.ts";
 import { IPVS_LABEL } from "./cluster/ipvs.ts";
 import { hostPublicKey, operatorKeyFile } from "./keys.ts";
 import { ensureVmParts, type GatewayKind, type VmParts } from "./lifecycle.ts";
 import { routerAddress } from "./namespaces.ts";
 import { progress } from "./progress.ts";
-import { type Machine, site, stackName } from "./site.ts";
+import { type Machine, site, siteId, stackName } from "./site.ts";
 import { imagesOnHypervisor } from "./vm/hypervisor.ts";
 
 /** A gateway of the stack's settings; what keys it has depends on its driver. */
@@ -17,6 +18,7 @@ export type GatewaySettings = { readonly name: string; readonly address: string 
 /** The settings of the site's stack: the site as it is, with this lab's keys. Data as in `stacks/Pulumi.<env>.yaml`. */
 export async function labSettings(gateway: GatewayKind) {
 	return {
+		[LAB_SITE]: siteId,
 		"pod-gateway:cluster": { kubeconfigFile: kubeconfigFile() },
 		"pod-gateway:ssh": { user: "root", privateKeyFile: operatorKeyFile() },
 		"pod-gateway:gateways": [gateway === "vm" ? vmGateway(await ensureVmParts(progress())) : existingGateway()] as [

@@ -8,6 +8,7 @@ import { deployedServers } from "./deployed.ts";
 import { type Finding, findings } from "./findings.ts";
 import { tell } from "./progress.ts";
 import { exportState, runPulumi } from "./pulumiCli.ts";
+import { note, start } from "./start.ts";
 
 const program = new Command("npm run drift --")
 	.description(
@@ -57,11 +58,4 @@ function text(found: readonly Finding[]): string {
 		.join("\n");
 }
 
-function note(problem: string): void {
-	process.stderr.write(`${coloursFor(process.stderr).red("error:")} ${problem}\n`);
-}
-
-program.parseAsync().catch((error: unknown) => {
-	note(error instanceof Error ? error.message : String(error));
-	process.exitCode = 1;
-});
+start(program);

@@ -6,7 +6,6 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { Command } from "commander";
 import { parseDesired } from "../components/network/parseDesired.ts";
-import { coloursFor } from "./colours.ts";
 import { type DeployedServer, deployedOutputs, deployedServers } from "./deployed.ts";
 import { findings } from "./findings.ts";
 import { reviewOf } from "./preview.ts";
@@ -17,6 +16,7 @@ import { reportMarkdown } from "./report/markdown.ts";
 import { page } from "./report/page.ts";
 import { picture } from "./report/picture.ts";
 import type { SiteReport } from "./report/site.ts";
+import { start } from "./start.ts";
 
 const note = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -81,7 +81,4 @@ async function whatWouldChange(stack: string): Promise<NonNullable<SiteReport["p
 	}
 }
 
-program.parseAsync().catch((error: unknown) => {
-	note(`${coloursFor(process.stderr).red("error:")} ${error instanceof Error ? error.message : String(error)}`);
-	process.exitCode = 1;
-});
+start(program);

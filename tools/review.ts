@@ -3,10 +3,10 @@
  * 2: something does; 1: the preview failed.
  */
 import { Command } from "commander";
-import { coloursFor } from "./colours.ts";
 import { markdown, reviewOf } from "./preview.ts";
 import { tell } from "./progress.ts";
 import { previewJson } from "./pulumiCli.ts";
+import { start } from "./start.ts";
 
 const program = new Command("npm run review --")
 	.description(
@@ -20,9 +20,4 @@ const program = new Command("npm run review --")
 		if (review.servers.length > 0 || review.others.length > 0) process.exitCode = 2;
 	});
 
-program.parseAsync().catch((error: unknown) => {
-	process.stderr.write(
-		`${coloursFor(process.stderr).red("error:")} ${error instanceof Error ? error.message : String(error)}\n`,
-	);
-	process.exitCode = 1;
-});
+start(program);

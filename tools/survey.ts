@@ -26,6 +26,7 @@ import { coloursFor } from "./colours.ts";
 import { type DeployedSite, deployedSite } from "./deployed.ts";
 import { tell } from "./progress.ts";
 import { exportState } from "./pulumiCli.ts";
+import { start } from "./start.ts";
 
 /** Seconds the routes may take to come to rest: nobody has just joined. */
 const CONVERGE = 15;
@@ -122,7 +123,4 @@ function print(live: readonly LockedRoute[], differences: readonly string[]): vo
 	for (const line of differences) process.stdout.write(`${line.startsWith("+") ? green(line) : red(line)}\n`);
 }
 
-program.parseAsync().catch((error: unknown) => {
-	note(`${coloursFor(process.stderr).red("error:")} ${error instanceof Error ? error.message : String(error)}`);
-	process.exitCode = 1;
-});
+start(program);

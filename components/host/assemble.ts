@@ -1,14 +1,12 @@
-/**
- * Puts `server-network.sh` together from its parts in `server/`: `npm run host`. The result is one file, because the script
- * installs itself as one, and is committed, because it is what runs on servers and what their admins read.
- */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 
 const folder = join(import.meta.dirname, "server");
 
-/** The assembled script. */
+/**
+ * The script for servers, put together from its parts in `server/` by `npm run host`. It is one file, because the script installs
+ * itself as one, and is committed, because it is what runs on servers and what their admins read.
+ */
 export const assembled = join(import.meta.dirname, "server-network.sh");
 
 /** The parts in order: functions first, and what calls them last. An owner of resolv.conf is a file in `dns/`. */
@@ -29,5 +27,3 @@ export function assemble(): string {
 function named(name: string): string {
 	return join(folder, `${name}.sh`);
 }
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) writeFileSync(assembled, assemble());

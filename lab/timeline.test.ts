@@ -5,7 +5,7 @@ const stack = "urn:pulumi:lab::pod-gateway::";
 const vm = `${stack}pod-gateway:index:GatewayVm$command:local:Command::gw-1-vm`;
 const node = `${stack}pod-gateway:index:GatewayNode$command:local:Command::gw-1-node`;
 const network = (server: string) =>
-	`${stack}pod-gateway:index:PhysicalServer$command:remote:Command::${server}-network`;
+	`${stack}pod-gateway:index:PhysicalServer$command:local:Command::${server}-network`;
 
 const begin = (timestamp: number, urn: string, op: string) => ({
 	timestamp,

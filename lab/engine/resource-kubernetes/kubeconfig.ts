@@ -30,7 +30,8 @@ type Fields = Readonly<Record<string, string | boolean | undefined>>;
  * @throws Error when the context does not lead to a server, or when it signs in by a program (`exec`), which this cannot.
  */
 export function readKubeconfig(given: string | undefined, contextName?: string): Cluster {
-	const path = given === undefined || given === "" ? defaultPath() : existsSync(given) ? given : undefined;
+	const named = given?.replace(/^~(?=\/)/, homedir());
+	const path = named === undefined || named === "" ? defaultPath() : existsSync(named) ? named : undefined;
 	const folder = path === undefined ? process.cwd() : dirname(path);
 	const config = parse(path === undefined ? String(given) : readFileSync(path, "utf8"));
 	if (typeof config !== "object" || config === null) {

@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import pc from "picocolors";
 import { addBlock, removeBlock } from "./cluster/cluster.ts";
-import { resolveEngine } from "./engine/engine.ts";
+import { type Engine, resolveEngine } from "./engine/engine.ts";
 import { gatewayOption } from "./gatewayOption.ts";
 import { exec, inOperator, isUp } from "./host.ts";
 import { down, type GatewayKind, up } from "./lifecycle.ts";
@@ -60,8 +60,7 @@ lab
 	.argument("<arguments...>", "such as: preview --diff")
 	.passThroughOptions()
 	.action(async (words: string[]) => {
-		const engine = await resolveEngine(progress().note);
-		const pulumi = await labPulumi(engine);
+		const pulumi = await labPulumi(await engine());
 		const options = { inherit: true, check: false, timeoutSeconds: 0 };
 		process.exitCode = (await pulumi.run(withoutDashes(words), options)).exitCode;
 	});
@@ -72,7 +71,7 @@ lab
 	.argument("<command...>", "after --, such as: npm run drift -- lab")
 	.passThroughOptions()
 	.action(async (words: string[]) => {
-		const pulumi = await labPulumi(await resolveEngine(progress().note));
+		const pulumi = await labPulumi(await engine());
 		const options = { inherit: true, check: false, timeoutSeconds: 0 };
 		process.exitCode = (await pulumi.beside(withoutDashes(words), options)).exitCode;
 	});
@@ -98,6 +97,12 @@ lab
 	.command("down")
 	.description("take the site away without a trace, and those of tests; what took long to build stays in the cache")
 	.action(() => down(progress(), "machine"));
+
+/** The site's engine. Where it did not come from is no news here: the demo says that. */
+function engine(): Promise<Engine> {
+	const { note } = progress();
+	return resolveEngine((line) => void (line.includes(": no, ") || note(line)));
+}
 
 /** The words after `--`: commander leaves that one in when an argument came before it. */
 function withoutDashes(words: string[]): string[] {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { execa, type Options } from "execa";
 import { initOf } from "./hostProcess.ts";
@@ -60,7 +61,9 @@ export async function copyIn(name: string, localPath: string, path: string, mode
 
 /** Runs a command on the operator's workstation: with this machine's files, but in reach of the site's network alone. */
 export async function inOperator(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
-	const enter = ["nsenter", `--net=/run/netns/${namespaceOf(site.operator.name)}`];
+	const namespace = `/run/netns/${namespaceOf(site.operator.name)}`;
+	if (!existsSync(namespace)) throw new Error("the site is not up; «npm run lab -- up» boots it");
+	const enter = ["nsenter", `--net=${namespace}`];
 	return run(site.operator.name, [...enter, ...limit(900, options)], argv, options);
 }
 

@@ -23,6 +23,8 @@ export interface LabPulumi {
 /** Prepares the site's stack in a state folder that goes with the lab, and frees it from a Pulumi that was killed. */
 export async function labPulumi(engine: Engine): Promise<LabPulumi> {
 	const state = siteDir("pulumi");
+	// Of a site that is not up nothing is to be left.
+	await inOperator(["true"]);
 	await mkdir(state, { recursive: true });
 	const env = {
 		PATH: [...engine.path, process.env["PATH"] ?? ""].join(":"),

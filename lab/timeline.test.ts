@@ -4,8 +4,7 @@ import { phasesOf, timelineTable } from "./timeline.ts";
 const stack = "urn:pulumi:lab::pod-gateway::";
 const vm = `${stack}pod-gateway:index:GatewayVm$command:local:Command::gw-1-vm`;
 const node = `${stack}pod-gateway:index:GatewayNode$command:local:Command::gw-1-node`;
-const network = (server: string) =>
-	`${stack}pod-gateway:index:PhysicalServer$command:local:Command::${server}-network`;
+const network = (server: string) => `${stack}pod-gateway:index:PhysicalServer$command:local:Command::${server}-network`;
 
 const begin = (timestamp: number, urn: string, op: string) => ({
 	timestamp,

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { changes } from "../protocol/diff.ts";
 import type { Provider, Resource } from "../protocol/provider.ts";
 import { hasUnknown, reveal, type Values } from "../protocol/values.ts";
 import { StatusError } from "./apiServer.ts";
@@ -36,7 +37,7 @@ export function kubernetesProvider(): Provider {
 		},
 
 		// Another kubeconfig is another way to the same cluster, until the program says otherwise by a new provider.
-		diffSettings: () => ({ changes: [], replaces: [] }),
+		diffSettings: (olds, news) => ({ changes: changes(olds, news), replaces: [] }),
 
 		async check(resource, olds, news) {
 			const { apiVersion, kind } = kindOf(resource, news);

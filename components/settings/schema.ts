@@ -38,7 +38,11 @@ const cluster = z
 			.describe(
 				"Path of a kubeconfig file; ~ is your home. Exactly one of this and kubeconfig. Example: ~/.kube/config",
 			),
-		kubeconfig: text.optional().describe("Contents of a kubeconfig, as a secret: pulumi config set --secret --path."),
+		kubeconfig: text
+			.optional()
+			.describe(
+				"Contents of a kubeconfig, as a secret: pulumi config set --secret --path. Debug logs show it; a file they do not.",
+			),
 		context: text.optional().describe("Context in the kubeconfig. Default: its current context."),
 		calicoEtcd: etcd
 			.optional()
@@ -109,7 +113,9 @@ const everyGateway = {
 	taint: taint
 		.prefault("pod-gateway=true:NoSchedule")
 		.describe("Taint that keeps pods away, key=value:Effect. Default: pod-gateway=true:NoSchedule."),
-	labels: labels.default({ "pod-gateway": "true" }).describe('Labels of the node. Default: pod-gateway: "true".'),
+	labels: labels
+		.default({ "pod-gateway": "true" })
+		.describe('Labels of the node; one that it joined with stays there when it is taken off the list. Default: pod-gateway: "true".'),
 	drainTimeout: seconds(1, 3600).default(120).describe("Seconds until a drain is given up. Default: 120."),
 };
 

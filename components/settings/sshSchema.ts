@@ -5,7 +5,11 @@ const authentication = {
 	privateKeyFile: text
 		.optional()
 		.describe("Path of an OpenSSH private key; ~ is your home. Example: ~/.ssh/id_ed25519"),
-	privateKey: text.optional().describe("An OpenSSH private key, as a secret: pulumi config set --secret --path."),
+	privateKey: text
+		.optional()
+		.describe(
+			"An OpenSSH private key, as a secret: pulumi config set --secret --path. Debug logs show it; a file they do not.",
+		),
 	agent: z.boolean().optional().describe("Whether the SSH agent at SSH_AUTH_SOCK holds the key. Default: false."),
 };
 

@@ -2,8 +2,9 @@ import { readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, inject, test } from "vitest";
 import { siteDir } from "../lab/cache.ts";
 import { checkServer, isCutOff } from "../lab/checks.ts";
-import { addBlock, kubectl, removeBlock } from "../lab/cluster/cluster.ts";
+import { addBlock, kubeconfigFile, kubectl, removeBlock } from "../lab/cluster/cluster.ts";
 import { bootHost, exec, powerOff } from "../lab/host.ts";
+import { operatorKeyFile } from "../lab/keys.ts";
 import type { LabPulumi } from "../lab/pulumi.ts";
 import { outsideHosts } from "../lab/servers.ts";
 import { site, stackName } from "../lab/site.ts";
@@ -48,8 +49,9 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		}
 	});
 
-	test("a preview changes nothing", async () => {
-		await pulumi.run(["preview"]);
+	test("a preview changes nothing, and fits two screens", async () => {
+		const { stdout, stderr } = await pulumi.run(["preview"]);
+		expect(linesOf(stdout + stderr), stdout).toBeLessThanOrEqual(100);
 		for (const server of servers) {
 			expect(await settledFootprint(server, before.get(server)), server).toEqual(before.get(server));
 		}
@@ -112,7 +114,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 
 	test("the state holds no secret in clear, and no bootstrap token at all", async () => {
 		const state = await readFile(siteDir("pulumi", ".pulumi", "stacks", "pod-gateway", `${stackName}.json`), "utf8");
-		expect(state).toContain("server-network");
+		expect(state).toContain("ps-nm-network");
 		expect(state).not.toContain("PRIVATE KEY");
 		expect(state).not.toContain("client-key-data");
 		expect(state).not.toMatch(/\b[a-z0-9]{6}\.[a-z0-9]{16}\b/);
@@ -146,6 +148,37 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		const { stdout } = await pulumi.run(["up", "--yes", "--skip-preview", "--expect-no-changes"]);
 		expect(stdout).toMatch(/\d+ unchanged/);
 		expect(await Promise.all(servers.map(logins))).toEqual(connections);
+		const preview = await pulumi.run(["preview", "--diff"]);
+		expect(linesOf(preview.stdout + preview.stderr), preview.stdout).toBeLessThanOrEqual(60);
+	});
+
+	test("a refresh finds everything as it was", async () => {
+		const { stdout } = await pulumi.run(["refresh", "--yes", "--expect-no-changes"]);
+		expect(stdout).toMatch(/\d+ unchanged/);
+		expect(stdout).not.toMatch(/updated/);
+	});
+
+	test("no debug log has a key or what the kubeconfig signs in with", async () => {
+		const key = (await readFile(operatorKeyFile(), "utf8")).split("\n")[2] ?? "";
+		const signsIn = /client-key-data: (\S{40})/.exec(await readFile(kubeconfigFile(), "utf8"))?.[1] ?? "";
+		expect([key.length, signsIn.length]).toEqual([70, 40]);
+		for (const flags of [["--debug"], ["--logtostderr", "-v=11"]]) {
+			const { stdout, stderr } = await pulumi.run(["preview", ...flags]);
+			const log = stdout + stderr;
+			expect(log).toContain("RegisterResource");
+			expect([log.includes(key), log.includes(signsIn)], flags.join(" ")).toEqual([false, false]);
+		}
+	});
+
+	test("a label that comes into the settings comes to the node", async () => {
+		const [gateway] = settings["pod-gateway:gateways"];
+		const labels = { "pod-gateway": "true", rack: "4" };
+		await writeStack({ ...settings, "pod-gateway:gateways": [{ ...gateway, labels }] });
+		await pulumi.run(["up", "--yes", "--skip-preview"]);
+		await writeStack(settings);
+		const node = await kubectl(["get", "node", site.gateway.name, "-o", "jsonpath={.metadata.labels}"]);
+		expect(JSON.parse(node)).toMatchObject(labels);
+		await pulumi.run(["up", "--yes", "--skip-preview"]);
 	});
 
 	test("a new pod block shows in the preview's diff on each server, and up brings it there", async () => {
@@ -243,6 +276,10 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		expect(left.stdout.trim()).toBe("");
 	});
 });
+
+function linesOf(text: string): number {
+	return text.trimEnd().split("\n").length;
+}
 
 async function routes(host: string): Promise<string> {
 	return (await exec(host, ["ip", "route"])).stdout;

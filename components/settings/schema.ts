@@ -115,7 +115,9 @@ const everyGateway = {
 		.describe("Taint that keeps pods away, key=value:Effect. Default: pod-gateway=true:NoSchedule."),
 	labels: labels
 		.default({ "pod-gateway": "true" })
-		.describe('Labels of the node; one that it joined with stays there when it is taken off the list. Default: pod-gateway: "true".'),
+		.describe(
+			'Labels of the node; one that it joined with stays there when it is taken off the list. Default: pod-gateway: "true".',
+		),
 	drainTimeout: seconds(1, 3600).default(120).describe("Seconds until a drain is given up. Default: 120."),
 };
 

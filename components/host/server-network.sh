@@ -548,10 +548,12 @@ kept_addresses() {
 		$0 != "" && !/^(127\.|::1$)/ && !seen[$0]++ { print "peer", $0, "a nameserver that this server asks" }
 	' "$WORK/nameservers" >"$WORK/kept" || return 1
 	command -v ss >/dev/null || return 0
-	timeout 5 ss -Htn state established "sport = :${SSH_PORT:-22}" 2>/dev/null | awk '
+	timeout 5 ss -Htn state established "sport = :${SSH_PORT:-22}" >"$WORK/logins" 2>"$WORK/unasked" ||
+		say "who is logged in here by SSH cannot be told, and is not kept out of the routes (ss: $(join ' ' <"$WORK/unasked"))"
+	awk '
 		{ a = $4; sub(/:[0-9]+$/, "", a); gsub(/[][]/, "", a); sub(/%.*/, "", a); sub(/^::ffff:/, "", a) }
 		!seen[a]++ { print "peer", a, "who is logged in here by SSH" }
-	' >>"$WORK/kept"
+	' "$WORK/logins" >>"$WORK/kept"
 }
 
 nameservers_in_use() {
@@ -973,6 +975,11 @@ networkmanager_fits() {
 	! networkmanager_lets_be ||
 		refuse "dns.method is networkmanager, but NetworkManager is told to leave $RESOLV_CONF alone (dns=none or" \
 			"rc-manager=unmanaged); set dns.method to auto, resolvconf or none"
+	if networkmanager_splits; then
+		said=$(timeout 5 dnsmasq --version 2>&1 9>&-) ||
+			refuse "NetworkManager would start the dnsmasq that is here, and it does not run: $said;" \
+				"mend or remove it, or set dns.method to none"
+	fi
 }
 networkmanager_splits() { command -v dnsmasq >/dev/null 2>&1; }
 
@@ -1102,7 +1109,11 @@ resolved_fits() {
 	# Its global nameservers are one list of equals: each would be asked for the cluster's names and for all others.
 	ours=" $NAMESERVERS $(sed -n 's/^DNS=//p' $RESOLVED_FILE 2>/dev/null) "
 	others=
-	for server in $(timeout 5 resolvectl dns 2>/dev/null | sed -n 's/^Global: *//p'); do
+	# That it runs does not mean that it can be asked: its client may be another package, or D-Bus be gone.
+	said=$(timeout 5 resolvectl dns 2>&1 9>&-) ||
+		refuse "systemd-resolved runs here and cannot be asked (resolvectl dns: ${said:-no answer within 5 s});" \
+			"mend that, or set dns.method to none"
+	for server in $(printf '%s\n' "$said" | sed -n 's/^Global: *//p'); do
 		server=${server%%[#%]*}
 		case $ours in *" $server "*) ;; *) others="$others $server" ;; esac
 	done
@@ -1618,7 +1629,12 @@ resolves_inside() {
 	in_prefixes "$*" "$(echo "$found" | join ' ')"
 }
 resolves() { [ -n "$(addresses_of "$1")" ]; }
-answers() { ping -n -q -c 1 -W 2 "$1" >/dev/null 2>&1 9>&-; }
+answers() { said=$(ping -n -c 1 -W 2 "$1" 2>&1 9>&-); }
+# why_silent: what ping said beside its figures: a router's word, or that it could not even ask.
+why_silent() {
+	said=$(printf '%s\n' "$said" | grep -e '^From ' -e '^ping' -e 'connect:' | tail -n 1)
+	echo "${said:+ ($said)}"
+}
 
 # dns_answers PROTOCOL SERVER NAME: whether the nameserver itself answers without error, past every cache (RFC 1035, section 4).
 # The query goes out in one piece, by cat: the shell would write it line by line, and 10 is the length of "kubernetes".
@@ -1644,11 +1660,25 @@ dns_answers() {
 	# shellcheck disable=SC2059 # a format by contract: octal escapes and labels without a percent sign
 	printf "$message" >"$WORK/query"
 	# shellcheck disable=SC2016 # bash's own arguments
-	reply=$(timeout 3 bash -c 'exec 3<>"/dev/$0/$1/53" && cat "$2" >&3 && head -c 6 <&3' "$1" "$2" "$WORK/query" 2>/dev/null 9>&- |
+	reply=$(timeout 3 bash -c 'exec 3<>"/dev/$0/$1/53" && cat "$2" >&3 && head -c 6 <&3' "$1" "$2" "$WORK/query" 2>"$WORK/unasked" 9>&- |
 		od -An -v -t x1 -j $skip | tr -d ' \n')
 	case $reply in
 	5047[89abcdef]??0*) ;;
 	*) return 1 ;;
+	esac
+}
+# why_unanswered: what came instead of a good answer; a code's last digit is the DNS's own (RFC 1035, section 4.1.1).
+why_unanswered() {
+	case $reply in
+	5047[89abcdef]???*)
+		reply=${reply#???????}
+		case $reply in 2*) echo ' (it answers SERVFAIL: it cannot look that up itself)' ;; 5*) echo ' (it answers REFUSED)' ;; *) echo " (it answers with the error code ${reply%"${reply#?}"})" ;; esac
+		;;
+	'')
+		said=$(tail -n 1 "$WORK/unasked")
+		echo "${said:+ ($said)}"
+		;;
+	*) echo " (what came is no answer of a nameserver: $reply)" ;;
 	esac
 }
 octal() { octal="\\$(($1 / 64))$(($1 / 8 % 8))$(($1 % 8))"; }
@@ -1663,7 +1693,7 @@ nameservers_answer() {
 	for server in $(fields "$WORK/desired" nameserver); do
 		for protocol in udp tcp; do
 			until_deadline dns_answers $protocol "$server" "$name" ||
-				{ say "the nameserver $server does not answer on port 53 by $protocol"; return 1; }
+				{ say "the nameserver $server does not answer on port 53 by $protocol$(why_unanswered)"; return 1; }
 		done
 	done
 }
@@ -1689,7 +1719,7 @@ verify() {
 			continue
 		fi
 		for address in $found; do
-			until_deadline answers "$address" || { say "$address, a pod of $name, does not answer"; return 1; }
+			until_deadline answers "$address" || { say "$address, a pod of $name, does not answer$(why_silent)"; return 1; }
 			echo "$address" >>"$WORK/probed"
 		done
 	done <"$WORK/checks"
@@ -1967,8 +1997,8 @@ unready() {
 	while read -r _ _ _ old _ path; do
 		[ "$old" != - ] || continue
 		beside "$path" old
-		if ln -fP "$path" "$beside" 2>/dev/null; then rm -f "$beside"; else
-			echo "$path cannot be replaced; is it immutable (lsattr $path), mounted by itself (findmnt $path), or the disk full or read-only?"
+		if said=$(ln -fP "$path" "$beside" 2>&1); then rm -f "$beside"; else
+			echo "$path cannot be replaced (${said##*: }); is it immutable (lsattr $path), mounted by itself (findmnt $path), or the disk full or read-only?"
 			return
 		fi
 	done <"$WORK/changes"

@@ -91,10 +91,12 @@ kept_addresses() {
 		$0 != "" && !/^(127\.|::1$)/ && !seen[$0]++ { print "peer", $0, "a nameserver that this server asks" }
 	' "$WORK/nameservers" >"$WORK/kept" || return 1
 	command -v ss >/dev/null || return 0
-	timeout 5 ss -Htn state established "sport = :${SSH_PORT:-22}" 2>/dev/null | awk '
+	timeout 5 ss -Htn state established "sport = :${SSH_PORT:-22}" >"$WORK/logins" 2>"$WORK/unasked" ||
+		say "who is logged in here by SSH cannot be told, and is not kept out of the routes (ss: $(join ' ' <"$WORK/unasked"))"
+	awk '
 		{ a = $4; sub(/:[0-9]+$/, "", a); gsub(/[][]/, "", a); sub(/%.*/, "", a); sub(/^::ffff:/, "", a) }
 		!seen[a]++ { print "peer", a, "who is logged in here by SSH" }
-	' >>"$WORK/kept"
+	' "$WORK/logins" >>"$WORK/kept"
 }
 
 nameservers_in_use() {

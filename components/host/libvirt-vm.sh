@@ -62,6 +62,11 @@ wrong_usage() {
 }
 
 has() { command -v "$1" >/dev/null; }
+one_line() { printf '%s\n' "$1" | paste -s -d ' ' -; }
+# works COMMAND…: tries it, before anything is made; one that is there may lack a library, or be no program at all.
+works() { words=$("$@" 2>&1) || refuse "$1 is here and does not run ($(one_line "$words")); install it anew"; }
+# readable WHAT FILE SETTING: reads of it.
+readable() { words=$(head -c 1 "$2" 2>&1 >/dev/null) || refuse "$1 cannot be read on this hypervisor (${words##*: }); see the setting $3"; }
 # matches TEXT PATTERN: whether the whole text is an extended regular expression's.
 matches() { printf '%s\n' "$1" | grep -qxE -e "$2"; }
 in_virsh() { timeout -k 10 120 virsh --quiet --connect qemu:///system "$@"; }
@@ -173,20 +178,26 @@ decode() { printf '%s' "$1" | base64 -d; }
 
 # What this hypervisor has to have, found out before anything is made.
 check_hypervisor() {
-	has virsh || refuse 'there is no virsh here; install libvirt (Debian: libvirt-daemon-system, libvirt-clients)'
 	has qemu-img || refuse 'there is no qemu-img here; install it (Debian: qemu-utils)'
+	works qemu-img --version
 	ISO_TOOL=
 	for tool in genisoimage mkisofs xorrisofs; do
 		[ -n "$ISO_TOOL" ] || ! has $tool || ISO_TOOL=$tool
 	done
 	[ -n "$ISO_TOOL" ] || refuse 'there is neither genisoimage nor mkisofs nor xorrisofs here; install one (Debian: genisoimage)'
-	[ -n "$(ip link show dev "$BRIDGE" type bridge 2>/dev/null)" ] || refuse "there is no bridge $BRIDGE on this hypervisor; see the setting libvirt.bridge and: ip link show type bridge"
-	[ "$EMULATION" = yes ] || [ -e /dev/kvm ] || refuse 'there is no /dev/kvm on this hypervisor: switch virtualization on in its firmware, or set libvirt.emulation to true, which is slow'
-	for file in $BOOT_FILES; do
-		[ -r "$file" ] || refuse "there is no file $file on this hypervisor; see the setting libvirt.boot"
-	done
+	works "$ISO_TOOL" -version
+	if ! found=$(ip link show dev "$BRIDGE" type bridge 2>&1) || [ -z "$found" ]; then
+		refuse "there is no bridge $BRIDGE on this hypervisor${found:+ ($found)}; see the setting libvirt.bridge and: ip link show type bridge"
+	fi
+	# libvirt itself says whether it can run such a machine: that /dev/kvm is there, or QEMU, is not enough.
+	case $EMULATION in yes) type=qemu next='install QEMU (Debian: qemu-system-x86)' ;; *)
+		type=kvm next='switch virtualization on in its firmware, or set libvirt.emulation to true, which is slow' ;;
+	esac
+	words=$(in_virsh domcapabilities --virttype $type --arch x86_64 --machine q35 2>&1) ||
+		refuse "libvirt cannot run a machine of the type $type on this hypervisor ($(one_line "$words")); $next"
+	for file in $BOOT_FILES; do readable "the file $file" "$file" libvirt.boot; done
 	case $SOURCE in
-	/*) [ -r "$SOURCE" ] || refuse "there is no image $SOURCE on this hypervisor; see the setting libvirt.image" ;;
+	/*) readable "the image $SOURCE" "$SOURCE" libvirt.image ;;
 	*) has curl || has wget || refuse 'there is neither curl nor wget here to download the image with; install one' ;;
 	esac
 	[ ! -e "$FOLDER" ] || refuse "$FOLDER is there already; delete the VM first"
@@ -356,7 +367,14 @@ delete() {
 	failed=0
 	find_folder
 	if ! has virsh; then
-		say 'there is no virsh here any more, so no VM either'
+		# shellcheck disable=SC2062 # files, and no pattern: that comes by standard input, where grep itself is not found by it
+		running=$(printf '%s\n' "$FOLDER/disk.qcow2" | grep -sl -F -f - /proc/[0-9]*/cmdline | head -n 1)
+		if [ -n "$running" ]; then
+			say "there is no virsh here any more, and $NAME still runs (${running%/cmdline}); install libvirt-clients"
+			failed=1
+		else
+			say 'there is no virsh here any more, and the VM does not run'
+		fi
 	else
 		refuse_foreign
 		if exists; then

@@ -4,6 +4,7 @@ import { listed, refusal } from "./refusal.ts";
 import type { ReachableMachine } from "./remote/connection.ts";
 import { parseCertificates, parsePrivateKey } from "./settings/pem.ts";
 import { SecretFiles } from "./settings/secretFiles.ts";
+import { parseSshKey } from "./settings/sshKey.ts";
 import {
 	type Authentication,
 	completeSsh,
@@ -65,7 +66,7 @@ function refused(problems: readonly string[]): pulumi.RunError {
 
 function withSecrets(settings: Settings, files: SecretFiles): Config {
 	const credentials = ({ privateKey }: Authentication): Credentials =>
-		privateKey ? { privateKey: pulumi.secret(files.read("privateKeyFile", privateKey)) } : {};
+		privateKey ? { privateKey: pulumi.secret(files.read("privateKeyFile", privateKey, { parse: parseSshKey })) } : {};
 	const ssh = ({ auth, bastion, ...rest }: Ssh): Ssh<Credentials> => ({
 		...rest,
 		auth: credentials(auth),

@@ -429,6 +429,7 @@ router
 masquerading
 echo $result
 if [ "$print_kubelet" = yes ]; then
-	kubelet_version=$(timeout 60 kubelet --version 2>/dev/null) || fail "kubelet --version failed"
+	kubelet_version=$(timeout 60 kubelet --version 2>"$work/log") ||
+		fail "the kubelet that is installed here does not run: $(cat "$work/log")"
 	echo "kubelet ${kubelet_version##* }"
 fi

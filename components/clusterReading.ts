@@ -7,6 +7,7 @@ import type { LockedCluster } from "./network/lockFile.ts";
 import { quote } from "./network/quote.ts";
 import { all, failure, type Result, success } from "./network/result.ts";
 import { parseKubernetesVersion } from "./network/versionSkew.ts";
+import { statusMessage } from "./node/cluster.ts";
 import { clusterConnection } from "./node/clusterConnection.ts";
 
 /**
@@ -90,7 +91,7 @@ async function asked<Answer>(what: string, answer: Promise<Answer>): Promise<Ans
 		throw new Error(
 			error.code === 403
 				? `the kubeconfig's user may not ${what}`
-				: `the API server answers ${error.code} to «${what}»`,
+				: `the API server answers ${error.code} to «${what}»: ${statusMessage(error.body)}`,
 		);
 	});
 }

@@ -1,5 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { promisify } from "node:util";
+import { words } from "../components/network/words.ts";
 import { pulumiOnPath } from "./pulumiOnPath.ts";
 
 /** The Pulumi to run. Default: the one that the user calls, before the npm package's. */
@@ -27,7 +28,10 @@ async function json(argv: readonly string[]): Promise<unknown> {
 	const { stdout } = await promisify(execFile)(pulumi, argv, { maxBuffer: 2 ** 30 }).catch((error: unknown) => {
 		const { code, stderr, stdout } = error as { code?: string | number; stderr?: string; stdout?: string };
 		if (typeof code === "string") throw notStarted(error as NodeJS.ErrnoException);
-		throw new Error(`${command}: ${stderr?.trim() || (!secret && stdout?.trim()) || `failed with exit code ${code}`}`);
+		// A preview in JSON has its errors in there, and warnings alone beside it.
+		const complete = secret || /^error:/m.test(stderr ?? "");
+		const said = words([stderr, complete ? "" : stdout].map((text) => text?.trim()).join("\n"));
+		throw new Error(`${command}: ${said || `failed with exit code ${code}`}`);
 	});
 	try {
 		return JSON.parse(stdout);

@@ -16,6 +16,11 @@ RULES_UNIT=/etc/systemd/system/pod-gateway-masquerade.service
 
 say() { printf '%s\n' "$*" >&2; }
 
+# ends: of what a command said, on standard input, all of it, or its beginning and its end, which may both have the reason.
+ends() {
+	awk '{ line[NR] = $0 } END { for (i = 1; i <= NR; i++) { if (NR > 40 && i == 11) { i = NR - 29; print "... " i - 11 " more lines ..." } print line[i] } }'
+}
+
 has() { command -v "$1" >/dev/null; }
 
 # What makes a machine a node, or half of one.
@@ -100,7 +105,7 @@ if [ -n "$(traces)" ]; then
 		output=$(timeout -k 10 150 kubeadm reset --force 2>&1)
 		status=$?
 		if [ $status -ne 0 ]; then
-			say "kubeadm reset failed (exit code $status; 124: it hung), its part is done without it: $(printf '%s\n' "$output" | tail -n 3)"
+			say "kubeadm reset failed (exit code $status; 124: it hung), its part is done without it: $(printf '%s\n' "$output" | ends)"
 		fi
 		if [ $status -ne 0 ] || [ -n "$(traces)" ]; then without_kubeadm; fi
 	fi

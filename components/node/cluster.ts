@@ -7,7 +7,7 @@ import {
 	type V1Pod,
 	VersionApi,
 } from "@kubernetes/client-node";
-import { quote } from "../network/quote.ts";
+import { quoteReason } from "../network/quote.ts";
 import { clusterConnection } from "./clusterConnection.ts";
 
 const MERGE = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
@@ -163,10 +163,10 @@ export function problemOf(error: unknown): string {
 }
 
 /** The message of a Status object, which comes as text or as an object. */
-function statusMessage(body: unknown): string {
+export function statusMessage(body: unknown): string {
 	const status = typeof body === "string" ? parsed(body) : body;
 	const message = typeof status === "object" && status !== null && "message" in status ? status.message : body;
-	return quote(message);
+	return quoteReason(message);
 }
 
 function parsed(json: string): unknown {

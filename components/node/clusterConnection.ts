@@ -5,7 +5,7 @@ import {
 	ServerConfiguration,
 	wrapHttpLibrary,
 } from "@kubernetes/client-node";
-import { quote } from "../network/quote.ts";
+import { quoteReason } from "../network/quote.ts";
 
 /** Seconds one call may take: where the API server's host is powered off nothing ever answers. */
 const CALL_SECONDS = 10;
@@ -63,7 +63,7 @@ function bounded(server: string) {
 				return await httpApi.send(request).toPromise();
 			} catch (error) {
 				const { message, code = "" } = error as Error & { code?: string };
-				const reason = limit.aborted ? `no answer within ${CALL_SECONDS} s` : quote(message);
+				const reason = limit.aborted ? `no answer within ${CALL_SECONDS} s` : quoteReason(message);
 				const silent = limit.aborted || SILENCE.includes(code);
 				throw new ClusterUnreachable(`the API server ${server} cannot be reached: ${reason}`, { silent });
 			}

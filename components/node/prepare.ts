@@ -1,5 +1,6 @@
 import { renderMasquerade } from "../network/masquerade.ts";
 import { parsePrefix } from "../network/prefix.ts";
+import { quote } from "../network/quote.ts";
 import { all } from "../network/result.ts";
 import type { ClusterSoftware } from "./clusterSoftware.ts";
 import { type Notes, notes, succeeded } from "./machine.ts";
@@ -34,7 +35,7 @@ export async function prepareMachine(request: NodeRequest, options: PrepareOptio
 		timeout: TIMEOUT,
 	});
 	const said = /^(changed|unchanged)\n(?:kubelet (v\S+)\n)?$/.exec(result.stdout);
-	if (!said) throw new Error(`preparing ${request.machine.host} ended with ${JSON.stringify(result.stdout)}`);
+	if (!said) throw new Error(`preparing ${request.machine.host} ended with ${quote(result.stdout)}`);
 	return { changed: said[1] === "changed", kubelet: said[2], notes: notes(result) };
 }
 

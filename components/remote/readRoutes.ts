@@ -4,6 +4,7 @@ import type { Pool } from "../network/pools.ts";
 import type { Prefix } from "../network/prefix.ts";
 import { gatherRoutes, type Survey } from "../network/survey.ts";
 import { parseSurveyOutput } from "../network/surveyOutput.ts";
+import { words } from "../network/words.ts";
 import { hostScript } from "./scripts.ts";
 import { runScript } from "./shell.ts";
 import type { SshTarget } from "./sshTarget.ts";
@@ -54,7 +55,7 @@ async function readTable(gateway: SshTarget, seconds: number) {
 		timeout: seconds + 30,
 	});
 	if (exitCode !== 0) {
-		throw new Error(`cannot read the routes of ${gateway.host}: ${stderr.trim()}`);
+		throw new Error(`cannot read the routes of ${gateway.host}: ${words(stderr)}`);
 	}
 	const table = parseSurveyOutput(stdout);
 	if (!table.ok) {

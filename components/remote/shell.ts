@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { words as shown } from "../network/words.ts";
 import { type HostScript, quote } from "./scripts.ts";
 import { place, type RemoteResult, runRemote } from "./ssh.ts";
 import type { SshTarget } from "./sshTarget.ts";
@@ -44,10 +45,11 @@ export async function runScript(
 		input: `${Buffer.from(program).toString("base64")}\n${input}`,
 		timeout,
 		name: [script.name, ...args].join(" "),
+		mark,
 	});
 	const [, begun] = parted(stdout, `${mark}\n`);
 	const [, words = stderr] = parted(stderr, `${mark}\n`);
-	const said = words.trim() === "" ? "" : `: ${words.trim()}`;
+	const said = words.trim() === "" ? "" : `: ${shown(words)}`;
 	if (begun === undefined) {
 		const shell = `the login shell of ${target.user} on ${place(target)}`;
 		throw new Error(`${shell} did not run ${script.name} (exit code ${exitCode})${said}`);

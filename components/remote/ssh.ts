@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import ssh2, { type Client, type ClientChannel, type ConnectConfig } from "ssh2";
+import { shortened, words } from "../network/words.ts";
 import { withSlot } from "./bastionSlots.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
@@ -55,6 +56,8 @@ export interface RunOptions {
 	timeout: number;
 	/** What the command is called in errors. Default: the command itself. */
 	name?: string;
+	/** A text of standard error after which its own words begin. Default: they begin at once. */
+	mark?: string;
 }
 
 /**
@@ -128,7 +131,7 @@ function through(client: Client, bastion: SshTarget, target: SshTarget): Promise
 		);
 		client.forwardOut("127.0.0.1", 0, target.host, target.port, (error, channel) => {
 			clearTimeout(timer);
-			if (error) fail(error.message, metBeyond(error));
+			if (error) fail(words(error.message), metBeyond(error));
 			else resolve(channel);
 		});
 	});
@@ -189,7 +192,7 @@ async function dial(target: SshTarget, clients: Client[], sock?: Duplex): Promis
 				const next = "if the machine was rebuilt, update hostKey after checking it out of band";
 				reject(new HostKeyError(`${place(target)} ${why}; ${next}`, { met: "refusal" }));
 			} else {
-				reject(new ConnectionError(`${whom}: ${error.message}`, { met: metBy(error, answered) }));
+				reject(new ConnectionError(`${whom}: ${words(error.message)}`, { met: metBy(error, answered) }));
 			}
 		});
 		// Once the server has said what it is, a break is no error to ssh2.
@@ -227,8 +230,16 @@ function metBy({ code, level, message }: SshError, answered: boolean): Met {
 function execute(client: Client, command: string, options: RunOptions): Promise<RemoteResult> {
 	const name = options.name ?? shown(command);
 	return new Promise((resolve, reject) => {
+		const stdout: Buffer[] = [];
+		const stderr: Buffer[] = [];
+		// What came until then is the best there is to tell why.
+		const said = () => {
+			const heard = Buffer.concat(stderr).toString();
+			const last = words(options.mark === undefined ? heard : (heard.split(options.mark).at(-1) ?? ""));
+			return last === "" ? "" : `; it had said: ${last}`;
+		};
 		const timer = setTimeout(
-			() => reject(new Error(`no end after ${options.timeout} s: ${name}`)),
+			() => reject(new Error(`no end after ${options.timeout} s: ${name}${said()}`)),
 			options.timeout * 1000,
 		);
 		const fail = (error: Error) => {
@@ -241,8 +252,6 @@ function execute(client: Client, command: string, options: RunOptions): Promise<
 		});
 		client.exec(command, (error, channel) => {
 			if (error) return fail(error);
-			const stdout: Buffer[] = [];
-			const stderr: Buffer[] = [];
 			let length = 0;
 			const keep = (chunks: Buffer[]) => (chunk: Buffer) => {
 				length += chunk.length;
@@ -259,7 +268,7 @@ function execute(client: Client, command: string, options: RunOptions): Promise<
 				clearTimeout(timer);
 				if (exitCode === undefined) {
 					const what = silent ? "the server stopped answering" : "the connection was cut";
-					reject(new Error(`${what} while this ran: ${name}`));
+					reject(new Error(`${what} while this ran: ${name}${said()}`));
 				} else {
 					resolve({ stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString(), exitCode });
 				}
@@ -278,8 +287,7 @@ function knownKey(target: SshTarget): { type: "ssh-ed25519" | "ecdsa-sha2-nistp2
 	return { type: key.type as "ssh-ed25519", blob: key.getPublicSSH() };
 }
 
-/** A command as it fits an error text: of a whole script the end, where its name and arguments are. */
+/** A command as it fits an error text. */
 function shown(command: string): string {
-	const line = command.slice(command.lastIndexOf("\n") + 1);
-	return line.length === command.length && line.length <= 120 ? line : `…${line.slice(-120)}`;
+	return shortened(command, 120);
 }

@@ -99,11 +99,16 @@ function coverProblems(site: Site): readonly string[] {
 		["the operator's machine", site.operator],
 		["the API server", site.apiServer],
 	];
-	return destinations(site).flatMap((prefix) =>
-		kept.flatMap(([whose, address]) =>
+	const named = new Set(kept.map(([, address]) => address?.text));
+	const others = (site.kept ?? []).filter(({ address }) => !named.has(address.text));
+	return destinations(site).flatMap((prefix) => [
+		...kept.flatMap(([whose, address]) =>
 			address && covers(prefix, address) ? [`the route to ${prefix.text} would cover ${whose}, ${address.text}`] : [],
 		),
-	);
+		...others.flatMap(({ address, setting }) =>
+			covers(prefix, address) ? [`the route to ${prefix.text} would cover ${address.text}, which is ${setting}`] : [],
+		),
+	]);
 }
 
 /** A nameserver that no route leads to (node-local, outside every range) would be found out by each server, after its deadline. */

@@ -213,6 +213,11 @@ describe("a plan is refused when", () => {
 			"the route to 192.96.0.0/16 would cover the API server, 192.96.0.1",
 		],
 		[
+			"a route would cover a bastion, or any other host of the settings",
+			{ kept: [{ address: address("192.96.7.7"), setting: "pod-gateway:ssh.bastion.address" }] },
+			"the route to 192.96.0.0/16 would cover 192.96.7.7, which is pod-gateway:ssh.bastion.address",
+		],
+		[
 			"the domain is none",
 			{ dns: { ...site.dns, domain: "cluster local" } },
 			'"cluster local" is not a DNS name such as cluster.local',
@@ -270,6 +275,15 @@ describe("a plan is refused when", () => {
 		expect(planSite(one, [{ ...server, ...change }])).toEqual({
 			ok: false,
 			problems: expect.arrayContaining([problem]),
+		});
+	});
+
+	test("a host that has a name of its own here is named once", () => {
+		const own = address("192.244.32.5");
+		const kept = [{ address: own, setting: "pod-gateway:gateways[0].address" }];
+		expect(planSite({ ...site, kept, gateways: [{ name: "gw-1", address: own }] }, [server])).toEqual({
+			ok: false,
+			problems: ["the route to 192.244.32.0/26 would cover the gateway gw-1, 192.244.32.5"],
 		});
 	});
 

@@ -14,6 +14,9 @@ const NEVER_ROUTED = ["127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "::1/128",
 	},
 );
 
+/** A server is not to be flooded: the largest cluster, of 5,000 nodes with several blocks each, has less. */
+const MOST_ROUTES = 50_000;
+
 /** What stands against pushing this site's routes to any server. Everything here may come from another machine. */
 export function siteProblems(site: Site): readonly string[] {
 	return unique([
@@ -81,6 +84,11 @@ function gatheredProblems({ mode, gathered, ranges, gateways }: Site): readonly 
 	if (gathered.length === 0) {
 		const names = gateways.map(({ name }) => name).join(", ");
 		return [`no route to a pod block was found on ${names}; is calico-node running and connected there?`];
+	}
+	if (gathered.length > MOST_ROUTES) {
+		return [
+			`the gateways have ${gathered.length} routes to pods, more than ${MOST_ROUTES}: what sets them there? or set pod-gateway:routes.mode to pools`,
+		];
 	}
 	return gathered.flatMap(({ prefix }) => {
 		const range = ranges.pods.find((pods) => overlaps(pods, prefix));

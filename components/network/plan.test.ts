@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseAddress } from "./address.ts";
+import { addressOf, parseAddress } from "./address.ts";
 import { anyAddress, anyPrefix, must } from "./arbitraries.ts";
 import { badLines, goodLines, stateWith } from "./desiredLines.ts";
 import { addressesOf } from "./machine.ts";
 import { parseDesired } from "./parseDesired.ts";
 import { planSite } from "./plan.ts";
-import { contains, covers, isDefault, parsePrefix } from "./prefix.ts";
+import { contains, covers, isDefault, parsePrefix, prefixAround } from "./prefix.ts";
 import { renderDesired } from "./render.ts";
 import { DNS_METHODS, type PlannedServer, ROUTE_MODES, type Site, VERIFY_MODES } from "./site.ts";
 import { summary } from "./summary.ts";
@@ -278,6 +278,18 @@ describe("a plan is refused when", () => {
 		});
 	});
 
+	test("there are more routes than any cluster has", () => {
+		const gathered = Array.from({ length: 50_001 }, (_, index) => ({
+			prefix: prefixAround(addressOf(4, 0xc0f40000n + BigInt(index)), 32),
+		}));
+		expect(planSite({ ...site, gathered }, [server])).toEqual({
+			ok: false,
+			problems: [
+				"the gateways have 50001 routes to pods, more than 50000: what sets them there? or set pod-gateway:routes.mode to pools",
+			],
+		});
+	});
+
 	test("a host that has a name of its own here is named once", () => {
 		const own = address("192.244.32.5");
 		const kept = [{ address: own, setting: "pod-gateway:gateways[0].address" }];
@@ -295,6 +307,18 @@ describe("a plan is refused when", () => {
 			problems: ["no gateway has an IPv6 address; set address6 in pod-gateway:gateways"],
 		});
 	});
+});
+
+test("a thousand servers share one list of routes for each of their families", () => {
+	const servers = Array.from({ length: 1000 }, (_, index) => ({
+		...server,
+		name: `db-${index}`,
+		address: must(parseAddress(`10.200.${4 + (index >> 8)}.${index & 255}`)),
+		...(index % 2 ? { address6: address(`fd00:200::1:${(index + 1).toString(16)}`) } : {}),
+	}));
+	const plans = must(planSite(dualStack, servers));
+	expect(new Set(plans.map(({ routes }) => routes)).size).toBe(2);
+	expect(plans.map(({ routes }) => routes.length).slice(0, 2)).toEqual([3, 5]);
 });
 
 /** Sites of all kinds: close enough to a good one that some plans pass, and full of traps. */

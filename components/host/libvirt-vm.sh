@@ -41,6 +41,8 @@ NAMESPACE=urn:pod-gateway:vm
 DIRECTORY=/var/lib/libvirt/images
 # Seconds to wait for another run, which may be downloading an image.
 LOCK_WAIT=900
+# Seconds for an image to come.
+DOWNLOAD_LIMIT=1800
 NEWLINE='
 '
 
@@ -70,15 +72,17 @@ readable() { words=$(head -c 1 "$2" 2>&1 >/dev/null) || refuse "$1 cannot be rea
 # matches TEXT PATTERN: whether the whole text is an extended regular expression's.
 matches() { printf '%s\n' "$1" | grep -qxE -e "$2"; }
 in_virsh() { timeout -k 10 120 virsh --quiet --connect qemu:///system "$@"; }
+# ask_virsh …: the same for what takes no time where libvirt is well.
+ask_virsh() { timeout -k 2 20 virsh --quiet --connect qemu:///system "$@"; }
 
 # --- what is there ---
 
-domains() { in_virsh list --all --name || fail 'libvirt does not answer on this hypervisor (virsh list failed)'; }
+domains() { ask_virsh list --all --name || fail 'libvirt does not answer on this hypervisor (virsh list failed, or took longer than 20 s)'; }
 exists() {
 	all=$(domains) || exit 1
 	case "$NEWLINE$all$NEWLINE" in *"$NEWLINE$NAME$NEWLINE"*) ;; *) return 1 ;; esac
 }
-is_ours() { in_virsh metadata "$NAME" --uri $NAMESPACE >/dev/null 2>&1; }
+is_ours() { ask_virsh metadata "$NAME" --uri $NAMESPACE >/dev/null 2>&1; }
 refuse_foreign() {
 	! exists || is_ours || refuse "there is a domain $NAME on this hypervisor that pod-gateway did not make; rename the gateway or remove that domain"
 }
@@ -87,7 +91,7 @@ refuse_foreign() {
 find_folder() {
 	FOLDER=$DIRECTORY/pod-gateway/$NAME
 	if has virsh && exists && is_ours; then
-		disk=$(in_virsh domblklist "$NAME" | awk '$1 == "vda" { print $2 }')
+		disk=$(ask_virsh domblklist "$NAME" | awk '$1 == "vda" { print $2 }')
 		case $disk in
 		/*/pod-gateway/"$NAME"/disk.qcow2) FOLDER=${disk%/disk.qcow2} ;;
 		esac
@@ -234,10 +238,10 @@ download() {
 			[ $((${size:-0} / 1024)) -lt "${free:-0}" ] || fail "the image needs $((size / 1048576)) MiB and $PARENT has $((free / 1024)) MiB free"
 			printf 'url = "%s"\n' "$SOURCE" |
 				curl --config - --globoff --fail --silent --show-error --location --proto '=http,https' --retry 3 --connect-timeout 30 \
-					--speed-limit 1000 --speed-time 60 --output "$part" >&2 || fail 'the image could not be downloaded'
+					--speed-limit 1000 --speed-time 60 --max-time $DOWNLOAD_LIMIT --output "$part" >&2 || fail 'the image could not be downloaded'
 		else
-			printf '%s\n' "$SOURCE" | wget --input-file=- --quiet --tries=3 --timeout=60 --output-document="$part" >&2 ||
-				fail 'the image could not be downloaded'
+			printf '%s\n' "$SOURCE" | timeout $DOWNLOAD_LIMIT wget --input-file=- --no-verbose --tries=3 --timeout=60 --output-document="$part" >&2 ||
+				fail "the image could not be downloaded (exit code $?; 124: not within $DOWNLOAD_LIMIT s)"
 		fi
 		mv "$part" "$target" || fail "the image could not be kept as $target"
 	fi
@@ -337,7 +341,7 @@ ready() {
 
 start() {
 	refuse_foreign
-	case $(in_virsh domstate "$NAME") in
+	case $(ask_virsh domstate "$NAME") in
 	running)
 		echo running
 		return
@@ -355,7 +359,7 @@ console() {
 }
 
 remove_domain() {
-	case $(in_virsh domstate "$NAME") in
+	case $(ask_virsh domstate "$NAME") in
 	'shut off') ;;
 	*) in_virsh destroy "$NAME" >&2 || say "$NAME could not be switched off" ;;
 	esac

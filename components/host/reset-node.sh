@@ -66,7 +66,12 @@ without_kubeadm() {
 	if has crictl; then
 		timeout 60 crictl rmp --all --force >/dev/null 2>&1 || say "pods may still run here: crictl rmp --all --force failed"
 	elif has ctr && [ -S /run/containerd/containerd.sock ]; then
+		enough=$(($(date +%s) + 60))
 		for container in $(timeout 10 ctr --namespace k8s.io containers list --quiet 2>/dev/null); do
+			if [ "$(date +%s)" -gt $enough ]; then
+				say "containers may still run here: ctr did not end all of them within 60 s"
+				break
+			fi
 			timeout 10 ctr --namespace k8s.io tasks delete --force "$container" >/dev/null 2>&1
 			timeout 10 ctr --namespace k8s.io containers delete "$container" >/dev/null 2>&1
 		done
@@ -130,9 +135,9 @@ if has nft; then
 	done
 fi
 if [ -e $RULES_UNIT ]; then
-	systemctl --quiet disable --now "${RULES_UNIT##*/}" 2>/dev/null
+	timeout 30 systemctl --quiet disable --now "${RULES_UNIT##*/}" 2>/dev/null
 	rm -f $RULES_UNIT
-	systemctl daemon-reload 2>/dev/null
+	timeout 30 systemctl daemon-reload 2>/dev/null
 fi
 rm -f $RULES
 for family in 4 6; do ip "-$family" route flush proto bird 2>/dev/null; done

@@ -15,7 +15,7 @@ export type VmState =
 	| { readonly is: "ready"; readonly digest: string; readonly instanceId: string };
 
 /** Seconds. What changes something may wait 900 for another run; making a VM may include a download. */
-const TIME_LIMITS = { state: 60, console: 60, ready: 1000, start: 1100, delete: 1300, create: 3600 };
+export const TIME_LIMITS = { state: 90, console: 90, ready: 1000, start: 1100, delete: 1400, create: 3600 };
 
 /** The hypervisor as far as one VM goes: components/host/libvirt-vm.sh, run there. */
 export class Hypervisor {

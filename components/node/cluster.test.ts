@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { Cluster, problemOf } from "./cluster.ts";
 import { ClusterUnreachable } from "./clusterConnection.ts";
 
@@ -60,6 +60,44 @@ describe("the cluster's API", () => {
 	test("what it refuses is said in its words", async () => {
 		const error = await cluster.deleteNode("gw-1").catch((reason: unknown) => reason);
 		expect(problemOf(error)).toBe('the API server answered 403: "nodes is forbidden"');
+	});
+
+	describe("what a time limit counts", () => {
+		// A hundredth of each limit.
+		beforeEach(() => {
+			const real = AbortSignal.timeout.bind(AbortSignal);
+			vi.spyOn(AbortSignal, "timeout").mockImplementation((time) => real(time / 100));
+		});
+		afterEach(() => void vi.restoreAllMocks());
+
+		async function stalled(status: number): Promise<unknown> {
+			const half = createServer((_, response) => {
+				response.writeHead(status, { "content-type": "application/json" });
+				response.write('{"metadata":{"na');
+			});
+			await new Promise<void>((resolve) => half.listen(0, "127.0.0.1", resolve));
+			const { port } = half.address() as AddressInfo;
+			const error = await new Cluster(kubeconfig(`http://127.0.0.1:${port}`)).node("gw-1").catch((reason) => reason);
+			half.closeAllConnections();
+			half.close();
+			return error;
+		}
+
+		test.each([200, 404, 500])("an answer %i that never ends, too", async (status) => {
+			const error = await stalled(status);
+			expect(error).toBeInstanceOf(ClusterUnreachable);
+			expect((error as ClusterUnreachable).silent).toBe(false);
+			expect(problemOf(error)).toMatch(/cannot be reached: no end of its answer within 10 s$/);
+		});
+
+		test("a program of the kubeconfig's that gives no credentials, too", async () => {
+			const exec = '{ apiVersion: client.authentication.k8s.io/v1, command: sleep, args: ["3"] }';
+			const hanging = kubeconfig("http://127.0.0.1:9").replace("user: {}", `user: { exec: ${exec} }`);
+			const error = await new Cluster(hanging).node("gw-1").catch((reason: unknown) => reason);
+			expect(error).toBeInstanceOf(ClusterUnreachable);
+			expect((error as ClusterUnreachable).silent).toBe(false);
+			expect(problemOf(error)).toBe('"sleep", which the kubeconfig names, gave no credentials within 60 s');
+		});
 	});
 
 	test("what cannot be reached is told apart", async () => {

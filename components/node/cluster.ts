@@ -10,6 +10,9 @@ import {
 import { quoteReason } from "../network/quote.ts";
 import { clusterConnection } from "./clusterConnection.ts";
 
+/** Seconds for the bootstrap signer, however long each question takes. */
+const SIGNED_WITHIN_SECONDS = 30;
+
 const MERGE = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
 
 /**
@@ -123,7 +126,8 @@ export class Cluster {
 
 	/** Waits until the bootstrap signer has signed cluster-info for the token: kubeadm looks for that signature. */
 	private async clusterInfoSigned(tokenId: string): Promise<void> {
-		for (let attempt = 0; attempt < 60; attempt++) {
+		const deadline = Date.now() + SIGNED_WITHIN_SECONDS * 1000;
+		while (Date.now() < deadline) {
 			const info = await this.core.readNamespacedConfigMap({ namespace: "kube-public", name: "cluster-info" });
 			if (info.data?.[`jws-kubeconfig-${tokenId}`]) {
 				return;
@@ -131,7 +135,7 @@ export class Cluster {
 			await new Promise((resolve) => setTimeout(resolve, 500));
 		}
 		throw new Error(
-			"the cluster did not sign kube-public/cluster-info for the new bootstrap token within 30 s; is the controller-manager's bootstrap-signer-controller on?",
+			`the cluster did not sign kube-public/cluster-info for the new bootstrap token within ${SIGNED_WITHIN_SECONDS} s; is the controller-manager's bootstrap-signer-controller on?`,
 		);
 	}
 }

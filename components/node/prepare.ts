@@ -6,8 +6,8 @@ import type { ClusterSoftware } from "./clusterSoftware.ts";
 import { type Notes, notes, succeeded } from "./machine.ts";
 import type { NodeRequest } from "./request.ts";
 
-/** Seconds for everything; what downloads and installs has limits of its own. */
-const TIMEOUT = 1500;
+/** Seconds for everything: more than the script's own limits together, so that it is the script that says what took too long. */
+export const TIMEOUT = 2200;
 
 export interface Preparation {
 	/** Whether anything was not yet as it should be. */

@@ -86,3 +86,23 @@ test("a gateway that cannot be read is an error", async () => {
 		"cannot read the routes of 10.200.0.20: no",
 	);
 });
+
+test("a later reading has what is left of the time, and not all of it once more", async () => {
+	readings([first], [first], [first, second]);
+	const clock = vi.spyOn(Date, "now");
+	let now = 0;
+	clock.mockImplementation(() => now);
+	const slow = vi.mocked(runScript).getMockImplementation();
+	vi.mocked(runScript).mockImplementation(async (...args) => {
+		now += 25_000;
+		return (await slow?.(...args)) ?? { stdout: "", stderr: "", exitCode: 1 };
+	});
+	await readRoutes(gateway, pods, 60, async () => blocks(first, second));
+	clock.mockRestore();
+	const limits = vi.mocked(runScript).mock.calls.map(([, , { args, timeout }]) => [args, timeout]);
+	expect(limits).toEqual([
+		[["60"], 90],
+		[["35"], 65],
+		[["10"], 40],
+	]);
+});

@@ -9,6 +9,9 @@ import { hostScript } from "./scripts.ts";
 import { runScript } from "./shell.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
+/** Seconds that a reading needs to see that routes rest, where the gateway is slow. */
+const SHORTEST = 10;
+
 /** A survey, and what is wrong with it. */
 export interface GatewaySurvey extends Survey {
 	/** A text for each row of the routing table that made no sense. */
@@ -39,7 +42,12 @@ export async function readRoutes(
 ): Promise<GatewaySurvey> {
 	const deadline = Date.now() + seconds * 1000;
 	for (;;) {
-		const [table, { blocks, notes, owners, pools }] = await Promise.all([readTable(gateway, seconds), expected()]);
+		// A later reading has what is left of the time: each could use up all of it otherwise.
+		const left = Math.max(SHORTEST, Math.ceil((deadline - Date.now()) / 1000));
+		const [table, { blocks, notes, owners, pools }] = await Promise.all([
+			readTable(gateway, Math.min(seconds, left)),
+			expected(),
+		]);
 		const survey = gatherRoutes(table.routes, podRanges);
 		const missing = missingBlocks(blocks, survey.prefixes);
 		if ((survey.prefixes.length > 0 && missing.length === 0) || Date.now() > deadline) {

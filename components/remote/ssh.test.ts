@@ -162,3 +162,16 @@ describe("what a command said before it was given up or cut is told", () => {
 		expect((error as Error).message).toMatch(new RegExp(`^the connection was cut while this ran: x${said.source}`));
 	});
 });
+
+test("a command that is over is not waited for, should a child of it hold its output open", async () => {
+	const { target } = await sshd({
+		answer: (_, channel) => {
+			channel.write("done\n");
+			channel.exit(3);
+		},
+	});
+	const before = Date.now();
+	const result = await runRemote(target, "service x start", { timeout: 600 });
+	expect(result).toMatchObject({ stdout: "done\n", exitCode: 3 });
+	expect(Date.now() - before).toBeLessThan(60_000);
+}, 70_000);

@@ -45,6 +45,8 @@ const KEEPALIVE = { interval: 15, unanswered: 4 };
  * those who were cut together do not come back together. At least 15 s and at most 45 s in all.
  */
 const PAUSES = [0.3, 0.6, 1.2, 2.5, 5, 10, 10];
+/** Seconds for the rest of a command's output to come when the command itself is over. */
+const REMAINDER = 5;
 /** Bytes that one command may answer. A gateway's table of 100,000 routes is 15 MB. */
 const LONGEST_ANSWER = 64 * 1024 * 1024;
 
@@ -263,8 +265,12 @@ function execute(client: Client, command: string, options: RunOptions): Promise<
 			channel.stderr.on("data", keep(stderr));
 			channel.on("exit", (code: number | null) => {
 				exitCode = code ?? undefined;
+				clearTimeout(timer);
+				// A child of it that lives on may hold its output open for good.
+				setTimeout(finish, REMAINDER * 1000).unref();
 			});
-			channel.on("close", () => {
+			channel.on("close", finish);
+			function finish() {
 				clearTimeout(timer);
 				if (exitCode === undefined) {
 					const what = silent ? "the server stopped answering" : "the connection was cut";
@@ -272,7 +278,7 @@ function execute(client: Client, command: string, options: RunOptions): Promise<
 				} else {
 					resolve({ stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString(), exitCode });
 				}
-			});
+			}
 			channel.end(options.input ?? "");
 		});
 	});

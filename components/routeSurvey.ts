@@ -5,6 +5,7 @@ import type { Config } from "./config.ts";
 import type { GatewayNode } from "./gatewayNode.ts";
 import type { GatewayVm } from "./gatewayVm.ts";
 import type { Block } from "./network/blocks.ts";
+import { few } from "./network/few.ts";
 import type { Lock, LockedRoute } from "./network/lockFile.ts";
 import { outsideProblem, poolWarnings } from "./network/pools.ts";
 import type { Prefix } from "./network/prefix.ts";
@@ -104,13 +105,15 @@ function warnings(
 	seconds: number,
 ): readonly string[] {
 	return [
-		...notes,
+		...few(notes),
 		...[outsideProblem(pools, podRanges)].filter((problem) => problem !== undefined),
 		...poolWarnings(pools),
-		...unreadable.map((problem) => `left out what is no route: ${problem}`),
-		...rejected
-			.filter(({ suspicious }) => suspicious)
-			.map(({ route, reason }) => `left out the route to ${route.destination.text}: ${reason}`),
+		...few(unreadable.map((problem) => `left out what is no route: ${problem}`)),
+		...few(
+			rejected
+				.filter(({ suspicious }) => suspicious)
+				.map(({ route, reason }) => `left out the route to ${route.destination.text}: ${reason}`),
+		),
 		...(missing.length > 0 ? [`no route to ${named(missing)} after ${seconds} s`] : []),
 	];
 }

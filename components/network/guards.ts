@@ -1,6 +1,7 @@
 import type { Address } from "./address.ts";
 import { isBelow, parseDomainName } from "./domainName.ts";
 import { addressesOf } from "./machine.ts";
+import { STACK } from "./parseDesired.ts";
 import { contains, covers, isDefault, overlaps, type Prefix, parsePrefix } from "./prefix.ts";
 import { quote } from "./quote.ts";
 import type { ServerPlan } from "./serverPlan.ts";
@@ -20,9 +21,13 @@ const MOST_ROUTES = 50_000;
 /** What stands against pushing this site's routes to any server. Everything here may come from another machine. */
 export function siteProblems(site: Site): readonly string[] {
 	return unique([
-		...(/^[\w.@/-]+$/.test(site.stack)
+		...(STACK.test(site.stack)
 			? []
-			: [`the stack name ${quote(site.stack)} has characters that no stack name has`]),
+			: [
+					/^[\w.@/-]+$/.test(site.stack)
+						? `the stack name ${quote(site.stack)} is none for a folder of that name on each server: it begins with . - or /, or has .. in it`
+						: `the stack name ${quote(site.stack)} has characters that no stack name has`,
+				]),
 		...rangeProblems(site),
 		...gatheredProblems(site),
 		...coverProblems(site),

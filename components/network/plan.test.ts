@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { addressOf, parseAddress } from "./address.ts";
+import { parseAddress } from "./address.ts";
 import { anyAddress, anyPrefix, must } from "./arbitraries.ts";
 import { badLines, goodLines, stateWith } from "./desiredLines.ts";
 import { addressesOf } from "./machine.ts";
 import { parseDesired } from "./parseDesired.ts";
 import { planSite } from "./plan.ts";
-import { contains, covers, isDefault, parsePrefix, prefixAround } from "./prefix.ts";
+import { contains, covers, isDefault, parsePrefix } from "./prefix.ts";
 import { renderDesired } from "./render.ts";
 import { DNS_METHODS, type PlannedServer, ROUTE_MODES, type Site, VERIFY_MODES } from "./site.ts";
 import { summary } from "./summary.ts";
@@ -233,6 +233,11 @@ describe("a plan is refused when", () => {
 			'pod-gateway:verify.names: "www.example.org" is not below the cluster\'s domain "cluster.local"',
 		],
 		["the stack's name is none", { stack: "a b" }, 'the stack name "a b" has characters that no stack name has'],
+		...["-x", ".x", "a..b", "/a"].map((stack): [string, Partial<Site>, string] => [
+			`the stack's name is none for a folder: ${stack}`,
+			{ stack },
+			`the stack name "${stack}" is none for a folder of that name on each server: it begins with . - or /, or has .. in it`,
+		]),
 	])("%s", (_, change, problem) => {
 		expect(planSite({ ...site, ...change }, [server])).toEqual({
 			ok: false,
@@ -279,9 +284,8 @@ describe("a plan is refused when", () => {
 	});
 
 	test("there are more routes than any cluster has", () => {
-		const gathered = Array.from({ length: 50_001 }, (_, index) => ({
-			prefix: prefixAround(addressOf(4, 0xc0f40000n + BigInt(index)), 32),
-		}));
+		const one = block("192.244.32.0/26");
+		const gathered = Array.from({ length: 50_001 }, () => one);
 		expect(planSite({ ...site, gathered }, [server])).toEqual({
 			ok: false,
 			problems: [

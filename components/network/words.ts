@@ -9,7 +9,7 @@ const LONGEST = 8000;
  */
 export function words(text: string, longest = LONGEST): string {
 	// Looked at are the ends alone: what is said may be 64 MiB.
-	return shortened(printable(ends(text, 8 * longest)).trim(), longest, text.length);
+	return shortened(printable(ends(text, 8 * longest, text.includes("\n") ? "\n" : " ")).trim(), longest, text.length);
 }
 
 /**
@@ -30,7 +30,7 @@ export function printable(text: string): string {
 	return stripVTControlCharacters(text).replace(/[^\n\P{C}]/gu, "");
 }
 
-function ends(text: string, longest: number, between = "\n"): string {
+function ends(text: string, longest: number, between: string): string {
 	if (text.length <= longest) return text;
 	const head = Math.floor(longest / 3);
 	// Half of a character that takes two is none.

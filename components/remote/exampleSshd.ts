@@ -14,6 +14,10 @@ export interface ExampleSshd {
 	readonly dropped: () => number;
 	/** The most connections whose handshake was under way at a time. */
 	readonly most: () => number;
+	/** All that came after a handshake so far, as `connection`, `authentication`, `exec` and `forward`, in order. */
+	readonly seen: () => readonly string[];
+	/** From now on it shows another host key; `target` stays as it is. */
+	readonly changeHostKey: (type: "ed25519" | "ecdsa") => void;
 	stop(): Promise<void>;
 }
 
@@ -44,19 +48,25 @@ export async function exampleSshd({
 }: SshdOptions): Promise<ExampleSshd> {
 	const hostKey = makeHostKeyPair();
 	let [dropped, handshakes, most] = [0, 0, 0];
+	const seen: string[] = [];
 	const sockets = new Set<net.Socket>();
-	const server = new ssh2.Server({ hostKeys: [hostKey.privateKey] }, (client: Connection) => {
+	const serve = (client: Connection) => {
 		client.on("error", () => {});
-		client.on("authentication", authentication);
+		client.on("authentication", (context) => {
+			seen.push("authentication");
+			authentication(context);
+		});
 		client.on("ready", () => {
 			client.on("session", (accept) => {
 				accept().on("exec", (accept: AcceptConnection<ServerChannel>, _, { command }) => {
+					seen.push("exec");
 					const channel = accept();
 					channel.on("error", () => {});
 					answer(command, channel);
 				});
 			});
 			client.on("tcpip", (accept, reject, { destIP, destPort }) => {
+				seen.push("forward");
 				if (forward === "prohibit") return reject();
 				const channel = accept();
 				const onward = net.connect(destPort, destIP);
@@ -65,9 +75,11 @@ export async function exampleSshd({
 				sockets.add(onward);
 			});
 		});
-	});
+	};
+	let server = new ssh2.Server({ hostKeys: [hostKey.privateKey] }, serve);
 	const front = net.createServer((socket) => {
 		sockets.add(socket);
+		seen.push("connection");
 		socket.on("error", () => {});
 		const [start, rate, full] = maxStartups;
 		const share = handshakes >= full ? 100 : rate + ((100 - rate) * (handshakes - start)) / (full - start);
@@ -96,11 +108,20 @@ export async function exampleSshd({
 		},
 		dropped: () => dropped,
 		most: () => most,
+		seen: () => seen,
+		changeHostKey: (type) => {
+			const key = type === "ed25519" ? makeHostKeyPair().privateKey : ecdsaKey();
+			server = new ssh2.Server({ hostKeys: [key] }, serve);
+		},
 		stop: async () => {
 			for (const socket of sockets) socket.destroy();
 			await new Promise((resolve) => front.close(resolve));
 		},
 	};
+}
+
+function ecdsaKey(): string {
+	return ssh2.utils.generateKeyPairSync("ecdsa", { bits: 256 }).private;
 }
 
 /** Has a shell run it, as sshd has the user's login shell do. */

@@ -193,6 +193,11 @@ async function dial(target: SshTarget, clients: Client[], sock?: Duplex): Promis
 				const why = `shows another host key than the pinned one (${target.hostKey})`;
 				const next = "if the machine was rebuilt, update hostKey after checking it out of band";
 				reject(new HostKeyError(`${place(target)} ${why}; ${next}`, { met: "refusal" }));
+			} else if (/no matching host key/.test(error.message)) {
+				const why = `has no host key of the pinned one's type, ${known.type}`;
+				const next =
+					"update hostKey after checking it out of band, or have its sshd show that key (HostKey in sshd_config)";
+				reject(new HostKeyError(`${place(target)} ${why}; ${next}`, { met: "refusal" }));
 			} else {
 				reject(new ConnectionError(`${whom}: ${words(error.message)}`, { met: metBy(error, answered) }));
 			}

@@ -1,12 +1,10 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { runScript } from "../remote/shell.ts";
+import { type ExampleSshd, exampleSshd, scripted } from "../remote/exampleSshd.ts";
 import { exampleRequest } from "./exampleRequest.ts";
 import { join } from "./join.ts";
 import type { NodeRequest } from "./request.ts";
-
-vi.mock("../remote/shell.ts");
 
 /** Of kubespray, whose cluster has its certificates elsewhere. */
 const KUBELET_CONFIG = `apiVersion: kubelet.config.k8s.io/v1beta1
@@ -20,6 +18,7 @@ resolvConf: /run/systemd/resolve/resolv.conf
 const CLUSTER_CONFIGURATION = "kind: ClusterConfiguration\nkubernetesVersion: v1.34.4\n";
 
 let server: Server;
+let machine: ExampleSshd;
 let request: NodeRequest;
 /** What was done: each script with its standard input, and each bootstrap token that was made. */
 let done: string[];
@@ -29,6 +28,7 @@ let joined: boolean;
 let answers: Record<string, { stdout?: string; stderr?: string; exitCode?: number }>;
 
 beforeEach(async () => {
+	vi.stubEnv("SSH_AUTH_SOCK", "");
 	done = [];
 	joined = false;
 	answers = { state: { stdout: "machine-id 0123\nkubelet v1.34.4\nstate free\n" }, prepare: { stdout: "changed\n" } };
@@ -65,17 +65,22 @@ beforeEach(async () => {
 		contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
 		"current-context": "x",
 	});
-	request = { ...exampleRequest, cluster: { ...exampleRequest.cluster, kubeconfig } };
-	vi.mocked(runScript).mockImplementation(async (_, { name }, { args = [], input = "" }) => {
-		const action = name === "prepare-node.sh" ? "prepare" : (args[0] ?? name);
-		done.push(input === "" ? action : `${action}\n${input}`);
-		if (action === "join") joined = true;
-		return { stdout: "", stderr: "", exitCode: 0, ...answers[action] };
+	machine = await exampleSshd({
+		answer: scripted((name, args, input) => {
+			const action = name === "prepare-node.sh" ? "prepare" : (args[0] ?? name);
+			done.push(input === "" ? action : `${action}\n${input}`);
+			if (action === "join") joined = true;
+			return answers[action] ?? {};
+		}),
 	});
+	const cluster = { ...exampleRequest.cluster, kubeconfig };
+	request = { ...exampleRequest, cluster, machine: machine.target };
 });
-afterEach(() => {
+afterEach(async () => {
 	server.closeAllConnections();
 	server.close();
+	await machine.stop();
+	vi.unstubAllEnvs();
 });
 
 const actions = () => done.map((line) => line.split("\n")[0]);
@@ -95,7 +100,7 @@ describe("a cluster that keeps its CA elsewhere, and whose pods get another reso
 			stderr: "the cluster's kubelets give their pods /run/x, which this machine has not\n",
 		};
 		await expect(join(request, () => {})).rejects.toThrow(
-			"preparing the machine failed on 10.200.0.20 (exit code 1):\nthe cluster's kubelets give their pods /run/x, which this machine has not",
+			"preparing the machine failed on 127.0.0.1 (exit code 1):\nthe cluster's kubelets give their pods /run/x, which this machine has not",
 		);
 		expect(actions()).toEqual(["state", "prepare"]);
 	});

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import net, { type AddressInfo } from "node:net";
 import ssh2, { type AcceptConnection, type AuthContext, type Connection, type ServerChannel } from "ssh2";
 import { makeHostKeyPair } from "./hostKeyPair.ts";
+import type { RemoteResult } from "./ssh.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
 /** Runs what came by an exec request, in place of a login shell. */
@@ -147,5 +148,30 @@ export function answering(body: string): Answer {
 		const inside = `head -n 1 | base64 -d | awk '${replace}' | /bin/sh`;
 		if (!command.startsWith("exec /bin/sh -c ")) throw new Error(command);
 		loginShell("/bin/sh", { ...process.env, BODY: body })(inside, channel);
+	};
+}
+
+/** Answers the scripts that are sent (shell.ts), by their name, arguments and standard input, as a machine with a shell would. */
+export function scripted(
+	answer: (name: string, args: readonly string[], input: string) => Partial<RemoteResult>,
+): Answer {
+	return (command, channel) => {
+		const chunks: Buffer[] = [];
+		channel.on("data", (chunk: Buffer) => chunks.push(chunk));
+		channel.on("end", () => {
+			const sent = Buffer.concat(chunks).toString();
+			const begin = sent.indexOf("\n");
+			const program = Buffer.from(sent.slice(0, begin), "base64").toString();
+			const mark = /^echo (\S+);/.exec(program)?.[1];
+			const args = [...(/^\(set -- (.*)$/m.exec(program)?.[1] ?? "").matchAll(/'([^']*)'/g)].map(
+				([, word = ""]) => word,
+			);
+			const name = command.split(" ").at(-1) ?? "";
+			const { stdout = "", stderr = "", exitCode = 0 } = answer(name, args, sent.slice(begin + 1));
+			channel.write(`${mark}\n${stdout}\n${mark} ${exitCode}\n`);
+			channel.stderr.write(`${mark}\n${stderr}`);
+			channel.exit(0);
+			channel.end();
+		});
 	};
 }

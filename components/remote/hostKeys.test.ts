@@ -92,7 +92,8 @@ describe.each(faults)("a host key that is %s", (fault, targetOf) => {
 		expect(machine.seen().slice(before)).toEqual(nothing);
 	});
 
-	test.each(acts)(
+	const oneOfEach = acts.filter(([kind], index) => acts.findIndex(([other]) => other === kind) === index);
+	test.each(oneOfEach)(
 		"of a bastion before a %s that %s: nothing of ours is sent, and nothing comes through",
 		async (_, __, act) => {
 			const [bastion, machine] = [await sshd(), await sshd()];

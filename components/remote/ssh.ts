@@ -46,7 +46,7 @@ const KEEPALIVE = { interval: 15, unanswered: 4 };
  */
 const PAUSES = [0.3, 0.6, 1.2, 2.5, 5, 10, 10];
 /** Seconds for the rest of a command's output to come when the command itself is over. */
-const REMAINDER = 5;
+const REMAINDER = 2;
 /** Bytes that one command may answer. A gateway's table of 100,000 routes is 15 MB. */
 const LONGEST_ANSWER = 64 * 1024 * 1024;
 

@@ -98,6 +98,20 @@ error: invalid argument: the accel 'kvm' is not supported by '/usr/bin/qemu-syst
 	});
 });
 
+test("an image that comes too slowly is given up, in curl's words, and nothing is left", async () => {
+	host.command("df", "echo; echo x 1 1 99999999");
+	host.command(
+		"curl",
+		'echo "$*" >>$root/asked; case "$*" in *--head*) exit 0 ;; esac; echo "curl: (28) Operation timed out" >&2; exit 28',
+	);
+	const image = { ...exampleVm.image, source: "https://images.example.org/debian-12.qcow2" };
+	const { exitCode, stderr } = await create({ ...definition(), image });
+	expect(stderr).toContain("curl: (28) Operation timed out\npod-gateway: the image could not be downloaded");
+	expect(host.read("/asked")).toContain("--max-time 1800 ");
+	expect(exitCode).toBe(1);
+	expect(readdirSync(directory)).toEqual([]);
+});
+
 describe("a hypervisor without virsh", () => {
 	const remove = () => host.run("libvirt-vm.sh", ["--directory", directory, "delete", "gw-1"]);
 

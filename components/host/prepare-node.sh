@@ -47,7 +47,9 @@ fail() {
 
 # ends FILE: what a command said: all of it, or its beginning and its end, which may both have the reason.
 ends() {
-	awk '{ line[NR] = $0 } END { for (i = 1; i <= NR; i++) { if (NR > 40 && i == 11) { i = NR - 29; print "... " i - 11 " more lines ..." } print line[i] } }' "$1"
+	awk '{ line[NR] = $0 } END {
+		for (i = 1; i <= NR; i++) { if (NR > 40 && i == 11) { i = NR - 29; print "... " i - 11 " more lines ..." } print line[i] }
+	}' "$1"
 }
 
 has() { command -v "$1" >/dev/null; }

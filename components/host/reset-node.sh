@@ -18,7 +18,9 @@ say() { printf '%s\n' "$*" >&2; }
 
 # ends: of what a command said, on standard input, all of it, or its beginning and its end, which may both have the reason.
 ends() {
-	awk '{ line[NR] = $0 } END { for (i = 1; i <= NR; i++) { if (NR > 40 && i == 11) { i = NR - 29; print "... " i - 11 " more lines ..." } print line[i] } }'
+	awk '{ line[NR] = $0 } END {
+		for (i = 1; i <= NR; i++) { if (NR > 40 && i == 11) { i = NR - 29; print "... " i - 11 " more lines ..." } print line[i] }
+	}'
 }
 
 has() { command -v "$1" >/dev/null; }

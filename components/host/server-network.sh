@@ -520,7 +520,8 @@ guard_routes() {
 				problem("the route " W[w] " overlaps " S[other[i]] " of the stack " owner[other[i]])
 		}' "$WORK/facts" >"$WORK/problems" || refuse 'the routes could not be judged (awk failed)'
 	guard_next_hops >>"$WORK/problems"
-	[ ! -s "$WORK/problems" ] || refuse "$(awk 'NR <= 20; END { if (NR > 20) print "and " NR - 20 " more like these" }' "$WORK/problems")"
+	[ ! -s "$WORK/problems" ] ||
+		refuse "$(awk 'NR <= 20; END { if (NR > 20) print "and " NR - 20 " more like these" }' "$WORK/problems")"
 }
 
 # A next hop has to be another machine on a link of this server, as the kernel sees it (ip-route(8), "route get").
@@ -1677,7 +1678,11 @@ why_unanswered() {
 	case $reply in
 	5047[89abcdef]???*)
 		reply=${reply#???????}
-		case $reply in 2*) echo ' (it answers SERVFAIL: it cannot look that up itself)' ;; 5*) echo ' (it answers REFUSED)' ;; *) echo " (it answers with the error code ${reply%"${reply#?}"})" ;; esac
+		case $reply in
+		2*) echo ' (it answers SERVFAIL: it cannot look that up itself)' ;;
+		5*) echo ' (it answers REFUSED)' ;;
+		*) echo " (it answers with the error code ${reply%"${reply#?}"})" ;;
+		esac
 		;;
 	'')
 		said=$(tail -n 1 "$WORK/unasked")
@@ -2003,7 +2008,8 @@ unready() {
 		[ "$old" != - ] || continue
 		beside "$path" old
 		if said=$(ln -fP "$path" "$beside" 2>&1); then rm -f "$beside"; else
-			echo "$path cannot be replaced (${said##*: }); is it immutable (lsattr $path), mounted by itself (findmnt $path), or the disk full or read-only?"
+			echo "$path cannot be replaced (${said##*: }); is it immutable (lsattr $path), mounted by itself (findmnt $path)," \
+				'or the disk full or read-only?'
 			return
 		fi
 	done <"$WORK/changes"

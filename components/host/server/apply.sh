@@ -200,7 +200,8 @@ unready() {
 		[ "$old" != - ] || continue
 		beside "$path" old
 		if said=$(ln -fP "$path" "$beside" 2>&1); then rm -f "$beside"; else
-			echo "$path cannot be replaced (${said##*: }); is it immutable (lsattr $path), mounted by itself (findmnt $path), or the disk full or read-only?"
+			echo "$path cannot be replaced (${said##*: }); is it immutable (lsattr $path), mounted by itself (findmnt $path)," \
+				'or the disk full or read-only?'
 			return
 		fi
 	done <"$WORK/changes"

@@ -63,7 +63,8 @@ guard_routes() {
 				problem("the route " W[w] " overlaps " S[other[i]] " of the stack " owner[other[i]])
 		}' "$WORK/facts" >"$WORK/problems" || refuse 'the routes could not be judged (awk failed)'
 	guard_next_hops >>"$WORK/problems"
-	[ ! -s "$WORK/problems" ] || refuse "$(awk 'NR <= 20; END { if (NR > 20) print "and " NR - 20 " more like these" }' "$WORK/problems")"
+	[ ! -s "$WORK/problems" ] ||
+		refuse "$(awk 'NR <= 20; END { if (NR > 20) print "and " NR - 20 " more like these" }' "$WORK/problems")"
 }
 
 # A next hop has to be another machine on a link of this server, as the kernel sees it (ip-route(8), "route get").

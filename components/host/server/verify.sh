@@ -77,7 +77,11 @@ why_unanswered() {
 	case $reply in
 	5047[89abcdef]???*)
 		reply=${reply#???????}
-		case $reply in 2*) echo ' (it answers SERVFAIL: it cannot look that up itself)' ;; 5*) echo ' (it answers REFUSED)' ;; *) echo " (it answers with the error code ${reply%"${reply#?}"})" ;; esac
+		case $reply in
+		2*) echo ' (it answers SERVFAIL: it cannot look that up itself)' ;;
+		5*) echo ' (it answers REFUSED)' ;;
+		*) echo " (it answers with the error code ${reply%"${reply#?}"})" ;;
+		esac
 		;;
 	'')
 		said=$(tail -n 1 "$WORK/unasked")

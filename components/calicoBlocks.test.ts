@@ -78,7 +78,9 @@ test.each<[string, Record<string, object | number>, string[]]>([
 	[
 		"an API server in trouble",
 		{ [BLOCKS]: 500, [NODES]: nodes },
-		[`${unknown}the API server answers 500 to «list blockaffinities.crd.projectcalico.org»`],
+		[
+			`${unknown}the API server answers 500 to «list blockaffinities.crd.projectcalico.org»: "{\\"kind\\":\\"Status\\",\\"code\\":500}"`,
+		],
 	],
 	[
 		"an answer that is no list",

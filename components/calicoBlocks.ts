@@ -3,7 +3,8 @@ import { type EtcdAccess, readKeys } from "./etcd/etcd.ts";
 import { type BlockRecords, type ExpectedBlocks, expectedBlocks } from "./network/blocks.ts";
 import { CALICO_PREFIXES, recordsOf } from "./network/etcdRecords.ts";
 import type { Prefix } from "./network/prefix.ts";
-import { quote } from "./network/quote.ts";
+import { quoteReason } from "./network/quote.ts";
+import { statusMessage } from "./node/cluster.ts";
 import { ClusterUnreachable, clusterConnection } from "./node/clusterConnection.ts";
 import type { SecretText } from "./secretText.ts";
 
@@ -114,11 +115,11 @@ async function attempt(what: string, list: () => Promise<{ items?: unknown }>): 
 			const forbidden = error.code === 403;
 			const why = forbidden
 				? `the kubeconfig's user may not ${what}`
-				: `the API server answers ${error.code} to «${what}»`;
+				: `the API server answers ${error.code} to «${what}»: ${statusMessage(error.body)}`;
 			return { notes: [unknown(why)] };
 		}
 		// The connection's own words are in plain text already.
-		const why = error instanceof ClusterUnreachable ? error.message : quote((error as Error).message);
+		const why = error instanceof ClusterUnreachable ? error.message : quoteReason((error as Error).message);
 		return { notes: [unknown(`cannot ${what}: ${why}`)] };
 	}
 }

@@ -7,6 +7,7 @@ import type { LockedCluster } from "./network/lockFile.ts";
 import { quote } from "./network/quote.ts";
 import { all, failure, type Result, success } from "./network/result.ts";
 import { parseKubernetesVersion } from "./network/versionSkew.ts";
+import { statusMessage } from "./node/cluster.ts";
 import { clusterConnection } from "./node/clusterConnection.ts";
 import type { SecretText } from "./secretText.ts";
 
@@ -84,6 +85,6 @@ async function asked<Answer>(what: string, answer: Promise<Answer>): Promise<Ans
 		// The error's own text is the whole answer, with its headers.
 		if (error.code === 403) throw new Error(`the kubeconfig's user may not ${what}`);
 		if (error.code === 404) throw new Error(`the cluster has no ${what.replace("read ", "")}, which kubeadm makes`);
-		throw new Error(`the API server answers ${error.code} to «${what}»`);
+		throw new Error(`the API server answers ${error.code} to «${what}»: ${statusMessage(error.body)}`);
 	});
 }

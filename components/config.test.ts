@@ -1,4 +1,5 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
@@ -6,14 +7,16 @@ import { setAllConfig, setMocks } from "@pulumi/pulumi/runtime/index.js";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { readConfig, type Secret } from "./config.ts";
 import { exampleCertificates } from "./etcd/exampleEtcd.ts";
+import { makeHostKeyPair } from "./remote/hostKeyPair.ts";
 
 const HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM3QhyXEK6CJPsQXWBsp5XRCxrARdtMnqGnWlOgk001D";
 const folder = mkdtempSync(join(tmpdir(), "pod-gateway-config-"));
 const keyFile = join(folder, "id_ed25519");
+const key = makeHostKeyPair();
 
 beforeAll(() => {
 	setMocks({ newResource: ({ name }) => ({ id: name, state: {} }), call: () => ({}) }, "pod-gateway", "lab");
-	writeFileSync(keyFile, "KEY IN A FILE", { mode: 0o600 });
+	writeFileSync(keyFile, key.privateKey, { mode: 0o600 });
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -123,6 +126,27 @@ describe("readConfig", () => {
 			"2 problems in the settings of stack lab; nothing was touched:\n" +
 				`  1. kubeconfigFile ${folder} cannot be read (EISDIR); correct the path, or let its owner run this\n` +
 				`  2. privateKeyFile ${missing} cannot be read (ENOENT); correct the path, or let its owner run this`,
+		);
+	});
+
+	test.each([
+		["a public key", () => key.publicKey, "is a public key; name the private one, without .pub"],
+		["no key", () => "hello", "is not a private key for SSH (Unsupported key format)"],
+		[
+			"a key with a passphrase",
+			() => {
+				const file = join(folder, "locked");
+				execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "secret", "-f", file]);
+				return readFileSync(file, "utf8");
+			},
+			"asks for a passphrase; give the key to an agent (ssh-add) and set agent: true, or take the passphrase off",
+		],
+	])("tries the key, and refuses %s once, before anything is touched", (_, contents, problem) => {
+		const file = join(folder, "tried");
+		writeFileSync(file, contents(), { mode: 0o600 });
+		configure({ ...good, "pod-gateway:ssh": { privateKeyFile: file } });
+		expect(refusal()).toBe(
+			`1 problem in the settings of stack lab; nothing was touched:\n  1. privateKeyFile ${file} ${problem}`,
 		);
 	});
 

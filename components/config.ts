@@ -5,6 +5,7 @@ import type { ReachableMachine } from "./remote/connection.ts";
 import type { SecretText } from "./secretText.ts";
 import { parseCertificates, parsePrivateKey } from "./settings/pem.ts";
 import { SecretFiles } from "./settings/secretFiles.ts";
+import { parseSshKey } from "./settings/sshKey.ts";
 import {
 	type Authentication,
 	completeSsh,
@@ -76,7 +77,7 @@ function withSecrets(settings: Settings, files: SecretFiles): Config {
 		return "file" in source ? reference(source) : (pulumi.secret(text) as Secret);
 	};
 	const credentials = ({ privateKey }: Authentication): Credentials =>
-		privateKey ? { privateKey: secret("privateKeyFile", privateKey) } : {};
+		privateKey ? { privateKey: secret("privateKeyFile", privateKey, parseSshKey) } : {};
 	const ssh = ({ auth, bastion, ...rest }: Ssh): Ssh<Credentials> => ({
 		...rest,
 		auth: credentials(auth),

@@ -5,6 +5,7 @@ import type { Config } from "./config.ts";
 import type { GatewayNode } from "./gatewayNode.ts";
 import type { GatewayVm } from "./gatewayVm.ts";
 import type { Block } from "./network/blocks.ts";
+import { few } from "./network/few.ts";
 import type { Lock, LockedRoute } from "./network/lockFile.ts";
 import { outsideProblem, poolWarnings } from "./network/pools.ts";
 import type { Prefix } from "./network/prefix.ts";
@@ -50,23 +51,10 @@ export class RouteSurvey extends pulumi.ComponentResource {
 			.all([args.vm.target, args.facts.podRanges, args.node.nodeName, args.gatewayNodes, cluster])
 			.apply(async ([target, podRanges, _, gatewayNodes, access]) => {
 				const expected = () => readExpectedBlocks(access, podRanges, gatewayNodes);
-				const survey = await readRoutes(target, podRanges, convergeTimeout, expected).catch(async (error: Error) => {
-					// Said here, because the engine reports the refusal once per property that depends on the survey, and at length.
-					await pulumi.log.error(
-						`${args.gateway.name} was not surveyed; no server was touched: ${error.message}`,
-						this,
-					);
-					throw refusal(error.message);
+				return await surveyedRoutes(() => readRoutes(target, podRanges, convergeTimeout, expected), podRanges, {
+					...{ gateway: args.gateway.name, seconds: convergeTimeout, locked: lock?.routes },
+					log: (how, text) => pulumi.log[how](text, this),
 				});
-				const outside = outsideProblem(survey.pools, podRanges);
-				if (outside !== undefined && survey.prefixes.length === 0) {
-					await pulumi.log.error(`${args.gateway.name} has no route that servers could get: ${outside}`, this);
-					throw refusal(outside);
-				}
-				for (const warning of warnings(survey, podRanges, convergeTimeout))
-					await pulumi.log.warn(`${args.gateway.name}: ${warning}`, this);
-				// Records that nobody keeps (any more) are no news of who has a block.
-				return withNodes(survey.prefixes, survey.owners?.size ? survey.owners : undefined, lock?.routes);
 			});
 		// What was read holds no secret, though the keys and the kubeconfig that opened the way are.
 		this.found = pulumi.unsecret(found);
@@ -76,19 +64,56 @@ export class RouteSurvey extends pulumi.ComponentResource {
 	}
 }
 
+/**
+ * The routes of a survey, with their nodes, once everything that there is to say of it is said.
+ *
+ * @throws pulumi.RunError when there was none, or servers could get none of its routes, with the reason.
+ */
+export async function surveyedRoutes(
+	read: () => Promise<GatewaySurvey>,
+	podRanges: readonly Prefix[],
+	{ gateway, seconds, locked, log }: SurveyReport,
+): Promise<readonly LockedRoute[]> {
+	const survey = await read().catch(async (error: Error) => {
+		// Said here, because the engine reports the refusal once per property that depends on the survey, and at length.
+		await log("error", `${gateway} was not surveyed; no server was touched: ${error.message}`);
+		throw refusal(error.message);
+	});
+	const outside = outsideProblem(survey.pools, podRanges);
+	if (outside !== undefined && survey.prefixes.length === 0) {
+		await log("error", `${gateway} has no route that servers could get: ${outside}`);
+		throw refusal(outside);
+	}
+	for (const warning of warnings(survey, podRanges, seconds)) await log("warn", `${gateway}: ${warning}`);
+	// Records that nobody keeps (any more) are no news of who has a block.
+	return withNodes(survey.prefixes, survey.owners?.size ? survey.owners : undefined, locked);
+}
+
+/** What a survey's report needs beside the survey. */
+export interface SurveyReport {
+	/** The gateway's name. */
+	readonly gateway: string;
+	/** Seconds the routes had to come to rest. */
+	readonly seconds: number;
+	readonly locked?: readonly LockedRoute[] | undefined;
+	readonly log: (how: "warn" | "error", text: string) => Promise<void>;
+}
+
 function warnings(
 	{ rejected, unreadable, missing, notes, pools }: GatewaySurvey,
 	podRanges: readonly Prefix[],
 	seconds: number,
 ): readonly string[] {
 	return [
-		...notes,
+		...few(notes),
 		...[outsideProblem(pools, podRanges)].filter((problem) => problem !== undefined),
 		...poolWarnings(pools),
-		...unreadable.map((problem) => `left out what is no route: ${problem}`),
-		...rejected
-			.filter(({ suspicious }) => suspicious)
-			.map(({ route, reason }) => `left out the route to ${route.destination.text}: ${reason}`),
+		...few(unreadable.map((problem) => `left out what is no route: ${problem}`)),
+		...few(
+			rejected
+				.filter(({ suspicious }) => suspicious)
+				.map(({ route, reason }) => `left out the route to ${route.destination.text}: ${reason}`),
+		),
 		...(missing.length > 0 ? [`no route to ${named(missing)} after ${seconds} s`] : []),
 	];
 }

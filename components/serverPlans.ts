@@ -57,6 +57,7 @@ export function planServers({
 					dns: { ...config.dns, addresses, domain },
 					verify: config.verify,
 					apiServer: apiServer.ok ? apiServer.value : undefined,
+					kept: config.kept,
 				},
 				config.servers,
 			);

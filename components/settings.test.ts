@@ -80,6 +80,24 @@ describe("defaults", () => {
 			      "takeOver": false,
 			    },
 			  ],
+			  "kept": [
+			    {
+			      "address": {
+			        "bits": "0ac80014",
+			        "family": 4,
+			        "text": "10.200.0.20",
+			      },
+			      "setting": "pod-gateway:gateways[0].address",
+			    },
+			    {
+			      "address": {
+			        "bits": "0ac8001f",
+			        "family": 4,
+			        "text": "10.200.0.31",
+			      },
+			      "setting": "pod-gateway:servers[0].address",
+			    },
+			  ],
 			  "routes": {
 			    "convergeTimeout": 60,
 			    "mode": "blocks",
@@ -479,6 +497,19 @@ describe("one problem, with its place and what to do", () => {
 			"a server in the pod range",
 			clusterWith({ podRanges: ["10.200.0.24/29"] }),
 			"pod-gateway:servers[0].address: 10.200.0.31 lies in 10.200.0.24/29 of pod-gateway:cluster.podRanges[0]; routes to that range would cut the machine off, so correct one of them",
+		],
+		[
+			"a bastion in the Service range, whose connections every server answers",
+			{
+				...clusterWith({ serviceRanges: ["10.96.0.0/12"] }),
+				ssh: { ...least.ssh, bastion: { address: "10.100.0.4", hostKey: HOST_KEY } },
+			},
+			"pod-gateway:ssh.bastion.address: 10.100.0.4 lies in 10.96.0.0/12 of pod-gateway:cluster.serviceRanges[0]; routes to that range would cut the machine off, so correct one of them",
+		],
+		[
+			"an API server in the Service range",
+			clusterWith({ serviceRanges: ["fd00:96::/112"], apiServer: "https://[fd00:96::1]:6443" }),
+			"pod-gateway:cluster.apiServer: fd00:96::1 lies in fd00:96::/112 of pod-gateway:cluster.serviceRanges[0]; routes to that range would cut the machine off, so correct one of them",
 		],
 		[
 			"no kubeconfig",

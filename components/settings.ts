@@ -5,6 +5,7 @@ import { failure, type Result, success } from "./network/result.ts";
 import type { PlannedServer, RouteMode } from "./network/site.ts";
 import type { Taint } from "./network/taint.ts";
 import { conflicts } from "./settings/conflicts.ts";
+import { type KeptAddress, keptAddresses } from "./settings/kept.ts";
 import { describeIssues, wording } from "./settings/problems.ts";
 import { type ROUTE_SOURCES, type StackFile, schema } from "./settings/schema.ts";
 import type { SshBlock } from "./settings/sshSchema.ts";
@@ -110,6 +111,8 @@ export interface Settings<Auth = Authentication, Text = SecretSource> {
 	/** `rollbackAfter` is in seconds. */
 	readonly verify: Pick<StackFile["verify"], "names" | "pods" | "outside" | "rollbackAfter">;
 	readonly servers: readonly Server<Auth>[];
+	/** The hosts that the settings name by their addresses. */
+	readonly kept: readonly KeptAddress[];
 }
 
 /**
@@ -119,10 +122,12 @@ export interface Settings<Auth = Authentication, Text = SecretSource> {
 export function parseSettings(raw: Readonly<Record<string, unknown>>): Result<Settings> {
 	const parsed = schema.safeParse(raw, { error: wording });
 	const problems = [...describeIssues(schema, parsed.error?.issues ?? [], raw), ...conflicts(raw)];
-	return parsed.success && problems.length === 0 ? success(complete(parsed.data)) : failure(...problems);
+	return parsed.success && problems.length === 0
+		? success(complete(parsed.data, keptAddresses(raw)))
+		: failure(...problems);
 }
 
-function complete(file: StackFile): Settings {
+function complete(file: StackFile, kept: readonly KeptAddress[]): Settings {
 	const { kubeconfigFile, kubeconfig, calicoEtcd, ...cluster } = file.cluster;
 	return {
 		cluster: {
@@ -142,6 +147,7 @@ function complete(file: StackFile): Settings {
 			};
 		}),
 		routes: file.routes,
+		kept,
 		dns: { searchDomains: file.dns.searchDomains, reverseZones: file.dns.reverseZones },
 		verify: {
 			names: file.verify.names,

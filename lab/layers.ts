@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { words } from "../components/network/words.ts";
 import { aptOptions, debianSources } from "./apt.ts";
 import { cacheDir } from "./cache.ts";
 import type { Report } from "./progress.ts";
@@ -150,8 +151,7 @@ async function build(name: LayerName): Promise<void> {
 		env: { DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C.UTF-8", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
 	});
 	if (exitCode !== 0) {
-		const tail = all.split("\n").slice(-15).join("\n");
-		throw new Error(`building root filesystem layer ${name} failed with exit code ${exitCode}:\n${tail}`);
+		throw new Error(`building root filesystem layer ${name} failed with exit code ${exitCode}:\n${words(all)}`);
 	}
 	await rename(name === base ? partial : `${partial}/upper`, target);
 	await rm(partial, { recursive: true, force: true });

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { DeploymentRecord } from "../components/network/deploymentRecord.ts";
 import { parseDryRun } from "../components/network/dryRun.ts";
 import { resultOf } from "../components/network/outcome.ts";
+import { words } from "../components/network/words.ts";
 import { hostScript } from "../components/remote/scripts.ts";
 import { runScript } from "../components/remote/shell.ts";
 import { HostKeyError } from "../components/remote/ssh.ts";
@@ -69,13 +70,13 @@ async function readOne({ name: server, target, desired }: DeployedServer): Promi
 		const { stdout, stderr } = await runScript(target, hostScript("look-at-server.sh"), options);
 		if (resultOf(stdout) === "absent") return drift(`${HOST_SCRIPT} is not there`);
 		const dryRun = parseDryRun(stdout);
-		if (!dryRun.ok) return unknown(stderr.trim() || dryRun.problems.join("; "));
+		if (!dryRun.ok) return unknown([words(stderr), ...dryRun.problems].filter((text) => text !== "").join("; "));
 		const { result, difference, inForceAt, record } = dryRun.value;
 		const deployed = record ? { record } : {};
 		if (result === "unchanged") return { server, state: "in sync", details: [], ...deployed };
-		const words = stderr.trim().split("\n");
-		if (result === "busy") return unknown(words.join("; "));
-		const found = { ...drift(...(result === "refused" ? words : difference)), ...deployed };
+		const said = words(stderr).split("\n");
+		if (result === "busy") return unknown(said.join("; "));
+		const found = { ...drift(...(result === "refused" ? said : difference)), ...deployed };
 		return inForceAt ? { ...found, inForceAt: inForceAt.toISOString().replace(/\.\d+Z$/, "Z") } : found;
 	} catch (error) {
 		if (error instanceof HostKeyError) return { ...drift(error.message), otherHostKey: true };

@@ -1,5 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { promisify } from "node:util";
+import { words } from "../components/network/words.ts";
 import { pulumiOnPath } from "./pulumiOnPath.ts";
 
 /** The Pulumi to run. Default: the one that the user calls, before the npm package's. */
@@ -26,8 +27,11 @@ async function json(argv: readonly string[]): Promise<unknown> {
 	const command = `pulumi ${argv.join(" ")}`;
 	const { stdout } = await promisify(execFile)(pulumi, argv, { maxBuffer: 2 ** 30 }).catch((error: unknown) => {
 		const { code, stderr, stdout } = error as { code?: string | number; stderr?: string; stdout?: string };
-		if (code === "ENOENT") throw new Error(`there is no ${pulumi}; run this by npm run, or install Pulumi`);
-		throw new Error(`${command}: ${stderr?.trim() || (!secret && stdout?.trim()) || `failed with exit code ${code}`}`);
+		if (typeof code === "string") throw notStarted(error as NodeJS.ErrnoException);
+		// A preview in JSON has its errors in there, and warnings alone beside it.
+		const complete = secret || /^error:/m.test(stderr ?? "");
+		const said = words([stderr, complete ? "" : stdout].map((text) => text?.trim()).join("\n"));
+		throw new Error(`${command}: ${said || `failed with exit code ${code}`}`);
 	});
 	try {
 		return JSON.parse(stdout);
@@ -36,11 +40,17 @@ async function json(argv: readonly string[]): Promise<unknown> {
 	}
 }
 
+/** A file that may be executed is no Pulumi yet: it may be for another processor, or a folder's that forbids to run anything. */
+function notStarted({ code, message }: NodeJS.ErrnoException): Error {
+	if (code === "ENOENT") return new Error(`there is no ${pulumi}; run this by npm run, or install Pulumi`);
+	return new Error(`${pulumi} cannot be run (${message}); install Pulumi anew`);
+}
+
 /** Runs Pulumi for a person to watch, its output on standard error. @returns whether it succeeded. */
 export async function runPulumi(argv: readonly string[]): Promise<boolean> {
 	const child = spawn(pulumi, argv, { stdio: ["inherit", 2, 2] });
 	return new Promise((resolve, reject) => {
-		child.once("error", reject);
+		child.once("error", (error) => reject(notStarted(error)));
 		child.once("close", (code) => resolve(code === 0));
 	});
 }

@@ -113,6 +113,14 @@ describe("npm run report", { timeout: 60_000 }, () => {
 		expect(stderr).toContain(`there is no ${pulumi}; run this by npm run, or install Pulumi`);
 	});
 
+	test("with one that cannot be run it says so, in the system's words", async () => {
+		await rm(pulumi);
+		await mkdir(pulumi);
+		const { exitCode, stderr } = await report("prod", "--out", out);
+		expect(exitCode).toBe(1);
+		expect(stderr).toContain(`${pulumi} cannot be run (spawn ${pulumi} EACCES); install Pulumi anew`);
+	});
+
 	test("help", async () => {
 		const { exitCode, stdout } = await report("--help");
 		expect(exitCode).toBe(0);

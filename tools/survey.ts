@@ -9,6 +9,7 @@ import { Command } from "commander";
 import { readExpectedBlocks } from "../components/calicoBlocks.ts";
 import { readCluster } from "../components/clusterReading.ts";
 import { lockCommand, lockPath } from "../components/lock.ts";
+import { few } from "../components/network/few.ts";
 import {
 	clusterDifferences,
 	type Lock,
@@ -105,12 +106,12 @@ function warnings(
 ): readonly string[] {
 	const unowned = owners?.size ? prefixes.filter(({ prefix }) => !owners.has(prefix.text)) : [];
 	return [
-		...notes,
+		...few(notes),
 		...[outsideProblem(pools, podRanges)].filter((problem) => problem !== undefined),
 		...poolWarnings(pools),
-		...unreadable.map((problem) => `left out what is no route: ${problem}`),
-		...missing.map(({ prefix, node }) => `block ${prefix.text} of ${node} has no route`),
-		...unowned.map(({ prefix }) => `the route to ${prefix.text} is to no block that Calico knows`),
+		...few(unreadable.map((problem) => `left out what is no route: ${problem}`)),
+		...few(missing.map(({ prefix, node }) => `block ${prefix.text} of ${node} has no route`)),
+		...few(unowned.map(({ prefix }) => `the route to ${prefix.text} is to no block that Calico knows`)),
 	];
 }
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import grpc from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { z } from "zod";
-import { quote } from "../network/quote.ts";
+import { quoteReason } from "../network/quote.ts";
 import { revealed, type SecretText, secretTextSchema } from "../secretText.ts";
 
 /** Seconds one endpoint has for its answer. */
@@ -132,6 +132,7 @@ function reasonOf({ message, details = message }: Error & { details?: string }, 
 	}
 	const known = REASONS.find(([word]) => word.test(details));
 	return (
-		known?.[1] ?? quote(/Last error: (?:Error(?: \[\w+\])?: )?(.*)\. Resolution note:/s.exec(details)?.[1] ?? details)
+		known?.[1] ??
+		quoteReason(/Last error: (?:Error(?: \[\w+\])?: )?(.*)\. Resolution note:/s.exec(details)?.[1] ?? details)
 	);
 }

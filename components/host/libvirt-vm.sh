@@ -41,6 +41,8 @@ NAMESPACE=urn:pod-gateway:vm
 DIRECTORY=/var/lib/libvirt/images
 # Seconds to wait for another run, which may be downloading an image.
 LOCK_WAIT=900
+# Seconds for an image to come.
+DOWNLOAD_LIMIT=1800
 NEWLINE='
 '
 
@@ -62,18 +64,25 @@ wrong_usage() {
 }
 
 has() { command -v "$1" >/dev/null; }
+one_line() { printf '%s\n' "$1" | paste -s -d ' ' -; }
+# works COMMAND…: tries it, before anything is made; one that is there may lack a library, or be no program at all.
+works() { words=$("$@" 2>&1) || refuse "$1 is here and does not run ($(one_line "$words")); install it anew"; }
+# readable WHAT FILE SETTING: reads of it.
+readable() { words=$(head -c 1 "$2" 2>&1 >/dev/null) || refuse "$1 cannot be read on this hypervisor (${words##*: }); see the setting $3"; }
 # matches TEXT PATTERN: whether the whole text is an extended regular expression's.
 matches() { printf '%s\n' "$1" | grep -qxE -e "$2"; }
 in_virsh() { timeout -k 10 120 virsh --quiet --connect qemu:///system "$@"; }
+# ask_virsh …: the same for what takes no time where libvirt is well.
+ask_virsh() { timeout -k 2 20 virsh --quiet --connect qemu:///system "$@"; }
 
 # --- what is there ---
 
-domains() { in_virsh list --all --name || fail 'libvirt does not answer on this hypervisor (virsh list failed)'; }
+domains() { ask_virsh list --all --name || fail 'libvirt does not answer on this hypervisor (virsh list failed, or took longer than 20 s)'; }
 exists() {
 	all=$(domains) || exit 1
 	case "$NEWLINE$all$NEWLINE" in *"$NEWLINE$NAME$NEWLINE"*) ;; *) return 1 ;; esac
 }
-is_ours() { in_virsh metadata "$NAME" --uri $NAMESPACE >/dev/null 2>&1; }
+is_ours() { ask_virsh metadata "$NAME" --uri $NAMESPACE >/dev/null 2>&1; }
 refuse_foreign() {
 	! exists || is_ours || refuse "there is a domain $NAME on this hypervisor that pod-gateway did not make; rename the gateway or remove that domain"
 }
@@ -82,7 +91,7 @@ refuse_foreign() {
 find_folder() {
 	FOLDER=$DIRECTORY/pod-gateway/$NAME
 	if has virsh && exists && is_ours; then
-		disk=$(in_virsh domblklist "$NAME" | awk '$1 == "vda" { print $2 }')
+		disk=$(ask_virsh domblklist "$NAME" | awk '$1 == "vda" { print $2 }')
 		case $disk in
 		/*/pod-gateway/"$NAME"/disk.qcow2) FOLDER=${disk%/disk.qcow2} ;;
 		esac
@@ -173,20 +182,26 @@ decode() { printf '%s' "$1" | base64 -d; }
 
 # What this hypervisor has to have, found out before anything is made.
 check_hypervisor() {
-	has virsh || refuse 'there is no virsh here; install libvirt (Debian: libvirt-daemon-system, libvirt-clients)'
 	has qemu-img || refuse 'there is no qemu-img here; install it (Debian: qemu-utils)'
+	works qemu-img --version
 	ISO_TOOL=
 	for tool in genisoimage mkisofs xorrisofs; do
 		[ -n "$ISO_TOOL" ] || ! has $tool || ISO_TOOL=$tool
 	done
 	[ -n "$ISO_TOOL" ] || refuse 'there is neither genisoimage nor mkisofs nor xorrisofs here; install one (Debian: genisoimage)'
-	[ -n "$(ip link show dev "$BRIDGE" type bridge 2>/dev/null)" ] || refuse "there is no bridge $BRIDGE on this hypervisor; see the setting libvirt.bridge and: ip link show type bridge"
-	[ "$EMULATION" = yes ] || [ -e /dev/kvm ] || refuse 'there is no /dev/kvm on this hypervisor: switch virtualization on in its firmware, or set libvirt.emulation to true, which is slow'
-	for file in $BOOT_FILES; do
-		[ -r "$file" ] || refuse "there is no file $file on this hypervisor; see the setting libvirt.boot"
-	done
+	works "$ISO_TOOL" -version
+	if ! found=$(ip link show dev "$BRIDGE" type bridge 2>&1) || [ -z "$found" ]; then
+		refuse "there is no bridge $BRIDGE on this hypervisor${found:+ ($found)}; see the setting libvirt.bridge and: ip link show type bridge"
+	fi
+	# libvirt itself says whether it can run such a machine: that /dev/kvm is there, or QEMU, is not enough.
+	case $EMULATION in yes) type=qemu next='install QEMU (Debian: qemu-system-x86)' ;; *)
+		type=kvm next='switch virtualization on in its firmware, or set libvirt.emulation to true, which is slow' ;;
+	esac
+	words=$(in_virsh domcapabilities --virttype $type --arch x86_64 --machine q35 2>&1) ||
+		refuse "libvirt cannot run a machine of the type $type on this hypervisor ($(one_line "$words")); $next"
+	for file in $BOOT_FILES; do readable "the file $file" "$file" libvirt.boot; done
 	case $SOURCE in
-	/*) [ -r "$SOURCE" ] || refuse "there is no image $SOURCE on this hypervisor; see the setting libvirt.image" ;;
+	/*) readable "the image $SOURCE" "$SOURCE" libvirt.image ;;
 	*) has curl || has wget || refuse 'there is neither curl nor wget here to download the image with; install one' ;;
 	esac
 	[ ! -e "$FOLDER" ] || refuse "$FOLDER is there already; delete the VM first"
@@ -223,10 +238,10 @@ download() {
 			[ $((${size:-0} / 1024)) -lt "${free:-0}" ] || fail "the image needs $((size / 1048576)) MiB and $PARENT has $((free / 1024)) MiB free"
 			printf 'url = "%s"\n' "$SOURCE" |
 				curl --config - --globoff --fail --silent --show-error --location --proto '=http,https' --retry 3 --connect-timeout 30 \
-					--speed-limit 1000 --speed-time 60 --output "$part" >&2 || fail 'the image could not be downloaded'
+					--speed-limit 1000 --speed-time 60 --max-time $DOWNLOAD_LIMIT --output "$part" >&2 || fail 'the image could not be downloaded'
 		else
-			printf '%s\n' "$SOURCE" | wget --input-file=- --quiet --tries=3 --timeout=60 --output-document="$part" >&2 ||
-				fail 'the image could not be downloaded'
+			printf '%s\n' "$SOURCE" | timeout $DOWNLOAD_LIMIT wget --input-file=- --no-verbose --tries=3 --timeout=60 --output-document="$part" >&2 ||
+				fail "the image could not be downloaded (exit code $?; 124: not within $DOWNLOAD_LIMIT s)"
 		fi
 		mv "$part" "$target" || fail "the image could not be kept as $target"
 	fi
@@ -326,7 +341,7 @@ ready() {
 
 start() {
 	refuse_foreign
-	case $(in_virsh domstate "$NAME") in
+	case $(ask_virsh domstate "$NAME") in
 	running)
 		echo running
 		return
@@ -344,7 +359,7 @@ console() {
 }
 
 remove_domain() {
-	case $(in_virsh domstate "$NAME") in
+	case $(ask_virsh domstate "$NAME") in
 	'shut off') ;;
 	*) in_virsh destroy "$NAME" >&2 || say "$NAME could not be switched off" ;;
 	esac
@@ -356,7 +371,14 @@ delete() {
 	failed=0
 	find_folder
 	if ! has virsh; then
-		say 'there is no virsh here any more, so no VM either'
+		# shellcheck disable=SC2062 # files, and no pattern: that comes by standard input, where grep itself is not found by it
+		running=$(printf '%s\n' "$FOLDER/disk.qcow2" | grep -sl -F -f - /proc/[0-9]*/cmdline | head -n 1)
+		if [ -n "$running" ]; then
+			say "there is no virsh here any more, and $NAME still runs (${running%/cmdline}); install libvirt-clients"
+			failed=1
+		else
+			say 'there is no virsh here any more, and the VM does not run'
+		fi
 	else
 		refuse_foreign
 		if exists; then

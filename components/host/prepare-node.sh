@@ -45,6 +45,13 @@ fail() {
 	exit 1
 }
 
+# ends FILE: what a command said: all of it, or its beginning and its end, which may both have the reason.
+ends() {
+	awk '{ line[NR] = $0 } END {
+		for (i = 1; i <= NR; i++) { if (NR > 40 && i == 11) { i = NR - 29; print "... " i - 11 " more lines ..." } print line[i] }
+	}' "$1"
+}
+
 has() { command -v "$1" >/dev/null; }
 
 # put FILE TEXT: makes this the file's text; 1 when it is that already.
@@ -157,7 +164,7 @@ add_repository() {
 	http://* | https://* | file:/*)
 		timeout 60 /usr/lib/apt/apt-helper -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o Acquire::Retries=2 \
 			download-file "$repository_key" "$work/key" >"$work/log" 2>&1 ||
-			fail "the apt repository's key cannot be fetched from $repository_key: $(sed -n 's/^E: //p' "$work/log")"
+			fail "the apt repository's key cannot be fetched from $repository_key (exit code $?; 124: nothing came within 60 s): $(ends "$work/log")"
 		key_text=$(cat "$work/key")
 		;;
 	*) key_text=$repository_key ;;
@@ -188,6 +195,7 @@ update_lists() {
 	done
 	if [ $status -eq 0 ]; then return 0; fi
 	problems=$(grep -E '^(E|W|Err)[: ]' "$work/log" | grep -v 'Some index files failed to download' | sort -u)
+	problems=${problems:-$(ends "$work/log")}
 	if [ -n "$repository" ] && printf %s "$problems" | grep -qF "${repository%/}"; then
 		fail "apt cannot use the repository $repository (exit code $status):
 $problems"
@@ -202,13 +210,13 @@ install() {
 	result=changed
 	case "$*" in *kubelet=*) add_repository ;; esac
 	update_lists
-	timeout 300 dpkg --configure -a >"$work/log" 2>&1 || fail "dpkg --configure -a failed: $(tail -n 5 "$work/log")"
+	timeout 300 dpkg --configure -a >"$work/log" 2>&1 || fail "dpkg --configure -a failed (exit code $?; 124: it hung): $(ends "$work/log")"
 	timeout 900 apt-get -y -q --no-install-recommends -o DPkg::Lock::Timeout=120 \
 		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold install "$@" >"$work/log" 2>&1 ||
 		fail "apt-get install $* failed (exit code $?; kubelet and kubeadm come from ${repository:-no repository}):
-$(grep -E '^(E|W|dpkg):' "$work/log" || tail -n 10 "$work/log")"
+$(ends "$work/log")"
 	repository_added=''
-	case "$*" in *kubelet=*) apt-mark hold kubelet kubeadm >"$work/log" 2>&1 || say "kubelet and kubeadm cannot be held" ;; esac
+	case "$*" in *kubelet=*) apt-mark hold kubelet kubeadm >"$work/log" 2>&1 || say "kubelet and kubeadm cannot be held: $(ends "$work/log")" ;; esac
 	rm -f $STATE/installing
 }
 
@@ -289,16 +297,20 @@ containerd_config() {
 		esac
 	fi
 	pause=''
+	: >"$work/log"
 	if [ -n "$image_repository" ] && [ -n "$kubernetes_version" ]; then
 		pause=$(timeout 60 kubeadm config images list --image-repository "$image_repository" \
-			--kubernetes-version "$kubernetes_version" 2>/dev/null | grep '/pause:')
+			--kubernetes-version "$kubernetes_version" 2>"$work/log" | grep '/pause:')
 	fi
 	case $pause in *[!a-zA-Z0-9._:/@-]*) pause='' ;; esac
-	[ -n "$pause" ] || say "kubeadm does not name the pause image of Kubernetes $kubernetes_version: containerd's own stays"
+	if [ -z "$pause" ]; then
+		said=$(ends "$work/log")
+		say "kubeadm does not name the pause image of Kubernetes $kubernetes_version: containerd's own stays${said:+; $said}"
+	fi
 	timeout 60 containerd config default >"$work/default" || fail "containerd config default failed"
 	adapted $systemd "$pause" <"$work/default" >"$work/config.toml"
 	timeout 60 containerd --config "$work/config.toml" config dump >"$work/dump" 2>"$work/log" ||
-		fail "containerd does not take its own defaults with the cluster's settings: $(tail -n 3 "$work/log")"
+		fail "containerd does not take its own defaults with the cluster's settings: $(ends "$work/log")"
 	if [ "$(systemd_cgroup <"$work/dump")" != $systemd ]; then
 		fail "containerd's own defaults give no place for runc's SystemdCgroup = $systemd; write $CONTAINERD_CONFIG with that, and" \
 			"this program keeps it"
@@ -429,6 +441,7 @@ router
 masquerading
 echo $result
 if [ "$print_kubelet" = yes ]; then
-	kubelet_version=$(timeout 60 kubelet --version 2>/dev/null) || fail "kubelet --version failed"
+	kubelet_version=$(timeout 60 kubelet --version 2>"$work/log") ||
+		fail "the kubelet that is installed here does not run: $(ends "$work/log")"
 	echo "kubelet ${kubelet_version##* }"
 fi

@@ -16,6 +16,13 @@ RULES_UNIT=/etc/systemd/system/pod-gateway-masquerade.service
 
 say() { printf '%s\n' "$*" >&2; }
 
+# ends: of what a command said, on standard input, all of it, or its beginning and its end, which may both have the reason.
+ends() {
+	awk '{ line[NR] = $0 } END {
+		for (i = 1; i <= NR; i++) { if (NR > 40 && i == 11) { i = NR - 29; print "... " i - 11 " more lines ..." } print line[i] }
+	}'
+}
+
 has() { command -v "$1" >/dev/null; }
 
 # What makes a machine a node, or half of one.
@@ -61,7 +68,12 @@ without_kubeadm() {
 	if has crictl; then
 		timeout 60 crictl rmp --all --force >/dev/null 2>&1 || say "pods may still run here: crictl rmp --all --force failed"
 	elif has ctr && [ -S /run/containerd/containerd.sock ]; then
+		enough=$(($(date +%s) + 60))
 		for container in $(timeout 10 ctr --namespace k8s.io containers list --quiet 2>/dev/null); do
+			if [ "$(date +%s)" -gt $enough ]; then
+				say "containers may still run here: ctr did not end all of them within 60 s"
+				break
+			fi
 			timeout 10 ctr --namespace k8s.io tasks delete --force "$container" >/dev/null 2>&1
 			timeout 10 ctr --namespace k8s.io containers delete "$container" >/dev/null 2>&1
 		done
@@ -100,7 +112,7 @@ if [ -n "$(traces)" ]; then
 		output=$(timeout -k 10 150 kubeadm reset --force 2>&1)
 		status=$?
 		if [ $status -ne 0 ]; then
-			say "kubeadm reset failed (exit code $status; 124: it hung), its part is done without it: $(printf '%s\n' "$output" | tail -n 3)"
+			say "kubeadm reset failed (exit code $status; 124: it hung), its part is done without it: $(printf '%s\n' "$output" | ends)"
 		fi
 		if [ $status -ne 0 ] || [ -n "$(traces)" ]; then without_kubeadm; fi
 	fi
@@ -125,9 +137,9 @@ if has nft; then
 	done
 fi
 if [ -e $RULES_UNIT ]; then
-	systemctl --quiet disable --now "${RULES_UNIT##*/}" 2>/dev/null
+	timeout 30 systemctl --quiet disable --now "${RULES_UNIT##*/}" 2>/dev/null
 	rm -f $RULES_UNIT
-	systemctl daemon-reload 2>/dev/null
+	timeout 30 systemctl daemon-reload 2>/dev/null
 fi
 rm -f $RULES
 for family in 4 6; do ip "-$family" route flush proto bird 2>/dev/null; done

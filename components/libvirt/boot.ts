@@ -1,8 +1,9 @@
+import { words } from "../network/words.ts";
 import { type Report, withProgress } from "../progress.ts";
 import { hostScript } from "../remote/scripts.ts";
 import { NOTHING, type Run } from "../remote/shell.ts";
 import type { RemoteResult } from "../remote/ssh.ts";
-import { type Hypervisor, printable, removalByHand } from "./hypervisor.ts";
+import { type Hypervisor, removalByHand } from "./hypervisor.ts";
 import type { VmRequest } from "./request.ts";
 
 /** Seconds between two attempts to log in. */
@@ -44,11 +45,10 @@ export async function booted(request: VmRequest, hypervisor: Hypervisor, report:
 	);
 	if (result.exitCode === TIMED_OUT) throw new Error(await tooLate(new Error("cloud-init has not finished")));
 	if (result.exitCode !== 0) {
-		const words = printable(`${result.stdout}\n${result.stderr}`).trim();
+		const said = words(`${result.stdout}\n${result.stderr}`);
 		// 2 is for what cloud-init could mend by itself (23.4 and later): the machine is whole.
-		if (result.exitCode !== 2)
-			throw new Error(`cloud-init failed on ${name} (exit code ${result.exitCode}):\n${words}`);
-		report(`warning: cloud-init on ${name} is done and complains:\n${words}`);
+		if (result.exitCode !== 2) throw new Error(`cloud-init failed on ${name} (exit code ${result.exitCode}):\n${said}`);
+		report(`warning: cloud-init on ${name} is done and complains:\n${said}`);
 	}
 
 	/** An image without cloud-init has made itself known by the pinned key: there is nothing to wait for. */
@@ -58,12 +58,12 @@ export async function booted(request: VmRequest, hypervisor: Hypervisor, report:
 	}
 
 	async function tooLate(error: unknown): Promise<string> {
-		const written = await hypervisor.console().then(printable, () => "");
+		const written = await hypervisor.console().then(words, () => "");
 		return [
 			`${name} has not booted within ${bootTimeout} s: ${error instanceof Error ? error.message : String(error)}`,
-			written.trim() === ""
+			written === ""
 				? "it wrote nothing to its console; does its kernel write to ttyS0 (console=ttyS0)?"
-				: `the end of its console:\n${written.trimEnd()}`,
+				: `the end of its console:\n${written}`,
 			`see libvirt.network and libvirt.bridge in the settings, and on ${request.hypervisor.host}: virsh console ${name}`,
 			`the VM is left for that; the next pulumi up makes it anew, and this removes it there: ${removalByHand(request)}`,
 		].join("\n");

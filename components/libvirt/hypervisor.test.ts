@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { digestOf } from "../vm/describe.ts";
 import { emulatedVm, exampleVm } from "../vm/examples.ts";
 import { exampleRequest } from "./example.ts";
-import { parseState, printable, renderInput } from "./hypervisor.ts";
+import { parseState, renderInput } from "./hypervisor.ts";
 
 describe("what the hypervisor says of a VM", () => {
 	test.each(["absent", "foreign", "unfinished"])("%s", (is) => expect(parseState(`${is}\n`)).toEqual({ is }));
@@ -38,8 +38,4 @@ test("the lines that make a VM", () => {
 		"end",
 		"",
 	]);
-});
-
-test("a console's control characters reach no terminal", () => {
-	expect(printable("\u001b[31mred\u001b[0m\u0007 \u009b1mline\r\nnext\u202e\n")).toBe("red line\nnext\n");
 });

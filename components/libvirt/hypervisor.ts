@@ -1,4 +1,5 @@
-import { stripVTControlCharacters } from "node:util";
+import { quote } from "../network/quote.ts";
+import { words } from "../network/words.ts";
 import { hostScript } from "../remote/scripts.ts";
 import type { Run } from "../remote/shell.ts";
 import type { RemoteResult } from "../remote/ssh.ts";
@@ -14,7 +15,7 @@ export type VmState =
 	| { readonly is: "ready"; readonly digest: string; readonly instanceId: string };
 
 /** Seconds. What changes something may wait 900 for another run; making a VM may include a download. */
-const TIME_LIMITS = { state: 60, console: 60, ready: 1000, start: 1100, delete: 1300, create: 3600 };
+export const TIME_LIMITS = { state: 90, console: 90, ready: 1000, start: 1100, delete: 1400, create: 3600 };
 
 /** The hypervisor as far as one VM goes: components/host/libvirt-vm.sh, run there. */
 export class Hypervisor {
@@ -77,13 +78,8 @@ export function removalByHand({ directory, definition }: VmRequest): string {
 
 /** What a command printed. @throws Error with what it complained of when it failed. */
 export function succeeded(what: string, { exitCode, stdout, stderr }: RemoteResult): string {
-	if (exitCode !== 0) throw new Error(`${what} (exit code ${exitCode}):\n${printable(stderr).trim()}`);
+	if (exitCode !== 0) throw new Error(`${what} (exit code ${exitCode}):\n${words(stderr)}`);
 	return stdout;
-}
-
-/** Another machine's words, made safe for a terminal: line ends are the only control characters left. */
-export function printable(text: string): string {
-	return stripVTControlCharacters(text).replace(/[^\n\P{C}]/gu, "");
 }
 
 /** Reads what `libvirt-vm.sh state` prints. @throws Error when it is nothing of that kind. */
@@ -92,7 +88,7 @@ export function parseState(stdout: string): VmState {
 	if (digest !== undefined && instanceId !== undefined) return { is: "ready", digest, instanceId };
 	const is = stdout.trim();
 	if (is === "absent" || is === "foreign" || is === "unfinished") return { is };
-	throw new Error(`the hypervisor gave no state of the VM but: ${JSON.stringify(stdout.slice(0, 120))}`);
+	throw new Error(`the hypervisor gave no state of the VM but: ${quote(stdout)}`);
 }
 
 /** The lines that `libvirt-vm.sh create` reads; secret, because the VM's private host key is in them. */

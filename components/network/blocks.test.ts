@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { parseAddress } from "./address.ts";
 import { anyPrefix, must } from "./arbitraries.ts";
 import { expectedBlocks, missingBlocks } from "./blocks.ts";
-import { contains, parsePrefix } from "./prefix.ts";
+import { comparePrefixes, contains, parsePrefix, prefixAround } from "./prefix.ts";
 
 const pods = ["192.244.0.0/16", "fd00:244::/56"].map((text) => must(parsePrefix(text)));
 
@@ -120,4 +121,25 @@ describe("a block is missing", () => {
 		["when only a part of it was gathered", ["192.244.32.0/32", "192.244.32.0/27"], true],
 		["when only others were gathered", ["192.244.190.128/26", "fd00:244::/64"], true],
 	])("%s", (_, gathered, expected) => expect(missing(gathered)).toBe(expected));
+
+	test("whatever there is, exactly when no gathered prefix holds it", () => {
+		// Few addresses, so that many hold each other.
+		const addresses = ["10.0.0.0", "10.128.0.0", "10.0.128.0", "fd00::", "fd00:80::"].map((text) =>
+			must(parseAddress(text)),
+		);
+		const near = fc.constantFrom(
+			...addresses.flatMap((address) => [0, 1, 8, 9, 16, 17, 24].map((length) => prefixAround(address, length))),
+		);
+		fc.assert(
+			fc.property(fc.array(near, { maxLength: 8 }), fc.array(near, { maxLength: 8 }), (blocks, gathered) => {
+				const none = blocks.filter((block) => !gathered.some((prefix) => contains(prefix, block)));
+				const found = missingBlocks(
+					blocks.map((prefix) => ({ prefix, node: "ku13-2" })),
+					gathered.map((prefix) => ({ prefix })),
+				);
+				expect(found.map(({ prefix }) => prefix.text)).toEqual([...none].sort(comparePrefixes).map(({ text }) => text));
+			}),
+			{ numRuns: 10_000 },
+		);
+	});
 });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Pool, poolsOf } from "./pools.ts";
-import { comparePrefixes, contains, type Prefix, parsePrefix } from "./prefix.ts";
+import { comparePrefixes, contains, type Prefix, parsePrefix, sortedPrefixes } from "./prefix.ts";
 import { quote } from "./quote.ts";
 import type { GatheredPrefix } from "./survey.ts";
 
@@ -88,12 +88,22 @@ export function expectedBlocks(
 	return { blocks: [...blocks.values()].sort((a, b) => comparePrefixes(a.prefix, b.prefix)), owners, pools, notes };
 }
 
-/** The expected blocks to which no gathered prefix leads. */
+/** The expected blocks to which no gathered prefix leads, in order. Both may be many: each is gone through once. */
 export function missingBlocks(
 	expected: readonly Block[],
 	gathered: readonly Pick<GatheredPrefix, "prefix">[],
 ): readonly Block[] {
-	return expected.filter((block) => !gathered.some(({ prefix }) => contains(prefix, block.prefix)));
+	const prefixes = sortedPrefixes(gathered.map(({ prefix }) => prefix));
+	let [next, widest] = [0, undefined as Prefix | undefined];
+	return [...expected]
+		.sort((a, b) => comparePrefixes(a.prefix, b.prefix))
+		.filter((block) => {
+			// Of those that begin before the block, or with it, one that holds it ends last.
+			for (let at = prefixes[next]; at && comparePrefixes(at, block.prefix) <= 0; at = prefixes[++next]) {
+				if (widest?.family !== at.family || at.last > widest.last) widest = at;
+			}
+			return !(widest && contains(widest, block.prefix));
+		});
 }
 
 function readyNode(record: unknown): readonly string[] {

@@ -1,6 +1,7 @@
 import type { Address } from "./address.ts";
 import { isBelow, parseDomainName } from "./domainName.ts";
 import { addressesOf } from "./machine.ts";
+import { STACK } from "./parseDesired.ts";
 import { contains, covers, isDefault, overlaps, type Prefix, parsePrefix } from "./prefix.ts";
 import { quote } from "./quote.ts";
 import type { ServerPlan } from "./serverPlan.ts";
@@ -14,12 +15,19 @@ const NEVER_ROUTED = ["127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "::1/128",
 	},
 );
 
+/** A server is not to be flooded: the largest cluster, of 5,000 nodes with several blocks each, has less. */
+const MOST_ROUTES = 50_000;
+
 /** What stands against pushing this site's routes to any server. Everything here may come from another machine. */
 export function siteProblems(site: Site): readonly string[] {
 	return unique([
-		...(/^[\w.@/-]+$/.test(site.stack)
+		...(STACK.test(site.stack)
 			? []
-			: [`the stack name ${quote(site.stack)} has characters that no stack name has`]),
+			: [
+					/^[\w.@/-]+$/.test(site.stack)
+						? `the stack name ${quote(site.stack)} is none for a folder of that name on each server: it begins with . - or /, or has .. in it`
+						: `the stack name ${quote(site.stack)} has characters that no stack name has`,
+				]),
 		...rangeProblems(site),
 		...gatheredProblems(site),
 		...coverProblems(site),
@@ -82,6 +90,11 @@ function gatheredProblems({ mode, gathered, ranges, gateways }: Site): readonly 
 		const names = gateways.map(({ name }) => name).join(", ");
 		return [`no route to a pod block was found on ${names}; is calico-node running and connected there?`];
 	}
+	if (gathered.length > MOST_ROUTES) {
+		return [
+			`the gateways have ${gathered.length} routes to pods, more than ${MOST_ROUTES}: what sets them there? or set pod-gateway:routes.mode to pools`,
+		];
+	}
 	return gathered.flatMap(({ prefix }) => {
 		const range = ranges.pods.find((pods) => overlaps(pods, prefix));
 		if (!range) return [`the gathered prefix ${prefix.text} is outside the pod ranges`];
@@ -99,11 +112,16 @@ function coverProblems(site: Site): readonly string[] {
 		["the operator's machine", site.operator],
 		["the API server", site.apiServer],
 	];
-	return destinations(site).flatMap((prefix) =>
-		kept.flatMap(([whose, address]) =>
+	const named = new Set(kept.map(([, address]) => address?.text));
+	const others = (site.kept ?? []).filter(({ address }) => !named.has(address.text));
+	return destinations(site).flatMap((prefix) => [
+		...kept.flatMap(([whose, address]) =>
 			address && covers(prefix, address) ? [`the route to ${prefix.text} would cover ${whose}, ${address.text}`] : [],
 		),
-	);
+		...others.flatMap(({ address, setting }) =>
+			covers(prefix, address) ? [`the route to ${prefix.text} would cover ${address.text}, which is ${setting}`] : [],
+		),
+	]);
 }
 
 /** A nameserver that no route leads to (node-local, outside every range) would be found out by each server, after its deadline. */

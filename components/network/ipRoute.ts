@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Family, parseAddress } from "./address.ts";
-import { type KernelRoute, type KernelTable, named, parseDestination, table } from "./kernelRoutes.ts";
+import { type KernelRoute, type KernelTable, named, parseDestination, table, tooMany } from "./kernelRoutes.ts";
 import { quote } from "./quote.ts";
 import { all, failure, type Result, success } from "./result.ts";
 
@@ -27,7 +27,7 @@ const row = hop.extend({
 export function parseIpRoutes(text: string, family: Family): Result<KernelTable> {
 	const rows = parseList(text);
 	if (rows === undefined) return failure(`ip -j route answered ${quote(text)}, which is not a JSON list`);
-	return success(table(rows.map((raw) => named(raw, readRow(raw, family)))));
+	return tooMany(rows.length) ?? success(table(rows.map((raw) => named(raw, readRow(raw, family)))));
 }
 
 function readRow(raw: unknown, family: Family): Result<KernelRoute> {

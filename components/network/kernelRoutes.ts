@@ -35,6 +35,15 @@ export function parseDestination(text: string, family: Family): Result<Prefix> {
 	return prefix;
 }
 
+/** Rows of a table. The internet has a million prefixes; a node has its pods' blocks. */
+export const MOST_ROWS = 200_000;
+
+/** Why a table of so many rows is not read, if it is not: each takes its time, and would come to every server. */
+export function tooMany(rows: number): Result<never> | undefined {
+	if (rows <= MOST_ROWS) return undefined;
+	return failure(`the routing table has ${rows} rows, more than ${MOST_ROWS}: what sets them there?`);
+}
+
 /** Says of which row a problem is. */
 export function named<Value>(source: unknown, result: Result<Value>): Result<Value> {
 	return result.ok ? result : failure(`route ${quote(source)}: ${result.problems.join("; ")}`);

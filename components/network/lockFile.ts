@@ -4,6 +4,7 @@ import { parseDomainName } from "./domainName.ts";
 import { comparePrefixes, type Prefix, parsePrefix } from "./prefix.ts";
 import { quote } from "./quote.ts";
 import { all, failure, type Result, success } from "./result.ts";
+import { words } from "./words.ts";
 
 /** A prefix of pods, and who is behind it. */
 export interface LockedRoute {
@@ -58,7 +59,12 @@ export function parseLock(text: string): Result<Lock> {
 	}
 	const parsed = file.safeParse(json);
 	if (!parsed.success) {
-		return failure(...parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`));
+		// Keys are shown that a merge, or somebody, may have put there.
+		return failure(
+			...parsed.error.issues.map(({ path, message }) =>
+				words(`${path.join(".")}: ${message}`, 400).replaceAll("\n", " "),
+			),
+		);
 	}
 	const { cluster } = parsed.data;
 	const prefixes = (texts: readonly string[]) => all(texts.map((text) => parsePrefix(text)));

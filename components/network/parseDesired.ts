@@ -6,9 +6,10 @@ import { all, failure, type Result, success } from "./result.ts";
 import type { ServerPlan } from "./serverPlan.ts";
 import { DNS_METHODS, VERIFY_MODES } from "./site.ts";
 
-/** A word that the host script takes for a name, and for the name of a stack. */
+/** A word that the host script takes for a name. */
 const NAME = /^(?![.-])(?!.*\.\.)[A-Za-z0-9._-]+$/;
-const STACK = /^(?![./-])(?!.*\.\.)[A-Za-z0-9._@/-]+$/;
+/** What the host script takes for the name of a stack; it is a folder there, too. */
+export const STACK = /^(?![./-])(?!.*\.\.)[A-Za-z0-9._@/-]+$/;
 
 /**
  * Reads a desired state back, the inverse of `renderDesired`. The first and the last line have their places; the others come in any

@@ -213,6 +213,11 @@ describe("a plan is refused when", () => {
 			"the route to 192.96.0.0/16 would cover the API server, 192.96.0.1",
 		],
 		[
+			"a route would cover a bastion, or any other host of the settings",
+			{ kept: [{ address: address("192.96.7.7"), setting: "pod-gateway:ssh.bastion.address" }] },
+			"the route to 192.96.0.0/16 would cover 192.96.7.7, which is pod-gateway:ssh.bastion.address",
+		],
+		[
 			"the domain is none",
 			{ dns: { ...site.dns, domain: "cluster local" } },
 			'"cluster local" is not a DNS name such as cluster.local',
@@ -228,6 +233,11 @@ describe("a plan is refused when", () => {
 			'pod-gateway:verify.names: "www.example.org" is not below the cluster\'s domain "cluster.local"',
 		],
 		["the stack's name is none", { stack: "a b" }, 'the stack name "a b" has characters that no stack name has'],
+		...["-x", ".x", "a..b", "/a"].map((stack): [string, Partial<Site>, string] => [
+			`the stack's name is none for a folder: ${stack}`,
+			{ stack },
+			`the stack name "${stack}" is none for a folder of that name on each server: it begins with . - or /, or has .. in it`,
+		]),
 	])("%s", (_, change, problem) => {
 		expect(planSite({ ...site, ...change }, [server])).toEqual({
 			ok: false,
@@ -273,6 +283,26 @@ describe("a plan is refused when", () => {
 		});
 	});
 
+	test("there are more routes than any cluster has", () => {
+		const one = block("192.244.32.0/26");
+		const gathered = Array.from({ length: 50_001 }, () => one);
+		expect(planSite({ ...site, gathered }, [server])).toEqual({
+			ok: false,
+			problems: [
+				"the gateways have 50001 routes to pods, more than 50000: what sets them there? or set pod-gateway:routes.mode to pools",
+			],
+		});
+	});
+
+	test("a host that has a name of its own here is named once", () => {
+		const own = address("192.244.32.5");
+		const kept = [{ address: own, setting: "pod-gateway:gateways[0].address" }];
+		expect(planSite({ ...site, kept, gateways: [{ name: "gw-1", address: own }] }, [server])).toEqual({
+			ok: false,
+			problems: ["the route to 192.244.32.0/26 would cover the gateway gw-1, 192.244.32.5"],
+		});
+	});
+
 	test("anything is wrong with any server: all of it is said, each thing once", () => {
 		const without = { ...dualStack, gateways: site.gateways };
 		const servers = ["a", "b", "c"].map((name) => ({ ...server, name, address6: address("fd00:200::31") }));
@@ -281,6 +311,18 @@ describe("a plan is refused when", () => {
 			problems: ["no gateway has an IPv6 address; set address6 in pod-gateway:gateways"],
 		});
 	});
+});
+
+test("a thousand servers share one list of routes for each of their families", () => {
+	const servers = Array.from({ length: 1000 }, (_, index) => ({
+		...server,
+		name: `db-${index}`,
+		address: must(parseAddress(`10.200.${4 + (index >> 8)}.${index & 255}`)),
+		...(index % 2 ? { address6: address(`fd00:200::1:${(index + 1).toString(16)}`) } : {}),
+	}));
+	const plans = must(planSite(dualStack, servers));
+	expect(new Set(plans.map(({ routes }) => routes)).size).toBe(2);
+	expect(plans.map(({ routes }) => routes.length).slice(0, 2)).toEqual([3, 5]);
 });
 
 /** Sites of all kinds: close enough to a good one that some plans pass, and full of traps. */

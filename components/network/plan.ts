@@ -4,25 +4,37 @@ import { addressesOf } from "./machine.ts";
 import { sortedPrefixes } from "./prefix.ts";
 import { all, failure, type Result, success } from "./result.ts";
 import { reverseZones } from "./reverseZones.ts";
-import type { PlannedDns, PlannedVerification, ServerPlan } from "./serverPlan.ts";
+import type { PlannedDns, PlannedRoute, PlannedVerification, ServerPlan } from "./serverPlan.ts";
 import { type DnsMethod, destinations, type PlannedServer, type Site } from "./site.ts";
 import { sortedAddresses } from "./survey.ts";
 
 /** The plans of these servers, or everything that stands against them, each problem once. */
 export function planSite(site: Site, servers: readonly PlannedServer[]): Result<readonly ServerPlan[]> {
 	const problems = siteProblems(site);
-	return problems.length > 0 ? failure(...problems) : all(servers.map((server) => planServer(site, server)));
+	if (problems.length > 0) return failure(...problems);
+	const everyRoute = destinations(site).map((prefix) => ({ prefix, via: nextHops(site, prefix.family) }));
+	// Servers of the same families share a list: a thousand of them have thousands of routes each.
+	const lists = new Map<string, readonly PlannedRoute[]>();
+	const routesOf = (families: ReadonlySet<Family>) => {
+		const key = [...families].sort().join();
+		const routes = lists.get(key) ?? everyRoute.filter(({ prefix }) => families.has(prefix.family));
+		lists.set(key, routes);
+		return routes;
+	};
+	return all(servers.map((server) => planServer(site, server, routesOf)));
 }
 
 /**
  * The plan of one server. It gets routes of the families it has an address of, to the Service ranges and to the pods, by way of
  * every gateway that has an address of that family.
  */
-function planServer(site: Site, server: PlannedServer): Result<ServerPlan> {
+function planServer(
+	site: Site,
+	server: PlannedServer,
+	routesOf: (families: ReadonlySet<Family>) => readonly PlannedRoute[],
+): Result<ServerPlan> {
 	const families = new Set(addressesOf(server).map(({ family }) => family));
-	const routes = destinations(site)
-		.filter(({ family }) => families.has(family))
-		.map((prefix) => ({ prefix, via: nextHops(site, prefix.family) }));
+	const routes = routesOf(families);
 	const plan: ServerPlan = {
 		stack: site.stack,
 		server: server.name,

@@ -1,4 +1,3 @@
-import { IPv4, IPv4CidrRange, IPv4Prefix, IPv6, IPv6CidrRange, IPv6Prefix } from "ip-num";
 import { ADDRESS_BITS, type Address, addressOf, compareText, type Family, numberOf, parseAddress } from "./address.ts";
 import { quote } from "./quote.ts";
 import { failure, type Result, success } from "./result.ts";
@@ -43,12 +42,9 @@ export function parsePrefix(text: string, hostBits: "refuse" | "clear" = "refuse
 export function prefixAround(address: Address, length: number): Prefix {
 	const { family } = address;
 	const value = numberOf(address);
-	const range =
-		family === 4
-			? new IPv4CidrRange(new IPv4(value), IPv4Prefix.fromNumber(BigInt(length)))
-			: new IPv6CidrRange(new IPv6(value), IPv6Prefix.fromNumber(BigInt(length)));
-	const first = addressOf(family, range.getFirst().value);
-	const last = addressOf(family, range.getLast().value);
+	const hosts = (1n << BigInt(ADDRESS_BITS[family] - length)) - 1n;
+	const first = addressOf(family, value - (value & hosts));
+	const last = addressOf(family, value | hosts);
 	return { text: `${first.text}/${length}`, family, length, first: first.bits, last: last.bits };
 }
 

@@ -1,6 +1,6 @@
 import { IPv4Mask } from "ip-num";
 import { type Family, parseAddress } from "./address.ts";
-import { type KernelRoute, type KernelTable, named, parseDestination, table } from "./kernelRoutes.ts";
+import { type KernelRoute, type KernelTable, named, parseDestination, table, tooMany } from "./kernelRoutes.ts";
 import { quote } from "./quote.ts";
 import { failure, type Result, success } from "./result.ts";
 
@@ -18,7 +18,9 @@ export function parseRouteCommand(text: string, family: Family): Result<KernelTa
 	const lines = text.split("\n").filter((line) => line.trim() !== "");
 	const header = lines.findIndex((line) => words(line).join(" ") === COLUMNS[family].join(" "));
 	if (header < 0) return failure(`route -n answered ${quote(text)}, which has no line ${COLUMNS[family].join(" ")}`);
-	return success(table(lines.slice(header + 1).map((line) => named(line, readLine(line, family)))));
+	return (
+		tooMany(lines.length) ?? success(table(lines.slice(header + 1).map((line) => named(line, readLine(line, family)))))
+	);
 }
 
 function readLine(line: string, family: Family): Result<KernelRoute> {

@@ -53,6 +53,8 @@ export interface Site {
 	readonly operator?: Address | undefined;
 	/** Where the cluster's API answers, if that is an address: no route may cover it. */
 	readonly apiServer?: Address | undefined;
+	/** Other hosts that no route may cover: the bastion that a server answers to, other servers, and all that the settings name. */
+	readonly kept?: readonly { readonly address: Address; readonly setting: string }[] | undefined;
 }
 
 /** The prefixes that the servers are to reach by way of the gateways. */

@@ -52,9 +52,8 @@ export function onEveryGateway<Route extends { readonly prefix: Prefix }>(
 	surveys: readonly (readonly Route[])[],
 ): readonly Route[] {
 	const [first = [], ...others] = surveys;
-	return first.filter(({ prefix }) =>
-		others.every((survey) => survey.some((found) => found.prefix.text === prefix.text)),
-	);
+	const found = others.map((survey) => new Set(survey.map(({ prefix }) => prefix.text)));
+	return first.filter(({ prefix }) => found.every((texts) => texts.has(prefix.text)));
 }
 
 /**

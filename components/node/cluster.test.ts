@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { Cluster, problemOf } from "./cluster.ts";
 import { ClusterUnreachable } from "./clusterConnection.ts";
 
@@ -60,6 +60,69 @@ describe("the cluster's API", () => {
 	test("what it refuses is said in its words", async () => {
 		const error = await cluster.deleteNode("gw-1").catch((reason: unknown) => reason);
 		expect(problemOf(error)).toBe('the API server answered 403: "nodes is forbidden"');
+	});
+
+	describe("what a time limit counts", () => {
+		// Each limit is a second: a busy machine has to come as far as the answer's beginning.
+		beforeEach(() => {
+			const real = AbortSignal.timeout.bind(AbortSignal);
+			vi.spyOn(AbortSignal, "timeout").mockImplementation(() => real(1000));
+		});
+		afterEach(() => void vi.restoreAllMocks());
+
+		async function stalled(status: number): Promise<unknown> {
+			const half = createServer((_, response) => {
+				response.writeHead(status, { "content-type": "application/json" });
+				response.write('{"metadata":{"na');
+			});
+			await new Promise<void>((resolve) => half.listen(0, "127.0.0.1", resolve));
+			const { port } = half.address() as AddressInfo;
+			const error = await new Cluster(kubeconfig(`http://127.0.0.1:${port}`)).node("gw-1").catch((reason) => reason);
+			half.closeAllConnections();
+			half.close();
+			return error;
+		}
+
+		test("an answer that never ends, too, whatever its status", async () => {
+			for (const error of await Promise.all([200, 404, 500].map(stalled))) {
+				expect(error).toBeInstanceOf(ClusterUnreachable);
+				expect((error as ClusterUnreachable).silent).toBe(false);
+				expect(problemOf(error)).toMatch(/cannot be reached: no end of its answer within 10 s$/);
+			}
+		});
+
+		test("every question to a slow bootstrap signer together; the token is taken back", async () => {
+			let now = 0;
+			vi.spyOn(Date, "now").mockImplementation(() => now);
+			const seen: string[] = [];
+			const slow = createServer((request, response) => {
+				seen.push(`${request.method} ${request.url?.replace(/bootstrap-token-.*/, "TOKEN")}`);
+				now += 9000;
+				response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ data: {} }));
+			});
+			await new Promise<void>((resolve) => slow.listen(0, "127.0.0.1", resolve));
+			const own = new Cluster(kubeconfig(`http://127.0.0.1:${(slow.address() as AddressInfo).port}`));
+			const token = { id: "abcdef", secret: "0123456789abcdef", description: "", expires: new Date(0) };
+			await expect(own.withBootstrapToken(token, async () => {})).rejects.toThrow(
+				/did not sign .* within 30 s; is the/,
+			);
+			slow.closeAllConnections();
+			slow.close();
+			expect(seen).toEqual([
+				"POST /api/v1/namespaces/kube-system/secrets",
+				...Array.from({ length: 4 }, () => "GET /api/v1/namespaces/kube-public/configmaps/cluster-info"),
+				"DELETE /api/v1/namespaces/kube-system/secrets/TOKEN",
+			]);
+		});
+
+		test("a program of the kubeconfig's that gives no credentials, too", async () => {
+			const exec = '{ apiVersion: client.authentication.k8s.io/v1, command: sleep, args: ["3"] }';
+			const hanging = kubeconfig("http://127.0.0.1:9").replace("user: {}", `user: { exec: ${exec} }`);
+			const error = await new Cluster(hanging).node("gw-1").catch((reason: unknown) => reason);
+			expect(error).toBeInstanceOf(ClusterUnreachable);
+			expect((error as ClusterUnreachable).silent).toBe(false);
+			expect(problemOf(error)).toBe('"sleep", which the kubeconfig names, gave no credentials within 60 s');
+		});
 	});
 
 	test("what cannot be reached is told apart", async () => {

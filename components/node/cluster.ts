@@ -7,9 +7,12 @@ import {
 	type V1Pod,
 	VersionApi,
 } from "@kubernetes/client-node";
-import { quote } from "../network/quote.ts";
+import { quoteReason } from "../network/quote.ts";
 import type { SecretText } from "../secretText.ts";
 import { clusterConnection } from "./clusterConnection.ts";
+
+/** Seconds for the bootstrap signer, however long each question takes. */
+const SIGNED_WITHIN_SECONDS = 30;
 
 const MERGE = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
 
@@ -124,7 +127,8 @@ export class Cluster {
 
 	/** Waits until the bootstrap signer has signed cluster-info for the token: kubeadm looks for that signature. */
 	private async clusterInfoSigned(tokenId: string): Promise<void> {
-		for (let attempt = 0; attempt < 60; attempt++) {
+		const deadline = Date.now() + SIGNED_WITHIN_SECONDS * 1000;
+		while (Date.now() < deadline) {
 			const info = await this.core.readNamespacedConfigMap({ namespace: "kube-public", name: "cluster-info" });
 			if (info.data?.[`jws-kubeconfig-${tokenId}`]) {
 				return;
@@ -132,7 +136,7 @@ export class Cluster {
 			await new Promise((resolve) => setTimeout(resolve, 500));
 		}
 		throw new Error(
-			"the cluster did not sign kube-public/cluster-info for the new bootstrap token within 30 s; is the controller-manager's bootstrap-signer-controller on?",
+			`the cluster did not sign kube-public/cluster-info for the new bootstrap token within ${SIGNED_WITHIN_SECONDS} s; is the controller-manager's bootstrap-signer-controller on?`,
 		);
 	}
 }
@@ -164,10 +168,10 @@ export function problemOf(error: unknown): string {
 }
 
 /** The message of a Status object, which comes as text or as an object. */
-function statusMessage(body: unknown): string {
+export function statusMessage(body: unknown): string {
 	const status = typeof body === "string" ? parsed(body) : body;
 	const message = typeof status === "object" && status !== null && "message" in status ? status.message : body;
-	return quote(message);
+	return quoteReason(message);
 }
 
 function parsed(json: string): unknown {

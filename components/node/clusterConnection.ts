@@ -2,14 +2,17 @@ import {
 	type Configuration,
 	createConfiguration,
 	KubeConfig,
+	type SecurityAuthentication,
 	ServerConfiguration,
 	wrapHttpLibrary,
 } from "@kubernetes/client-node";
-import { quote } from "../network/quote.ts";
+import { quote, quoteReason } from "../network/quote.ts";
 import { atHome, type SecretText } from "../secretText.ts";
 
-/** Seconds one call may take: where the API server's host is powered off nothing ever answers. */
+/** Seconds one call may take, its whole answer too: where the API server's host is powered off nothing ever answers. */
 const CALL_SECONDS = 10;
+/** Seconds for the program that a kubeconfig names to give its credentials (`users[].user.exec`); it may ask a cloud. */
+const CREDENTIALS_SECONDS = 60;
 
 /** The API server could not be reached: nobody knows what it would have said. */
 export class ClusterUnreachable extends Error {
@@ -28,7 +31,7 @@ const SILENCE = ["ETIMEDOUT", "EHOSTUNREACH", "EHOSTDOWN"];
 
 /**
  * How to call a cluster's API, for the clients of @kubernetes/client-node: every call ends within about 10 s, with
- * ClusterUnreachable where there was no answer.
+ * ClusterUnreachable where there was no answer, or only its beginning. A program that gives credentials has 60 s before.
  *
  * @param kubeconfig contents of a kubeconfig file, or the file. @param context its context; default: its current one.
  * @throws Error when the kubeconfig is none, or has no such context.
@@ -51,7 +54,7 @@ export function clusterConnection(kubeconfig: SecretText, context?: string): Con
 	}
 	return createConfiguration({
 		baseServer: new ServerConfiguration(server, {}),
-		authMethods: { default: config },
+		authMethods: { default: withinTime(config) },
 		httpApi: bounded(server),
 	});
 }
@@ -63,14 +66,37 @@ function bounded(server: string) {
 		async send(request) {
 			const limit = AbortSignal.timeout(CALL_SECONDS * 1000);
 			request.setSignal(limit);
-			try {
-				return await httpApi.send(request).toPromise();
-			} catch (error) {
-				const { message, code = "" } = error as Error & { code?: string };
-				const reason = limit.aborted ? `no answer within ${CALL_SECONDS} s` : quote(message);
-				const silent = limit.aborted || SILENCE.includes(code);
-				throw new ClusterUnreachable(`the API server ${server} cannot be reached: ${reason}`, { silent });
-			}
+			let answered = false;
+			const reached = async <T>(step: Promise<T>): Promise<T> =>
+				step.catch((error: Error & { code?: string }) => {
+					const late = `no ${answered ? "end of its answer" : "answer"} within ${CALL_SECONDS} s`;
+					const reason = limit.aborted ? late : quoteReason(error.message);
+					const silent = !answered && (limit.aborted || SILENCE.includes(error.code ?? ""));
+					throw new ClusterUnreachable(`the API server ${server} cannot be reached: ${reason}`, { silent });
+				});
+			const response = await reached(httpApi.send(request).toPromise());
+			answered = true;
+			// The status comes first; what it is about may never come.
+			const { body } = response;
+			response.body = { text: () => reached(body.text()), binary: () => reached(body.binary()) };
+			return response;
 		},
 	});
+}
+
+/** The same way to authenticate, given up after its time. */
+function withinTime(config: KubeConfig): SecurityAuthentication {
+	return {
+		getName: () => config.getName(),
+		async applySecurityAuthentication(context) {
+			const limit = AbortSignal.timeout(CREDENTIALS_SECONDS * 1000);
+			const { exec } = config.getCurrentUser() ?? {};
+			const late = new Promise<never>((_, reject) => {
+				const program = quote(exec?.command ?? "the kubeconfig's user");
+				const why = `${program}, which the kubeconfig names, gave no credentials within ${CREDENTIALS_SECONDS} s`;
+				limit.addEventListener("abort", () => reject(new ClusterUnreachable(why, { silent: false })));
+			});
+			await Promise.race([config.applySecurityAuthentication(context), late]);
+		},
+	};
 }

@@ -44,6 +44,20 @@ describe("a drain", () => {
 		return { events, cluster: fake as unknown as Cluster };
 	}
 
+	test("counts the questions themselves: a hundred slow ones do not outlast its time", async () => {
+		const { cluster: fake } = cluster(Array.from({ length: 100 }, (_, index) => pod(`web-${index}`)));
+		let asked = 0;
+		fake.evict = async () => {
+			asked++;
+			await new Promise((resolve) => setTimeout(resolve, 60));
+			return false;
+		};
+		await expect(drain(fake, "gw-1", 0.3)).rejects.toThrow(
+			/^gw-1 is not drained after 0\.3 s; still there: default\/web-0, /,
+		);
+		expect(asked).toBeLessThan(20);
+	});
+
 	test("cordons first, and leaves DaemonSets alone", async () => {
 		const { events, cluster: fake } = cluster([pod("web-0"), pod("kube-proxy", controlledBy("DaemonSet"))]);
 		expect(await drain(fake, "gw-1", 5)).toEqual(["default/web-0"]);

@@ -38,6 +38,8 @@ export async function drain(
 	const asked = new Set<string>();
 	while (leaving.length > 0) {
 		for (const pod of leaving) {
+			// Each question may take its time, and there may be a hundred.
+			if (Date.now() > deadline) break;
 			const uid = pod.metadata?.uid ?? "";
 			if (!asked.has(uid) && (await cluster.evict(pod))) {
 				asked.add(uid);

@@ -49,6 +49,8 @@ export class HostSandbox {
 
 	/** Makes up a command. @param body of a shell script, where `$root` is the folder. */
 	command(name: string, body: string): void {
+		// What is there may be a link to the machine's own command, which must not be written to.
+		rmSync(join(this.root, "bin", name), { force: true });
 		this.write(`/bin/${name}`, `#!/bin/sh\nroot=${this.root}\n${body}\n`);
 		chmodSync(join(this.root, "bin", name), 0o755);
 	}

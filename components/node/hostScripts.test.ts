@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -105,6 +105,14 @@ describe("join-node.sh state", () => {
 	);
 });
 
+test("a command that is made up takes the place of the machine's own, and never writes to it", () => {
+	const real = "/usr/bin/wc";
+	const before = readFileSync(real);
+	machine.command("wc", "echo 3");
+	expect(lstatSync(join(machine.root, "bin/wc")).isSymbolicLink()).toBe(false);
+	expect(readFileSync(real).equals(before)).toBe(true);
+});
+
 describe("reset-node.sh", () => {
 	test.each([
 		["with kubeadm", true],
@@ -125,6 +133,40 @@ describe("reset-node.sh", () => {
 			expect(machine.read(file), file).toBeDefined();
 		}
 		expect(machine.read("/ran")).toBeUndefined();
+	});
+
+	test("tells the beginning and the end of what a kubeadm that fails said", async () => {
+		for (const tool of ["systemctl", "ip"]) machine.command(tool, "exit 0");
+		machine.command(
+			"kubeadm",
+			"echo error: the reason; i=0; while [ $i -lt 98 ]; do echo noise; i=$((i + 1)); done; echo error: the other reason; exit 1",
+		);
+		machine.write("/etc/kubernetes/kubelet.conf", "conf");
+		const { stderr } = await machine.run("reset-node.sh");
+		expect(stderr).toMatch(
+			/kubeadm reset failed \(exit code 1; .*: error: the reason\n(noise\n){9}\.\.\. 60 more lines \.\.\.\n(noise\n){29}error: the other reason(\n|$)/,
+		);
+	});
+
+	test("ends containers for a minute at most, however many there are, and says that some may run", async () => {
+		for (const tool of ["systemctl", "ip"]) machine.command(tool, "exit 0");
+		machine.command(
+			"ctr",
+			'case "$*" in *"containers list"*) seq() { for i in 1 2 3 4 5 6; do echo "c$i"; done; }; seq ;; *delete*) echo "$*" >>$root/ended ;; esac',
+		);
+		// A clock by which each container takes 25 s.
+		machine.write("/clock", "0");
+		machine.command("date", "read -r now <$root/clock; echo $((now + 25)) >$root/clock; echo $now");
+		machine.write("/etc/kubernetes/kubelet.conf", "conf");
+		const { createServer } = await import("node:net");
+		const folder = join(machine.root, "run/containerd");
+		machine.write("/run/containerd/x", "");
+		const socket = createServer().listen(join(folder, "containerd.sock"));
+		const { exitCode, stderr } = await machine.run("reset-node.sh");
+		socket.close();
+		expect(stderr).toContain("containers may still run here: ctr did not end all of them within 60 s");
+		expect(machine.read("/ended")?.match(/tasks delete/g)).toHaveLength(2);
+		expect(exitCode).toBe(0);
 	});
 
 	test("removes the cluster's CA from the folder that the cluster keeps it in", async () => {
@@ -204,6 +246,13 @@ describe("prepare-node.sh and apt", () => {
 *\\ update) if [ -e $root/broken ]; then echo "E: The repository '$(cat $root/broken)' is not signed."; exit 100; fi ;;
 *\\ install\\ *)
 	if [ -e $root/uninstallable ]; then echo "E: Version '1.34.*' for 'kubelet' was not found"; exit 100; fi
+	if [ -e $root/unconfigurable ]; then
+		echo "Setting up kubelet (1.34.4) ..."
+		echo "useradd: cannot lock /etc/passwd; try again later."
+		echo "dpkg: error processing package kubelet (--configure):"
+		echo "E: Sub-process /usr/bin/dpkg returned an error code (1)"
+		exit 100
+	fi
 	ls $root/etc/apt/sources.list.d >$root/sources
 	for tool in kubeadm kubelet; do printf '#!/bin/sh\\n' >$root/bin/$tool; /bin/chmod 755 $root/bin/$tool; done ;;
 esac`,
@@ -231,6 +280,14 @@ esac`,
 		expect(exitCode).toBe(1);
 		expect(stderr).toContain(said);
 		expect([machine.read(SOURCE), machine.read(KEY)]).toEqual([undefined, undefined]);
+	});
+
+	test("a package that cannot be set up says why, above apt's own words", async () => {
+		machine.write("/unconfigurable", "");
+		const { exitCode, stderr } = await machine.run("prepare-node.sh", [], input());
+		expect(exitCode).toBe(1);
+		expect(stderr).toContain("\nuseradd: cannot lock /etc/passwd; try again later.\n");
+		expect(stderr).toContain("E: Sub-process /usr/bin/dpkg returned an error code (1)");
 	});
 
 	test("a failure brings back what an earlier run had written", async () => {

@@ -1,3 +1,4 @@
+import { words } from "../network/words.ts";
 import { hostScript } from "../remote/scripts.ts";
 import { runScript } from "../remote/shell.ts";
 import type { RemoteResult } from "../remote/ssh.ts";
@@ -47,19 +48,25 @@ export async function succeeded(
 	script: string,
 	{ args = [], input, timeout, secret }: { args?: readonly string[]; input?: string; timeout: number; secret?: string },
 ): Promise<RemoteResult> {
+	const told = (text: string) => (secret === undefined ? text : text.replaceAll(secret, "[token]"));
 	const result = await runScript(machine, hostScript(script), {
 		args,
 		timeout: LOCK_SECONDS + timeout,
 		...(input === undefined ? {} : { input }),
+	}).catch((error: Error) => {
+		error.message = told(error.message);
+		throw error;
 	});
 	if (result.exitCode !== 0) {
-		const said = secret === undefined ? result.stderr : result.stderr.replaceAll(secret, "[token]");
-		throw new Error(`${what} failed on ${machine.host} (exit code ${result.exitCode}):\n${said.trim()}`);
+		const said = told(result.stderr);
+		throw new Error(`${what} failed on ${machine.host} (exit code ${result.exitCode}):\n${words(said)}`);
 	}
 	return result;
 }
 
 /** The lines a script wrote for people. */
 export function notes({ stderr }: RemoteResult): Notes {
-	return stderr.split("\n").filter((line) => line.trim() !== "");
+	return words(stderr)
+		.split("\n")
+		.filter((line) => line.trim() !== "");
 }

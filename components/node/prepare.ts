@@ -1,12 +1,13 @@
 import { renderMasquerade } from "../network/masquerade.ts";
 import { parsePrefix } from "../network/prefix.ts";
+import { quote } from "../network/quote.ts";
 import { all } from "../network/result.ts";
 import type { ClusterSoftware } from "./clusterSoftware.ts";
 import { type Notes, notes, succeeded } from "./machine.ts";
 import type { NodeRequest } from "./request.ts";
 
-/** Seconds for everything; what downloads and installs has limits of its own. */
-const TIMEOUT = 1500;
+/** Seconds for everything: more than the script's own limits together, so that it is the script that says what took too long. */
+export const TIMEOUT = 2200;
 
 export interface Preparation {
 	/** Whether anything was not yet as it should be. */
@@ -34,7 +35,7 @@ export async function prepareMachine(request: NodeRequest, options: PrepareOptio
 		timeout: TIMEOUT,
 	});
 	const said = /^(changed|unchanged)\n(?:kubelet (v\S+)\n)?$/.exec(result.stdout);
-	if (!said) throw new Error(`preparing ${request.machine.host} ended with ${JSON.stringify(result.stdout)}`);
+	if (!said) throw new Error(`preparing ${request.machine.host} ended with ${quote(result.stdout)}`);
 	return { changed: said[1] === "changed", kubelet: said[2], notes: notes(result) };
 }
 

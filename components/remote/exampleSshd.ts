@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import net, { type AddressInfo } from "node:net";
 import ssh2, { type AcceptConnection, type AuthContext, type Connection, type ServerChannel } from "ssh2";
 import { makeHostKeyPair } from "./hostKeyPair.ts";
+import type { RemoteResult } from "./ssh.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
 /** Runs what came by an exec request, in place of a login shell. */
@@ -14,6 +15,10 @@ export interface ExampleSshd {
 	readonly dropped: () => number;
 	/** The most connections whose handshake was under way at a time. */
 	readonly most: () => number;
+	/** All that came after a handshake so far, as `connection`, `authentication`, `exec` and `forward`, in order. */
+	readonly seen: () => readonly string[];
+	/** From now on it shows another host key; `target` stays as it is. */
+	readonly changeHostKey: (type: "ed25519" | "ecdsa") => void;
 	stop(): Promise<void>;
 }
 
@@ -44,19 +49,25 @@ export async function exampleSshd({
 }: SshdOptions): Promise<ExampleSshd> {
 	const hostKey = makeHostKeyPair();
 	let [dropped, handshakes, most] = [0, 0, 0];
+	const seen: string[] = [];
 	const sockets = new Set<net.Socket>();
-	const server = new ssh2.Server({ hostKeys: [hostKey.privateKey] }, (client: Connection) => {
+	const serve = (client: Connection) => {
 		client.on("error", () => {});
-		client.on("authentication", authentication);
+		client.on("authentication", (context) => {
+			seen.push("authentication");
+			authentication(context);
+		});
 		client.on("ready", () => {
 			client.on("session", (accept) => {
 				accept().on("exec", (accept: AcceptConnection<ServerChannel>, _, { command }) => {
+					seen.push("exec");
 					const channel = accept();
 					channel.on("error", () => {});
 					answer(command, channel);
 				});
 			});
 			client.on("tcpip", (accept, reject, { destIP, destPort }) => {
+				seen.push("forward");
 				if (forward === "prohibit") return reject();
 				const channel = accept();
 				const onward = net.connect(destPort, destIP);
@@ -65,9 +76,11 @@ export async function exampleSshd({
 				sockets.add(onward);
 			});
 		});
-	});
+	};
+	let server = new ssh2.Server({ hostKeys: [hostKey.privateKey] }, serve);
 	const front = net.createServer((socket) => {
 		sockets.add(socket);
+		seen.push("connection");
 		socket.on("error", () => {});
 		const [start, rate, full] = maxStartups;
 		const share = handshakes >= full ? 100 : rate + ((100 - rate) * (handshakes - start)) / (full - start);
@@ -96,11 +109,20 @@ export async function exampleSshd({
 		},
 		dropped: () => dropped,
 		most: () => most,
+		seen: () => seen,
+		changeHostKey: (type) => {
+			const key = type === "ed25519" ? makeHostKeyPair().privateKey : ecdsaKey();
+			server = new ssh2.Server({ hostKeys: [key] }, serve);
+		},
 		stop: async () => {
 			for (const socket of sockets) socket.destroy();
 			await new Promise((resolve) => front.close(resolve));
 		},
 	};
+}
+
+function ecdsaKey(): string {
+	return ssh2.utils.generateKeyPairSync("ecdsa", { bits: 256 }).private;
 }
 
 /** Has a shell run it, as sshd has the user's login shell do. */
@@ -113,6 +135,42 @@ export function loginShell(shell: string, env: NodeJS.ProcessEnv = process.env):
 		child.stderr.pipe(channel.stderr, { end: false });
 		child.on("close", (code) => {
 			channel.exit(code ?? 1);
+			channel.end();
+		});
+	};
+}
+
+/** Runs this in the place of whichever script is sent (shell.ts), so that nothing of it happens on this machine. */
+export function answering(body: string): Answer {
+	return (command, channel) => {
+		// The first line of standard input is the program: what is between its brackets is replaced.
+		const replace = '/^\\(set/ { print; print ENVIRON["BODY"]; skip = 1 } /^\\)$/ { skip = 0 } !skip';
+		const inside = `head -n 1 | base64 -d | awk '${replace}' | /bin/sh`;
+		if (!command.startsWith("exec /bin/sh -c ")) throw new Error(command);
+		loginShell("/bin/sh", { ...process.env, BODY: body })(inside, channel);
+	};
+}
+
+/** Answers the scripts that are sent (shell.ts), by their name, arguments and standard input, as a machine with a shell would. */
+export function scripted(
+	answer: (name: string, args: readonly string[], input: string) => Partial<RemoteResult>,
+): Answer {
+	return (command, channel) => {
+		const chunks: Buffer[] = [];
+		channel.on("data", (chunk: Buffer) => chunks.push(chunk));
+		channel.on("end", () => {
+			const sent = Buffer.concat(chunks).toString();
+			const begin = sent.indexOf("\n");
+			const program = Buffer.from(sent.slice(0, begin), "base64").toString();
+			const mark = /^echo (\S+);/.exec(program)?.[1];
+			const args = [...(/^\(set -- (.*)$/m.exec(program)?.[1] ?? "").matchAll(/'([^']*)'/g)].map(
+				([, word = ""]) => word,
+			);
+			const name = command.split(" ").at(-1) ?? "";
+			const { stdout = "", stderr = "", exitCode = 0 } = answer(name, args, sent.slice(begin + 1));
+			channel.write(`${mark}\n${stdout}\n${mark} ${exitCode}\n`);
+			channel.stderr.write(`${mark}\n${stderr}`);
+			channel.exit(0);
 			channel.end();
 		});
 	};

@@ -4,9 +4,13 @@ import type { Pool } from "../network/pools.ts";
 import type { Prefix } from "../network/prefix.ts";
 import { gatherRoutes, type Survey } from "../network/survey.ts";
 import { parseSurveyOutput } from "../network/surveyOutput.ts";
+import { words } from "../network/words.ts";
 import { hostScript } from "./scripts.ts";
-import { runScript } from "./shell.ts";
+import { type Run, runScript } from "./shell.ts";
 import type { SshTarget } from "./sshTarget.ts";
+
+/** Seconds that a reading needs to see that routes rest, where the gateway is slow. */
+const SHORTEST = 10;
 
 /** A survey, and what is wrong with it. */
 export interface GatewaySurvey extends Survey {
@@ -35,10 +39,16 @@ export async function readRoutes(
 	podRanges: readonly Prefix[],
 	seconds: number,
 	expected: () => Promise<ExpectedBlocks>,
+	run: Run = runScript,
 ): Promise<GatewaySurvey> {
 	const deadline = Date.now() + seconds * 1000;
 	for (;;) {
-		const [table, { blocks, notes, owners, pools }] = await Promise.all([readTable(gateway, seconds), expected()]);
+		// A later reading has what is left of the time: each could use up all of it otherwise.
+		const left = Math.max(SHORTEST, Math.ceil((deadline - Date.now()) / 1000));
+		const [table, { blocks, notes, owners, pools }] = await Promise.all([
+			readTable(gateway, Math.min(seconds, left), run),
+			expected(),
+		]);
 		const survey = gatherRoutes(table.routes, podRanges);
 		const missing = missingBlocks(blocks, survey.prefixes);
 		if ((survey.prefixes.length > 0 && missing.length === 0) || Date.now() > deadline) {
@@ -48,13 +58,13 @@ export async function readRoutes(
 	}
 }
 
-async function readTable(gateway: SshTarget, seconds: number) {
-	const { stdout, stderr, exitCode } = await runScript(gateway, hostScript("read-routes.sh"), {
+async function readTable(gateway: SshTarget, seconds: number, run: Run) {
+	const { stdout, stderr, exitCode } = await run(gateway, hostScript("read-routes.sh"), {
 		args: [String(seconds)],
 		timeout: seconds + 30,
 	});
 	if (exitCode !== 0) {
-		throw new Error(`cannot read the routes of ${gateway.host}: ${stderr.trim()}`);
+		throw new Error(`cannot read the routes of ${gateway.host}: ${words(stderr)}`);
 	}
 	const table = parseSurveyOutput(stdout);
 	if (!table.ok) {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type ExampleSshd, exampleSshd, loginShell, type SshdOptions } from "./exampleSshd.ts";
+import { answering, type ExampleSshd, exampleSshd, type SshdOptions } from "./exampleSshd.ts";
 import { restoreServer } from "./restoreServer.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
@@ -18,17 +18,7 @@ async function sshd(options: SshdOptions = {}): Promise<SshTarget> {
 }
 
 /** A server on which the script that is sent is replaced by this one. */
-async function answering(body: string): Promise<SshTarget> {
-	return await sshd({
-		answer: (command, channel) => {
-			// The first line of standard input is the program: what is between its brackets is replaced.
-			const replace = '/^\\(set/ { print; print ENVIRON["BODY"]; skip = 1 } /^\\)$/ { skip = 0 } !skip';
-			const inside = `head -n 1 | base64 -d | awk '${replace}' | /bin/sh`;
-			if (!command.startsWith("exec /bin/sh -c ")) throw new Error(command);
-			loginShell("/bin/sh", { ...process.env, BODY: body })(inside, channel);
-		},
-	});
-}
+const answers = (body: string) => sshd({ answer: answering(body) });
 
 async function restored(target: SshTarget): Promise<string[]> {
 	const lines: string[] = [];
@@ -87,13 +77,13 @@ test("a server that does not answer is a warning", async () => {
 describe("what is done is what the last line says", () => {
 	test("a stack is named to the server's script", async () => {
 		const lines: string[] = [];
-		const target = await answering(`[ "$1 $2" = "--stack it's" ] && echo '{"result":"restored"}'`);
+		const target = await answers(`[ "$1 $2" = "--stack it's" ] && echo '{"result":"restored"}'`);
 		await restoreServer(target, (line) => lines.push(line), "it's");
 		expect(lines).toEqual([]);
 	});
 
 	test("restored", async () => {
-		expect(await restored(await answering(`echo said >&2; echo '{"result":"restored"}'`))).toEqual(["said"]);
+		expect(await restored(await answers(`echo said >&2; echo '{"result":"restored"}'`))).toEqual(["said"]);
 	});
 
 	test.each([
@@ -101,11 +91,11 @@ describe("what is done is what the last line says", () => {
 		["something else", `echo '{"result":"refused"}'`],
 		["restored, and then more", `echo '{"result":"restored"}'; echo hello`],
 	])("an exit code of 0 after %s is not enough", async (_, body) => {
-		await expect(restored(await answering(body))).rejects.toThrow("did not say that it is restored");
+		await expect(restored(await answers(body))).rejects.toThrow("did not say that it is restored");
 	});
 
 	test("an exit code of 1 is told with the script's words, whatever it prints", async () => {
-		const target = await answering(`echo '{"result":"restored"}'; echo 'no space' >&2; exit 1`);
+		const target = await answers(`echo '{"result":"restored"}'; echo 'no space' >&2; exit 1`);
 		await expect(restored(target)).rejects.toThrow("restoring 127.0.0.1 failed (exit code 1):\nno space");
 	});
 });

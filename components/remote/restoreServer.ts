@@ -1,4 +1,6 @@
 import { resultOf } from "../network/outcome.ts";
+import { quote } from "../network/quote.ts";
+import { words } from "../network/words.ts";
 import type { Report } from "../progress.ts";
 import { isGone, mendOrForget } from "./gone.ts";
 import { hostScript } from "./scripts.ts";
@@ -21,11 +23,11 @@ export async function restoreServer(server: SshTarget, report: Report, stack?: s
 			args: stack === undefined ? [] : ["--stack", stack],
 			timeout: TIME_LIMIT,
 		});
-		const said = stderr.trim();
+		const said = words(stderr);
 		if (exitCode !== 0) throw new Error(`restoring ${server.host} failed (exit code ${exitCode}):\n${said}`);
 		// An exit code of 0 alone is what a script leaves, too, that did nothing.
 		if (resultOf(stdout) !== "restored") {
-			throw new Error(`${server.host} did not say that it is restored, but: ${JSON.stringify(stdout)}\n${said}`);
+			throw new Error(`${server.host} did not say that it is restored, but: ${quote(stdout)}\n${said}`);
 		}
 		if (said !== "") report(said);
 	} catch (error) {

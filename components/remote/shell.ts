@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { words as shown } from "../network/words.ts";
 import type { Report } from "../progress.ts";
 import { type HostScript, quote } from "./scripts.ts";
 import { place, type RemoteResult, runRemote } from "./ssh.ts";
@@ -48,10 +49,11 @@ export async function runScript(
 		timeout,
 		name: [script.name, ...args].join(" "),
 		...(report && { onStderr: linesAfter(mark, report) }),
+		mark,
 	});
 	const [, begun] = parted(stdout, `${mark}\n`);
 	const [, words = stderr] = parted(stderr, `${mark}\n`);
-	const said = words.trim() === "" ? "" : `: ${words.trim()}`;
+	const said = words.trim() === "" ? "" : `: ${shown(words)}`;
 	if (begun === undefined) {
 		const shell = `the login shell of ${target.user} on ${place(target)}`;
 		throw new Error(`${shell} did not run ${script.name} (exit code ${exitCode})${said}`);

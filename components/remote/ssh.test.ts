@@ -155,3 +155,40 @@ test("an answer without end is given up, and its connection closed", async () =>
 		"more than 64 MiB came as the answer to: cat /dev/zero",
 	);
 }, 60_000);
+
+describe("what a command said before it was given up or cut is told", () => {
+	const saying = (then: (channel: ServerChannel) => void) =>
+		sshd({
+			answer: (_, channel) => {
+				channel.stderr.write(`E: first\u001b[31m\u0000\n${"noise\n".repeat(50_000)}E: last\n`, () =>
+					setTimeout(() => then(channel), 200),
+				);
+			},
+		});
+	const said = /; it had said: E: first\nnoise\n(?:.*\n)*… \d+ characters are left out …\n(?:.*\n)*E: last$/;
+
+	test("when it outlives its time", async () => {
+		const { target } = await saying(() => {});
+		const error = await runRemote(target, "apt-get install x", { timeout: 1 }).catch((reason: Error) => reason);
+		expect((error as Error).message).toMatch(new RegExp(`^no end after 1 s: apt-get install x${said.source}`));
+	});
+
+	test("when it is cut", async () => {
+		const { target } = await saying((channel) => channel.close());
+		const error = await runRemote(target, "x", { timeout: 20 }).catch((reason: Error) => reason);
+		expect((error as Error).message).toMatch(new RegExp(`^the connection was cut while this ran: x${said.source}`));
+	});
+});
+
+test("a command that is over is not waited for, should a child of it hold its output open", async () => {
+	const { target } = await sshd({
+		answer: (_, channel) => {
+			channel.write("done\n");
+			channel.exit(3);
+		},
+	});
+	const before = Date.now();
+	const result = await runRemote(target, "service x start", { timeout: 600 });
+	expect(result).toMatchObject({ stdout: "done\n", exitCode: 3 });
+	expect(Date.now() - before).toBeLessThan(60_000);
+}, 70_000);

@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { setTimeout as sleep } from "node:timers/promises";
 import ssh2, { type Client, type ClientChannel, type ConnectConfig } from "ssh2";
+import { shortened, words } from "../network/words.ts";
 import { revealed } from "../secretText.ts";
 import { withSlot } from "./bastionSlots.ts";
 import type { SshTarget } from "./sshTarget.ts";
@@ -46,6 +47,8 @@ const KEEPALIVE = { interval: 15, unanswered: 4 };
  * those who were cut together do not come back together. At least 15 s and at most 45 s in all.
  */
 const PAUSES = [0.3, 0.6, 1.2, 2.5, 5, 10, 10];
+/** Seconds for the rest of a command's output to come when the command itself is over. */
+const REMAINDER = 2;
 /** Bytes that one command may answer. A gateway's table of 100,000 routes is 15 MB. */
 const LONGEST_ANSWER = 64 * 1024 * 1024;
 
@@ -59,6 +62,8 @@ export interface RunOptions {
 	name?: string;
 	/** Takes what comes on standard error, as it comes. */
 	onStderr?: (text: string) => void;
+	/** A text of standard error after which its own words begin. Default: they begin at once. */
+	mark?: string;
 }
 
 /**
@@ -132,7 +137,7 @@ function through(client: Client, bastion: SshTarget, target: SshTarget): Promise
 		);
 		client.forwardOut("127.0.0.1", 0, target.host, target.port, (error, channel) => {
 			clearTimeout(timer);
-			if (error) fail(error.message, metBeyond(error));
+			if (error) fail(words(error.message), metBeyond(error));
 			else resolve(channel);
 		});
 	});
@@ -193,8 +198,13 @@ async function dial(target: SshTarget, clients: Client[], sock?: Duplex): Promis
 				const why = `shows another host key than the pinned one (${target.hostKey})`;
 				const next = "if the machine was rebuilt, update hostKey after checking it out of band";
 				reject(new HostKeyError(`${place(target)} ${why}; ${next}`, { met: "refusal" }));
+			} else if (/no matching host key/.test(error.message)) {
+				const why = `has no host key of the pinned one's type, ${known.type}`;
+				const next =
+					"update hostKey after checking it out of band, or have its sshd show that key (HostKey in sshd_config)";
+				reject(new HostKeyError(`${place(target)} ${why}; ${next}`, { met: "refusal" }));
 			} else {
-				reject(new ConnectionError(`${whom}: ${error.message}`, { met: metBy(error, answered) }));
+				reject(new ConnectionError(`${whom}: ${words(error.message)}`, { met: metBy(error, answered) }));
 			}
 		});
 		// Once the server has said what it is, a break is no error to ssh2.
@@ -241,8 +251,16 @@ function metBy({ code, level, message }: SshError, answered: boolean): Met {
 function execute(client: Client, command: string, options: RunOptions): Promise<RemoteResult> {
 	const name = options.name ?? shown(command);
 	return new Promise((resolve, reject) => {
+		const stdout: Buffer[] = [];
+		const stderr: Buffer[] = [];
+		// What came until then is the best there is to tell why.
+		const said = () => {
+			const heard = Buffer.concat(stderr).toString();
+			const last = words(options.mark === undefined ? heard : (heard.split(options.mark).at(-1) ?? ""));
+			return last === "" ? "" : `; it had said: ${last}`;
+		};
 		const timer = setTimeout(
-			() => reject(new Error(`no end after ${options.timeout} s: ${name}`)),
+			() => reject(new Error(`no end after ${options.timeout} s: ${name}${said()}`)),
 			options.timeout * 1000,
 		);
 		const fail = (error: Error) => {
@@ -255,8 +273,6 @@ function execute(client: Client, command: string, options: RunOptions): Promise<
 		});
 		client.exec(command, (error, channel) => {
 			if (error) return fail(error);
-			const stdout: Buffer[] = [];
-			const stderr: Buffer[] = [];
 			let length = 0;
 			const keep = (chunks: Buffer[]) => (chunk: Buffer) => {
 				length += chunk.length;
@@ -270,16 +286,20 @@ function execute(client: Client, command: string, options: RunOptions): Promise<
 			channel.stderr.on("data", (chunk: Buffer) => options.onStderr?.(decoder.write(chunk)));
 			channel.on("exit", (code: number | null) => {
 				exitCode = code ?? undefined;
+				clearTimeout(timer);
+				// A child of it that lives on may hold its output open for good.
+				setTimeout(finish, REMAINDER * 1000).unref();
 			});
-			channel.on("close", () => {
+			channel.on("close", finish);
+			function finish() {
 				clearTimeout(timer);
 				if (exitCode === undefined) {
 					const what = silent ? "the server stopped answering" : "the connection was cut";
-					reject(new Error(`${what} while this ran: ${name}`));
+					reject(new Error(`${what} while this ran: ${name}${said()}`));
 				} else {
 					resolve({ stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString(), exitCode });
 				}
-			});
+			}
 			channel.end(options.input ?? "");
 		});
 	});
@@ -294,8 +314,7 @@ function knownKey(target: SshTarget): { type: "ssh-ed25519" | "ecdsa-sha2-nistp2
 	return { type: key.type as "ssh-ed25519", blob: key.getPublicSSH() };
 }
 
-/** A command as it fits an error text: of a whole script the end, where its name and arguments are. */
+/** A command as it fits an error text. */
 function shown(command: string): string {
-	const line = command.slice(command.lastIndexOf("\n") + 1);
-	return line.length === command.length && line.length <= 120 ? line : `…${line.slice(-120)}`;
+	return shortened(command, 120);
 }

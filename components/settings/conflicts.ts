@@ -2,6 +2,7 @@ import { z } from "zod";
 import { parseAddress } from "../network/address.ts";
 import { covers, isDefault, overlaps, parsePrefix } from "../network/prefix.ts";
 import { label } from "./fields.ts";
+import { type KeptAddress, keptAddresses } from "./kept.ts";
 import { place } from "./problems.ts";
 
 /** Reads a value if it can be read: these checks run beside the schema's, on settings that may be wrong in other places. */
@@ -55,7 +56,7 @@ export function conflicts(raw: Readonly<Record<string, unknown>>): readonly stri
 		...failoverProblems(settings),
 		...repeated(names, "the name"),
 		...repeated(addresses(settings), "the address"),
-		...rangeProblems(settings),
+		...rangeProblems(settings, keptAddresses(raw)),
 	];
 }
 
@@ -124,7 +125,7 @@ function waysIn(block: z.output<typeof credentials> | undefined): readonly strin
 	return ways.filter((way) => block?.[way] !== undefined && block[way] !== false);
 }
 
-function rangeProblems(settings: Readable): readonly string[] {
+function rangeProblems(settings: Readable, kept: readonly KeptAddress[]): readonly string[] {
 	const ranges = (["podRanges", "serviceRanges"] as const).flatMap((key) =>
 		(settings.cluster?.[key] ?? []).flatMap((text, index) => {
 			const prefix = parsePrefix(text ?? "");
@@ -144,21 +145,16 @@ function rangeProblems(settings: Readable): readonly string[] {
 						`${place(path)}: ${value.text} overlaps ${earlier.value.text} of ${place(earlier.path)}; correct one of them`,
 				),
 		),
-		...addresses(settings).flatMap(({ value, path }) =>
+		...kept.flatMap(({ address, setting }) =>
 			real
-				.filter((range) => isIn(value, range.value))
+				.filter((range) => covers(range.value, address))
 				.map(
 					(range) =>
-						`${place(path)}: ${value} lies in ${range.value.text} of ${place(range.path)}; ` +
+						`${setting}: ${address.text} lies in ${range.value.text} of ${place(range.path)}; ` +
 						"routes to that range would cut the machine off, so correct one of them",
 				),
 		),
 	];
-}
-
-function isIn(text: string, range: Parameters<typeof covers>[0]): boolean {
-	const address = parseAddress(text);
-	return address.ok && covers(range, address.value);
 }
 
 /** Every address that can be read, in its canonical form. */

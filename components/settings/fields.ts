@@ -142,13 +142,13 @@ const NO_HOST = [
 	{ range: "::/127", is: "an unspecified or loopback" },
 	{ range: "fe80::/10", is: "a link-local" },
 	{ range: "ff00::/8", is: "a multicast" },
-];
+].flatMap(({ range, is }) => {
+	const prefix = parsePrefix(range);
+	return prefix.ok ? [{ prefix: prefix.value, is }] : [];
+});
 
 function asHost(parsed: Address): Result<Address> {
-	const wrong = NO_HOST.find(({ range }) => {
-		const reserved = parsePrefix(range);
-		return reserved.ok && covers(reserved.value, parsed);
-	});
+	const wrong = NO_HOST.find(({ prefix }) => covers(prefix, parsed));
 	return wrong
 		? failure(`${parsed.text} is ${wrong.is} address; write the one the other machines reach it by`)
 		: success(parsed);

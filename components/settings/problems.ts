@@ -95,8 +95,12 @@ function shapeOf(schema: z.core.$ZodType): z.core.$ZodLooseShape {
 	return schema instanceof z.ZodObject ? schema.shape : {};
 }
 
+/** A key or choice that is longer is no misspelt one, and comparing it would take its time. */
+const LONGEST_WORD = 64;
+
 /** The candidate that takes the fewest edits to reach, if they are fewer than half its letters. */
 function nearest(text: string, candidates: readonly string[]): string | undefined {
+	if (text.length > LONGEST_WORD) return undefined;
 	const [best] = candidates
 		.map((candidate) => ({ candidate, edits: editDistance(text.toLowerCase(), candidate.toLowerCase()) }))
 		.filter(({ candidate, edits }) => edits < candidate.length / 2)

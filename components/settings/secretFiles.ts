@@ -25,8 +25,9 @@ export class SecretFiles {
 		const contents = this.#contents.get(source.file) ?? this.#load(key, source.file, open);
 		this.#contents.set(source.file, contents);
 		const parsed = contents === "" ? undefined : parse?.(contents);
-		if (parsed?.ok === false)
-			this.problems.push(...parsed.problems.map((problem) => `${key} ${source.file} ${problem}`));
+		const found = parsed?.ok === false ? parsed.problems.map((problem) => `${key} ${source.file} ${problem}`) : [];
+		// Every machine names the file anew.
+		this.problems.push(...found.filter((problem) => !this.problems.includes(problem)));
 		return contents;
 	}
 

@@ -4,6 +4,7 @@ import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { words } from "../../components/network/words.ts";
 import { aptOptions, debianSources } from "../apt.ts";
 import { cacheDir } from "../cache.ts";
 import type { Images } from "../cluster/images.ts";
@@ -90,8 +91,7 @@ async function build(target: string, parts: readonly string[]): Promise<void> {
 		env: { DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C.UTF-8", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
 	});
 	if (exitCode !== 0) {
-		const tail = all.split("\n").slice(-15).join("\n");
-		throw new Error(`building the images of the gateway's VM failed with exit code ${exitCode}:\n${tail}`);
+		throw new Error(`building the images of the gateway's VM failed with exit code ${exitCode}:\n${words(all)}`);
 	}
 	await rename(partial, target);
 }

@@ -199,8 +199,9 @@ unready() {
 	while read -r _ _ _ old _ path; do
 		[ "$old" != - ] || continue
 		beside "$path" old
-		if ln -fP "$path" "$beside" 2>/dev/null; then rm -f "$beside"; else
-			echo "$path cannot be replaced; is it immutable (lsattr $path), mounted by itself (findmnt $path), or the disk full or read-only?"
+		if said=$(ln -fP "$path" "$beside" 2>&1); then rm -f "$beside"; else
+			echo "$path cannot be replaced (${said##*: }); is it immutable (lsattr $path), mounted by itself (findmnt $path)," \
+				'or the disk full or read-only?'
 			return
 		fi
 	done <"$WORK/changes"

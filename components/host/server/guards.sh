@@ -63,7 +63,8 @@ guard_routes() {
 				problem("the route " W[w] " overlaps " S[other[i]] " of the stack " owner[other[i]])
 		}' "$WORK/facts" >"$WORK/problems" || refuse 'the routes could not be judged (awk failed)'
 	guard_next_hops >>"$WORK/problems"
-	[ ! -s "$WORK/problems" ] || refuse "$(head -n 20 "$WORK/problems")"
+	[ ! -s "$WORK/problems" ] ||
+		refuse "$(awk 'NR <= 20; END { if (NR > 20) print "and " NR - 20 " more like these" }' "$WORK/problems")"
 }
 
 # A next hop has to be another machine on a link of this server, as the kernel sees it (ip-route(8), "route get").
@@ -91,10 +92,12 @@ kept_addresses() {
 		$0 != "" && !/^(127\.|::1$)/ && !seen[$0]++ { print "peer", $0, "a nameserver that this server asks" }
 	' "$WORK/nameservers" >"$WORK/kept" || return 1
 	command -v ss >/dev/null || return 0
-	timeout 5 ss -Htn state established "sport = :${SSH_PORT:-22}" 2>/dev/null | awk '
+	timeout 5 ss -Htn state established "sport = :${SSH_PORT:-22}" >"$WORK/logins" 2>"$WORK/unasked" ||
+		say "who is logged in here by SSH cannot be told, and is not kept out of the routes (ss: $(join ' ' <"$WORK/unasked"))"
+	awk '
 		{ a = $4; sub(/:[0-9]+$/, "", a); gsub(/[][]/, "", a); sub(/%.*/, "", a); sub(/^::ffff:/, "", a) }
 		!seen[a]++ { print "peer", a, "who is logged in here by SSH" }
-	' >>"$WORK/kept"
+	' "$WORK/logins" >>"$WORK/kept"
 }
 
 nameservers_in_use() {

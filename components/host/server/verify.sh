@@ -34,7 +34,12 @@ resolves_inside() {
 	in_prefixes "$*" "$(echo "$found" | join ' ')"
 }
 resolves() { [ -n "$(addresses_of "$1")" ]; }
-answers() { ping -n -q -c 1 -W 2 "$1" >/dev/null 2>&1 9>&-; }
+answers() { said=$(ping -n -c 1 -W 2 "$1" 2>&1 9>&-); }
+# why_silent: what ping said beside its figures: a router's word, or that it could not even ask.
+why_silent() {
+	said=$(printf '%s\n' "$said" | grep -e '^From ' -e '^ping' -e 'connect:' | tail -n 1)
+	echo "${said:+ ($said)}"
+}
 
 # dns_answers PROTOCOL SERVER NAME: whether the nameserver itself answers without error, past every cache (RFC 1035, section 4).
 # The query goes out in one piece, by cat: the shell would write it line by line, and 10 is the length of "kubernetes".
@@ -60,11 +65,29 @@ dns_answers() {
 	# shellcheck disable=SC2059 # a format by contract: octal escapes and labels without a percent sign
 	printf "$message" >"$WORK/query"
 	# shellcheck disable=SC2016 # bash's own arguments
-	reply=$(timeout 3 bash -c 'exec 3<>"/dev/$0/$1/53" && cat "$2" >&3 && head -c 6 <&3' "$1" "$2" "$WORK/query" 2>/dev/null 9>&- |
+	reply=$(timeout 3 bash -c 'exec 3<>"/dev/$0/$1/53" && cat "$2" >&3 && head -c 6 <&3' "$1" "$2" "$WORK/query" 2>"$WORK/unasked" 9>&- |
 		od -An -v -t x1 -j $skip | tr -d ' \n')
 	case $reply in
 	5047[89abcdef]??0*) ;;
 	*) return 1 ;;
+	esac
+}
+# why_unanswered: what came instead of a good answer; a code's last digit is the DNS's own (RFC 1035, section 4.1.1).
+why_unanswered() {
+	case $reply in
+	5047[89abcdef]???*)
+		reply=${reply#???????}
+		case $reply in
+		2*) echo ' (it answers SERVFAIL: it cannot look that up itself)' ;;
+		5*) echo ' (it answers REFUSED)' ;;
+		*) echo " (it answers with the error code ${reply%"${reply#?}"})" ;;
+		esac
+		;;
+	'')
+		said=$(tail -n 1 "$WORK/unasked")
+		echo "${said:+ ($said)}"
+		;;
+	*) echo " (what came is no answer of a nameserver: $reply)" ;;
 	esac
 }
 octal() { octal="\\$(($1 / 64))$(($1 / 8 % 8))$(($1 % 8))"; }
@@ -79,7 +102,7 @@ nameservers_answer() {
 	for server in $(fields "$WORK/desired" nameserver); do
 		for protocol in udp tcp; do
 			until_deadline dns_answers $protocol "$server" "$name" ||
-				{ say "the nameserver $server does not answer on port 53 by $protocol"; return 1; }
+				{ say "the nameserver $server does not answer on port 53 by $protocol$(why_unanswered)"; return 1; }
 		done
 	done
 }
@@ -105,7 +128,7 @@ verify() {
 			continue
 		fi
 		for address in $found; do
-			until_deadline answers "$address" || { say "$address, a pod of $name, does not answer"; return 1; }
+			until_deadline answers "$address" || { say "$address, a pod of $name, does not answer$(why_silent)"; return 1; }
 			echo "$address" >>"$WORK/probed"
 		done
 	done <"$WORK/checks"

@@ -4,13 +4,14 @@ import providerRpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import messages from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
+import { shortened } from "../../../components/network/words.ts";
 import type { Change } from "./diff.ts";
 import { logOf } from "./log.ts";
 import type { Difference, Failure, Provider, Resource } from "./provider.ts";
 import { serve } from "./serve.ts";
 import type { Values } from "./values.ts";
 
-/** An error's text travels in an HTTP/2 header; what is longer keeps its end, where commands say what went wrong. */
+/** An error's text travels in an HTTP/2 header; of what is longer both ends are kept. */
 const longestError = 16_000;
 
 /** Serves a provider to the engine that started this process. */
@@ -104,7 +105,7 @@ function answer<Request, Reply>(handle: (request: Request) => Promise<Reply>): g
 			(reply) => callback(null, reply),
 			(error: unknown) => {
 				const text = error instanceof Error ? error.message : String(error);
-				callback({ code: grpc.status.UNKNOWN, details: text.slice(-longestError) });
+				callback({ code: grpc.status.UNKNOWN, details: shortened(text, longestError) });
 			},
 		);
 	};

@@ -36,6 +36,11 @@ networkmanager_fits() {
 	! networkmanager_lets_be ||
 		refuse "dns.method is networkmanager, but NetworkManager is told to leave $RESOLV_CONF alone (dns=none or" \
 			"rc-manager=unmanaged); set dns.method to auto, resolvconf or none"
+	if networkmanager_splits; then
+		said=$(timeout 5 dnsmasq --version 2>&1 9>&-) ||
+			refuse "NetworkManager would start the dnsmasq that is here, and it does not run: $said;" \
+				"mend or remove it, or set dns.method to none"
+	fi
 }
 networkmanager_splits() { command -v dnsmasq >/dev/null 2>&1; }
 

@@ -8,7 +8,11 @@ resolved_fits() {
 	# Its global nameservers are one list of equals: each would be asked for the cluster's names and for all others.
 	ours=" $NAMESERVERS $(sed -n 's/^DNS=//p' $RESOLVED_FILE 2>/dev/null) "
 	others=
-	for server in $(timeout 5 resolvectl dns 2>/dev/null | sed -n 's/^Global: *//p'); do
+	# That it runs does not mean that it can be asked: its client may be another package, or D-Bus be gone.
+	said=$(timeout 5 resolvectl dns 2>&1 9>&-) ||
+		refuse "systemd-resolved runs here and cannot be asked (resolvectl dns: ${said:-no answer within 5 s});" \
+			"mend that, or set dns.method to none"
+	for server in $(printf '%s\n' "$said" | sed -n 's/^Global: *//p'); do
 		server=${server%%[#%]*}
 		case $ours in *" $server "*) ;; *) others="$others $server" ;; esac
 	done

@@ -1,0 +1,46 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { printable, shortened, words } from "./words.ts";
+
+test("a console's control characters reach no terminal", () => {
+	expect(printable("\u001b[31mred\u001b[0m\u0007 \u009b1mline\r\nnext\u202e\n")).toBe("red line\nnext\n");
+});
+
+test("a long text keeps its beginning and its end, and says how much is left out", () => {
+	expect(shortened("abcdefghij".repeat(3), 9)).toBe("abc … 21 characters … efghij");
+	expect(shortened(`first\n${"x".repeat(100)}\nlast`, 12)).toMatch(/^firs\n… 99 characters are left out …\nxxx\nlast$/);
+	expect(words(`error: the reason\n${"noise\n".repeat(1e6)}error: the other reason\n`)).toMatch(
+		/^error: the reason\nnoise\n(?:.*\n)*… \d+ characters are left out …\n(?:.*\n)*error: the other reason$/,
+	);
+});
+
+/** Texts of letters, line ends, control characters, halves of characters, and such as take two. */
+const said = fc
+	.array(fc.constantFrom("a", "b c", "\n", "\u0000", "\u001b[31m", "\u202e", "é", "\u{168c0}", "\ud800", "\udc00"), {
+		maxLength: 60,
+	})
+	.map((parts) => parts.join(""));
+
+test("whatever is said, what is shown is bounded, whole where it is short, and safe", () => {
+	fc.assert(
+		fc.property(said, fc.integer({ min: 3, max: 30 }), (text, longest) => {
+			const [shown, whole, part] = [words(text, longest), printable(text).trim(), Math.floor(longest / 3) - 1];
+			if (
+				shown.length > longest + 50 ||
+				/[^\n\P{C}]/u.test(shown) ||
+				(whole.length <= longest && shown !== whole) ||
+				!shown.startsWith(whole.slice(0, part)) ||
+				!shown.endsWith(whole.slice(Math.max(0, whole.length - part)))
+			) {
+				throw new Error(shown);
+			}
+		}),
+		{ numRuns: 10_000 },
+	);
+});
+
+test("sixty-four MiB without a line end take no time", () => {
+	const before = Date.now();
+	expect(words("\u0000".repeat(64 * 1024 * 1024)).length).toBeLessThan(9000);
+	expect(Date.now() - before).toBeLessThan(5000);
+});

@@ -1,0 +1,55 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { must } from "./network/arbitraries.ts";
+import { poolsOf } from "./network/pools.ts";
+import { parsePrefix } from "./network/prefix.ts";
+import { gatherRoutes } from "./network/survey.ts";
+import { parseSurveyOutput } from "./network/surveyOutput.ts";
+import { surveyedRoutes } from "./routeSurvey.ts";
+
+const pods = [must(parsePrefix("10.244.0.0/16"))];
+let said: string[];
+
+beforeEach(() => {
+	said = [];
+});
+
+/** What the program makes of a gateway with these routes, in a cluster with these pools of Calico's. */
+async function surveyed(routes: readonly string[], cidrs: readonly string[]) {
+	const rows = routes.map((dst) => ({ dst, gateway: "10.200.0.11", dev: "eth0", protocol: "bird", flags: [] }));
+	const table = must(parseSurveyOutput(`== ip -j -4 route\n${JSON.stringify(rows)}\n`));
+	const { pools } = poolsOf(cidrs.map((cidr) => ({ spec: { cidr, ipipMode: "Never", vxlanMode: "Never" } })));
+	const rest = { unreadable: table.unreadable, missing: [], notes: [], owners: undefined, pools };
+	const log = async (how: string, text: string) => void said.push(`${how}: ${text}`);
+	const read = async () => ({ ...gatherRoutes(table.routes, pods), ...rest });
+	const found = await surveyedRoutes(read, pods, { gateway: "gw-1", seconds: 60, log });
+	return found.map(({ prefix }) => prefix.text);
+}
+
+describe("Calico's pools outside of the pod ranges", () => {
+	const named =
+		"Calico's IP pools 192.168.0.0/16 are not in the pod ranges (10.244.0.0/16), so that servers get no routes to their pods; " +
+		"if they are to, set pod-gateway:cluster.podRanges to all ranges that pods have addresses of";
+
+	test("all of them: refused by their names, and no talk of a calico-node that does not run", async () => {
+		await expect(surveyed(["192.168.1.0/26"], ["192.168.0.0/16"])).rejects.toThrow(named);
+		expect(said).toEqual([`error: gw-1 has no route that servers could get: ${named}`]);
+	});
+
+	test("one of them: a warning in every preview and update, and the others' routes", async () => {
+		const found = await surveyed(["10.244.7.0/26", "172.20.7.0/26"], ["10.244.0.0/16", "172.20.0.0/16"]);
+		expect(found).toEqual(["10.244.7.0/26"]);
+		expect(said).toEqual([`warn: gw-1: ${named.replace("192.168.0.0/16", "172.20.0.0/16")}`]);
+	});
+
+	test("none: nothing is said", async () => {
+		expect(await surveyed(["10.244.7.0/26"], ["10.244.0.0/16"])).toEqual(["10.244.7.0/26"]);
+		expect(said).toEqual([]);
+	});
+});
+
+test("a gateway that cannot be read: its reason, and nothing else", async () => {
+	const log = async (how: string, text: string) => void said.push(`${how}: ${text}`);
+	const read = () => Promise.reject(new Error("no connection"));
+	await expect(surveyedRoutes(read, pods, { gateway: "gw-1", seconds: 60, log })).rejects.toThrow("no connection");
+	expect(said).toEqual(["error: gw-1 was not surveyed; no server was touched: no connection"]);
+});

@@ -47,6 +47,8 @@ SEEN=$RUN/in-force
 # The lock of versions that knew one stack.
 OLD_LOCK=/run/pod-gateway.lock
 RUN_UNIT=pod-gateway-run
+# flock(1) ends with this code where another run holds the lock (EX_TEMPFAIL of sysexits.h).
+BUSY=75
 
 # The journal of a transaction that is not over, and of one that is over but not tidied up.
 PENDING=$STATE/.pending
@@ -108,10 +110,17 @@ join() { paste -s -d "$1" -; }
 
 # --- who runs this ---
 
+# uid: sets $uid to the number of the user that this runs as (proc(5)).
+uid() {
+	while read -r key _ uid _; do [ "$key" != Uid: ] || return 0; done 2>/dev/null </proc/self/status
+	uid=$(id -u)
+}
+
 # Goes on as root. sudo keeps the user's standard input, and asks for no password here: nobody is there to type it. Whether it
 # lets this very command through is known by trying it with a harmless argument; sudo's own words say why it does not.
 be_root() {
-	[ "$(id -u)" -ne 0 ] || return 0
+	uid
+	[ "$uid" -ne 0 ] || return 0
 	words='there is no sudo here'
 	if command -v sudo >/dev/null; then
 		if words=$(sudo -n /bin/sh "$SELF" help 2>&1 >/dev/null); then exec sudo -n /bin/sh "$SELF" "$@"; fi
@@ -132,13 +141,16 @@ Where the line is there already, a later rule or a setting such as requiretty or
 # of the environment, so the processes above are asked (proc(5)).
 operator() {
 	connection=${SSH_CONNECTION:-}
-	pid=$$
+	pid=$$ environments=
 	while [ -z "$connection" ] && [ "${pid:-0}" -gt 1 ] && [ -r "/proc/$pid/environ" ]; do
-		connection=$(tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^SSH_CONNECTION=//p')
+		environments="$environments /proc/$pid/environ"
 		parent=
 		while read -r key value; do [ "$key" != PPid: ] || parent=$value; done <"/proc/$pid/status"
 		pid=$parent
 	done 2>/dev/null
+	# The nearest one's, and no more: what is between NUL bytes is a line here.
+	# shellcheck disable=SC2086 # a list of paths without blanks
+	[ -z "$environments" ] || connection=$(sed -zn '/^SSH_CONNECTION=/{s///p;q}' $environments 2>/dev/null | tr -d '\0')
 	SSH_PORT=${connection##* }
 	connection=${connection%% *}
 	OPERATOR=${connection%%\%*}
@@ -396,6 +408,10 @@ NORMAL='
 # own_routes FILE: writes the routes of ours that the kernel has. A kernel that does not answer is an error, not "none".
 own_routes() {
 	{ ip -o -4 route show proto $PROTOCOL && ip -o -6 route show proto $PROTOCOL; } >"$WORK/own" || return 1
+	if [ ! -s "$WORK/own" ]; then
+		true >"$1"
+		return
+	fi
 	# Printed alone so that an error of awk is seen; sort then puts both families in one order.
 	awk "$NORMAL" "$WORK/own" >"$1" && sort -o "$1" "$1"
 }
@@ -590,12 +606,14 @@ want_none() { printf '%s none - %s\n' "$1" "$2" >>"$WORK/plan"; }
 # file PATH" and "exists link PATH": what exists and has no other line could not be looked at, which is not the same as not there.
 look() {
 	[ $# -gt 0 ] || return 0
+	links=
 	for path; do
 		[ ! -f "$path" ] || echo "exists file $path"
-		[ ! -L "$path" ] || echo "exists link $path"
+		[ ! -L "$path" ] || { links="$links $path" && echo "exists link $path"; }
 	done
 	sha256sum -- "$@" 2>/dev/null
-	find "$@" -maxdepth 0 -type l -printf 'link %l %p\n' 2>/dev/null
+	# shellcheck disable=SC2086 # a list of paths without blanks
+	[ -z "$links" ] || find $links -maxdepth 0 -type l -printf 'link %l %p\n' 2>/dev/null
 	return 0
 }
 
@@ -603,6 +621,8 @@ look() {
 # SHA-256, link:TARGET, or - for nothing.
 compare_plan() {
 	paths=
+	# Of resolv.conf the block is looked at by itself, too: plan_written notes it.
+	[ ! -e "$WORK/block" ] || paths=" $WORK/block"
 	while read -r _ kind argument path; do
 		paths="$paths $path"
 		[ "$kind" != file ] || paths="$paths $argument"
@@ -622,6 +642,9 @@ compare_plan() {
 			if (old != new) print $1, $2, $3, old, new, $4
 		}' "$WORK/there" "$WORK/plan" >"$WORK/changes"
 }
+
+# seen_sum PATH: sets $sum to the SHA-256 that the last comparison saw there. Fails where it saw no file.
+seen_sum() { while read -r sum name; do [ "$name" != "$1" ] || return 0; done <"$WORK/there"; return 1; }
 
 # changed CLASS: whether anything of that class differs.
 changed() { while read -r class _; do [ "$class" != "$1" ] || return 0; done <"$WORK/changes"; return 1; }
@@ -709,8 +732,9 @@ put_class() {
 # put_text PATH: standard input becomes a file of ours, by itself, durably.
 put_text() {
 	beside "$1" new
-	cat >"$beside" && sync "$beside" && mv -fT "$beside" "$1" && sync "${1%/*}"
+	cat >"$beside" && rename_durably "$beside" "$1"
 }
+rename_durably() { sync "$1" && mv -fT "$1" "$2" && sync "${2%/*}"; }
 
 # remove_files PATH…: durably.
 remove_files() {
@@ -861,6 +885,7 @@ guard_names() {
 			refuse "the stack $other has its names here by $method, which cannot keep two clusters' names apart;" \
 				"set dns.method to none for this server in the stack $STACK, or take $other off it"
 	done
+	[ -n "$OTHERS" ] || return 0
 	awk -v mine="$STACK" '
 		$1 != "domain" && $1 != "reverse-zone" { next }
 		$2 == mine { own[$3] = 1; next }
@@ -1054,26 +1079,29 @@ resolvconf_mend() { :; }
 resolvconf_release() { :; }
 resolvconf_shared() { return 1; }
 
-# with_block FILE: the file's lines with our block before them; lines that would get in its way are held back behind a mark. Of
-# nameservers glibc reads three, of search lists the last; options add up (resolv.conf(5)). A rotation would ask the public
-# nameservers for the cluster's names.
+# with_block FILE: the file's lines with our block before them, which $WORK/block has alone; lines that would get in its way are held
+# back behind a mark. Of nameservers glibc reads three, of search lists the last; options add up (resolv.conf(5)). A rotation would
+# ask the public nameservers for the cluster's names.
 with_block() {
 	case $ALL in *' '*) of="stacks $ALL" ;; *) of="stack $ALL" ;; esac
-	printf '%s: written by pod-gateway (%s); undo with: %s restore\n' "$BLOCK_BEGIN" "$of" "$INSTALLED" || return 1
-	awk -v held="$HELD_BACK" -v end="$BLOCK_END" -v servers="$NAMESERVERS" -v searches="$SEARCHES" '
+	begin="$BLOCK_BEGIN: written by pod-gateway ($of); undo with: $INSTALLED restore"
+	awk -v held="$HELD_BACK" -v begin="$begin" -v end="$BLOCK_END" -v block="$WORK/block" -v servers="$NAMESERVERS" -v searches="$SEARCHES" '
+		function put(text) { print text; print text >block }
 		{ line[NR] = $0 }
 		/^options[ \t]/ { for (i = 2; i <= NF; i++) if ($i !~ /^(timeout:.*|attempts:.*|rotate)$/) options = options $i " " }
 		/^(search|domain)[ \t]/ { first = $0; sub(/^[a-z]+[ \t]+/, "", first) }
 		END {
+			put(begin)
 			n = split(servers, server, " "); if (n > 2) n = 2
-			for (i = 1; i <= n; i++) print "nameserver " server[i]
-			print "options " options "timeout:1 attempts:2"
+			for (i = 1; i <= n; i++) put("nameserver " server[i])
+			put("options " options "timeout:1 attempts:2")
 			if (searches != "") {
 				count = split(first " " searches, word, /[ \t]+/); list = ""
 				for (i = 1; i <= count; i++) if (word[i] != "" && !seen[word[i]]++) list = list " " word[i]
-				print "search" list
+				put("search" list)
 			}
-			print end
+			put(end)
+			if (close(block)) exit 1
 			for (i = 1; i <= NR; i++) {
 				hold = line[i] ~ /^options[ \t]/ || (searches != "" && line[i] ~ /^(search|domain)[ \t]/)
 				if (line[i] ~ /^nameserver[ \t]/ && ++kept > 3 - n) hold = 1
@@ -1082,15 +1110,21 @@ with_block() {
 		}' "$1" || return 1
 	# The last line ends as it did.
 	[ -s "$1" ] || return 0
-	last=$(tail -c 1 "$1") || return 1
-	[ -n "$last" ] || echo
+	scan "$1" && { [ -n "$CUT" ] || echo; }
+}
+
+# scan FILE: sets ENDED where a line ends our block, and CUT where the last line has no newline.
+scan() {
+	ENDED='' CUT=''
+	while IFS= read -r line || { [ -n "$line" ] && CUT=1; }; do
+		case $line in "$BLOCK_END"*) ENDED=1 ;; esac
+	done <"$1"
 }
 
 # without_block FILE: the very bytes that were there before. A block whose end somebody took away has no known end: its lines stay.
 without_block() {
-	end=$(sed -n "/^$BLOCK_END/{p;q;}" "$1") || return 1
-	[ -z "$end" ] || end=$BLOCK_END
-	sed "${end:+/^$BLOCK_BEGIN/,/^$BLOCK_END/d;}s/^$HELD_BACK//" "$1"
+	scan "$1" || return 1
+	sed "${ENDED:+/^$BLOCK_BEGIN/,/^$BLOCK_END/d;}s/^$HELD_BACK//" "$1"
 }
 
 # --- names: systemd-resolved ---
@@ -1261,10 +1295,14 @@ units_run() { for unit in $UNITS; do active "$unit" || return 1; done; }
 # arm: from here on this machine undoes the change by itself, whenever it is switched off.
 arm() {
 	{ put_class tool && put_class recovery; } || return 1
-	if changed recovery; then reload_units || return 1; fi
-	ACTIVE=
+	if changed recovery; then
+		reload_units || return 1
+	else
+		ACTIVE=
+		! units_run || return 0
+	fi
 	# shellcheck disable=SC2086 # a list of units
-	units_run || timeout -k 2 $RELOAD_LIMIT systemctl start $UNITS 9>&-
+	timeout -k 2 $RELOAD_LIMIT systemctl start $UNITS 9>&-
 }
 
 # stop_units: only those that start the service; what runs in the service must not end itself.
@@ -1277,20 +1315,21 @@ stop_units() {
 
 # --- the transaction: what was before, and the way back to it ---
 
-# take_lock SECONDS: fails where another run holds it. The file may be removed by the run that held it; then there is a new one.
+# take_lock SECONDS: the code is $BUSY where another run holds it, and another one where it cannot be taken.
+# The file may be removed by the run that held it; then there is a new one.
 take_lock() {
 	[ -d $RUN ] || mkdir -m 700 $RUN 2>/dev/null
 	[ -d $RUN ] && [ ! -L $RUN ] && [ -O $RUN ] || return 1
 	while :; do
 		true >>$LOCK || return 1
 		exec 9>>$LOCK
-		flock -w "$1" 9 || return 1
+		flock -E $BUSY -w "$1" 9 || return
 		# shellcheck disable=SC3013 # dash and bash have it, and no tool could tell of this very process
 		if [ $LOCK -ef /dev/fd/9 ]; then break; fi
 	done
 	[ -e $OLD_LOCK ] && is_old_layout || return 0
 	exec 8>>$OLD_LOCK
-	flock -w "$1" 8
+	flock -E $BUSY -w "$1" 8
 }
 
 # snapshot VERB: writes down what is before and lays everything ready, so that the change is renames, and the undo is too. Fails
@@ -1305,23 +1344,32 @@ snapshot() {
 			"${owner}_service"
 			[ -z "$unit" ] || ! active "$unit" || echo "owner $owner"
 		done
+		MADE=' '
 		while read -r class kind _ old new path; do
 			printf 'entry %s %s %s %s %s\n' "$class" "$kind" "$old" "$new" "$path"
 			missing_folders "${path%/*}"
 		done <"$WORK/changes"
 		[ ! -e "$LINKS" ] || sed 's/^/claimed /' "$LINKS" || return 1
 		[ ! -e "$STATE/links" ] || sed 's/^\([^ ]*\).*/claimed \1/' "$STATE/links" || return 1
-		sed 's/^/route /' "$WORK/routes.before"
+		[ ! -s "$WORK/routes.before" ] || sed 's/^/route /' "$WORK/routes.before"
 	} >"$WORK/journal" || return 1
 	# What another run left is not known to have left the resolver alone; this one has, so far.
 	UNFINISHED=1 NAMES_UNTOUCHED=1
 	seal_journal && prepare_files && make_durable
 }
-missing_folders() { [ -d "$1" ] || { missing_folders "${1%/*}"; echo "folder $1"; }; }
+# missing_folders FOLDER: a line each, the outer ones first, of those that are not in $MADE yet.
+missing_folders() {
+	[ ! -d "$1" ] || return 0
+	case $MADE in *" $1 "*) return 0 ;; esac
+	missing_folders "${1%/*}"
+	MADE="$MADE$1 "
+	echo "folder $1"
+}
 
 seal_journal() {
 	sum=$(sha256sum <"$WORK/journal") || return 1
-	{ cat "$WORK/journal" && echo "end ${sum%% *}"; } >"$WORK/sealed" && put_text "$PENDING" <"$WORK/sealed"
+	beside "$PENDING" new
+	{ cat "$WORK/journal" && echo "end ${sum%% *}"; } >"$beside" && rename_durably "$beside" "$PENDING"
 }
 
 # read_journal: into $WORK/journal, without its seal, $WORK/entries and $WORK/routes.before. A damaged one is not used.
@@ -1524,8 +1572,11 @@ settle() {
 		sweep
 		# Where nothing is deployed, this is what a cut left of a first deployment or of a removal.
 		committed_stacks
-		[ -n "$COMMITTED" ] || [ -d "$STATE/pending" ] || remove_recovery
-		return
+		[ -n "$COMMITTED" ] || [ -d "$STATE/pending" ] || remove_recovery || {
+			left_over >"$WORK/missing"
+			return 1
+		}
+		return 0
 	fi
 	if undo; then
 		say "$1; undone: this server is as it was before"
@@ -1545,6 +1596,7 @@ incomplete() {
 	say "the rollback is incomplete ($again); still to be done: $(join ';' <"$WORK/missing")"
 	journal "rollback incomplete: $(join ';' <"$WORK/missing")"
 }
+# outcome_incomplete rollback|restore: which of them it is that is incomplete.
 outcome_incomplete() {
 	[ -s "$WORK/missing" ] || echo 'what is there could not be compared; is /run full?' >"$WORK/missing"
 	[ -z "$WORK" ] || true >"$WORK/told"
@@ -1553,7 +1605,7 @@ outcome_incomplete() {
 		json "$line"
 		list="$list${list:+,}\"$json\""
 	done <"$WORK/missing"
-	printf '{"result":"rollback-incomplete","missing":[%s]}\n' "$list" || :
+	printf '{"result":"%s-incomplete","missing":[%s]}\n' "$1" "$list" || :
 }
 
 fail() {
@@ -1576,7 +1628,7 @@ at_exit() {
 			outcome rolled-back
 		else
 			incomplete
-			outcome_incomplete
+			outcome_incomplete rollback
 		fi
 	fi
 	[ -z "$OWN_WORK" ] || { rm -rf "$WORK" && rmdir $RUN 2>/dev/null; }
@@ -1726,13 +1778,10 @@ say_unprobed_routes() {
 
 # --- who deployed what, and when: for audits, and for those who find a server other than they left it ---
 
-# digest FILE: sets $digest to its SHA-256.
-digest() { digest=$(sha256sum <"$1") && digest=${digest%% *}; }
-
 # Digests are SHA-256 of the desired state; there is none before the first one.
 record() {
 	before=
-	if [ -n "$MINE" ]; then digest "$MINE" && before=$digest; fi
+	if [ -n "$MINE" ]; then seen_sum "$MINE" && before=$sum; fi
 	json "$STACK"
 	printf '{"at":"%s","by":"%s","stack":"%s","version":"%s","before":"%s","after":"%s"}\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
 		"$BY" "$json" "$VERSION" "$before" "$DIGEST"
@@ -1816,33 +1865,40 @@ plan_written() {
 	# Of resolv.conf only the block is ours.
 	block=
 	while read -r _ kind argument path; do [ "$kind:$path" != "file:$TARGET" ] || block=$argument; done <"$WORK/plan"
-	if [ -n "$block" ]; then
-		sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/p" "$block" >"$WORK/block" || return 1
-		sum=$(sha256sum <"$WORK/block") && echo "${sum%% *} $TARGET" >>"$notes" || return 1
+	if [ -n "$block" ] && [ -e "$WORK/block" ]; then
+		seen_sum "$WORK/block" && echo "$sum $TARGET" >>"$notes" || return 1
 		if [ ! -e "$TARGET" ] || [ -e "$ABSENT" ] || [ -e "$STATE/resolv.conf.absent" ]; then want state "$ABSENT"; fi
 	fi
+	MADE=' '
 	{
-		[ ! -e "$STATE/folders" ] || sed 's/^/folder /' "$STATE/folders" || return 1
+		if [ -e "$WRITTEN" ]; then
+			while read -r key path; do [ "$key" != folder ] || note_folder "$path"; done <"$WRITTEN" || return 1
+		fi
+		if [ -e "$STATE/folders" ]; then while read -r path; do note_folder "$path"; done <"$STATE/folders" || return 1; fi
 		# Older versions had it made by systemctl(1).
-		! is_old_layout || echo "folder ${PATH_LINK%/*}"
-		[ ! -e "$WRITTEN" ] || sed -n '/^folder /p' "$WRITTEN" || return 1
+		! is_old_layout || note_folder "${PATH_LINK%/*}"
 		while read -r class _ _ _ _ path; do [ "$class" = state ] || missing_folders "${path%/*}"; done <"$WORK/changes"
-	} >"$WORK/folders"
-	sort -u "$WORK/folders" >>"$notes"
+	} >>"$notes"
+}
+
+note_folder() {
+	case $MADE in *" $1 "*) return 0 ;; esac
+	MADE="$MADE$1 "
+	echo "folder $1"
 }
 
 # plan_apply: reads the plan and compares. Afterwards in_force tells whether there is anything to do.
 plan_apply() {
 	read_stacks
 	dns_method
-	digest "$WORK/desired" && DIGEST=$digest || return 1
 	previous_method=none
 	for file in $COMMITTED; do
 		[ ! -f "${file%/*}/method" ] || read -r name <"${file%/*}/method" || :
 		[ "${name:-none}" = none ] || previous_method=$name
 	done
 	# shellcheck disable=SC2086 # a list of files without blanks
-	plan_server $OTHERS "$WORK/desired" && plan_stack && compare_plan && own_routes "$WORK/routes.before" &&
+	plan_server $OTHERS "$WORK/desired" && plan_stack && compare_plan && seen_sum "$WORK/desired" && DIGEST=$sum &&
+		own_routes "$WORK/routes.before" &&
 		{ [ "$server_method" = none ] || "${server_method}_drift" >"$WORK/drift"; }
 }
 in_force() {
@@ -1899,8 +1955,8 @@ begin_turn() {
 	[ ! -d "$STATE/pending" ] || settle_older_version
 	true >"$WORK/missing"
 	settle 'an earlier transaction was left unfinished' || {
-		[ -s "$WORK/missing" ] || refuse 'what an earlier run left cannot be removed; is the disk full or read-only?'
-		outcome_incomplete
+		[ -e "$PENDING" ] || refuse 'what an earlier run left cannot be removed; is the disk full or read-only?'
+		outcome_incomplete rollback
 		exit 1
 	}
 }
@@ -1955,7 +2011,7 @@ refuse_prepared() {
 	if ! undo; then
 		UNFINISHED=
 		incomplete
-		outcome_incomplete
+		outcome_incomplete rollback
 		exit 1
 	fi
 	UNFINISHED=
@@ -2139,7 +2195,7 @@ restore() {
 		keep_edits || refuse "a copy of what somebody edited could not be kept in $BACKUPS"
 		take_back
 	fi
-	if [ -z "$OTHERS" ]; then remove_recovery || fail "what repairs could not be removed; run restore once more"; fi
+	if [ -z "$OTHERS" ]; then remove_recovery || not_removed; fi
 	UPLOAD=
 	remove_uploads
 	if [ -z "$OTHERS" ]; then
@@ -2150,6 +2206,18 @@ restore() {
 	fi
 	journal "restored by $BY: ${STACK:-nothing was there}"
 	outcome restored
+}
+
+# not_removed: the deployment is gone, but not all of what it was kept up by.
+not_removed() {
+	left_over >"$WORK/missing"
+	again=$INSTALLED
+	[ -e $INSTALLED ] || again='the script'
+	say "the restore is incomplete: the deployment is taken back, but not what repaired it: $(join ';' <"$WORK/missing"); run" \
+		"$again restore once more"
+	journal "restore incomplete: $(join ';' <"$WORK/missing")"
+	outcome_incomplete restore
+	exit 1
 }
 
 take_back() {
@@ -2205,6 +2273,12 @@ remove_recovery() {
 	remove_folders "$STATE"/* "$STATE"
 	! is_empty "$STATE"
 }
+# left_over: a line for each thing that remove_recovery takes away and that is still there.
+left_over() {
+	for path in $PATH_LINK $TIMER_LINK $SERVICE_LINK $PATH_FILE $TIMER_FILE $SERVICE_FILE $PROTOCOL_FILE $INSTALLED "$STATE"; do
+		[ ! -e "$path" ] && [ ! -L "$path" ] || echo "$path is still there"
+	done
+}
 is_empty() {
 	[ -d "$1" ] || return 1
 	for entry in "$1"/* "$1"/.[!.]*; do [ ! -e "$entry" ] || return 1; done
@@ -2214,7 +2288,15 @@ is_empty() {
 
 reapply() {
 	[ -z "${JOURNAL_STREAM:-}" ] || LEVEL='<4>'
-	take_lock 0 || return 0 # a transaction is under way; the timer comes again
+	take_lock 0
+	case $? in
+	0) ;;
+	"$BUSY") return 0 ;; # a transaction is under way; the timer comes again
+	*)
+		say "the lock $LOCK cannot be taken; is /run full?"
+		exit 1
+		;;
+	esac
 	settle 'a transaction was cut off' || exit 1
 	STACK=
 	read_stacks
@@ -2275,7 +2357,11 @@ status() {
 		echo '# a transaction is under way, or is being undone'
 		[ ! -s $RUN/incomplete ] || { sed 's/^/# its rollback is incomplete: /' $RUN/incomplete; code=1; }
 	fi
-	[ -n "$COMMITTED" ] || say 'nothing of pod-gateway is in force here'
+	if [ -z "$COMMITTED" ]; then
+		say 'nothing of pod-gateway is in force here'
+		left_over | sed 's/^/# a restore is incomplete: /'
+		[ -z "$(left_over)" ] || code=1
+	fi
 	for file in $COMMITTED; do
 		name=$(stack_of "$file")
 		record_file "$name"
@@ -2334,8 +2420,10 @@ in_service() {
 	if [ ! -e "$WORK/told" ]; then
 		code=1
 		if [ -s "$WORK/missing" ] && [ ! -e "$WORK/settled" ]; then
-			say "the run was ended before it was done, and its rollback is incomplete: $(join ';' <"$WORK/missing")"
-			outcome_incomplete
+			what=rollback
+			[ "$1" != restore ] || [ -e "$PENDING" ] || what=restore
+			say "the run was ended before it was done, and the $what is incomplete: $(join ';' <"$WORK/missing")"
+			outcome_incomplete $what
 		elif [ -e "$WORK/settled" ]; then
 			say 'the run was ended before it was done (time limit, or somebody ended it); rolled back: this server is as it was before'
 			outcome rolled-back
@@ -2366,7 +2454,7 @@ ONLY='' EVERY='' DRY_RUN='' STACK='' OPERATOR='' SSH_PORT='' BY='' UPLOAD='' ALL
 case $verb in
 settle) ;;
 work) SELF=$0 && target ;;
-*) SELF=$(readlink -f "$0") && target ;;
+*) SELF=$(readlink -f "$0") ;;
 esac
 case $verb in
 apply | restore | reapply | rollback)
@@ -2424,7 +2512,8 @@ settle)
 	;;
 esac
 
-if [ "$(id -u)" -eq 0 ]; then
+uid
+if [ "$uid" -eq 0 ]; then
 	case $verb in
 	status | detect) WORK=$(mktemp -d) || exit 2 ;;
 	*)
@@ -2438,6 +2527,8 @@ fi
 OWN_WORK=1
 trap at_exit EXIT
 trap 'exit 1' HUP INT TERM
+# A run in its service looks by itself.
+case $verb$DRY_RUN in apply | restore) ;; *) target ;; esac
 case $verb in
 apply)
 	operator

@@ -48,33 +48,40 @@ plan_written() {
 	# Of resolv.conf only the block is ours.
 	block=
 	while read -r _ kind argument path; do [ "$kind:$path" != "file:$TARGET" ] || block=$argument; done <"$WORK/plan"
-	if [ -n "$block" ]; then
-		sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/p" "$block" >"$WORK/block" || return 1
-		sum=$(sha256sum <"$WORK/block") && echo "${sum%% *} $TARGET" >>"$notes" || return 1
+	if [ -n "$block" ] && [ -e "$WORK/block" ]; then
+		seen_sum "$WORK/block" && echo "$sum $TARGET" >>"$notes" || return 1
 		if [ ! -e "$TARGET" ] || [ -e "$ABSENT" ] || [ -e "$STATE/resolv.conf.absent" ]; then want state "$ABSENT"; fi
 	fi
+	MADE=' '
 	{
-		[ ! -e "$STATE/folders" ] || sed 's/^/folder /' "$STATE/folders" || return 1
+		if [ -e "$WRITTEN" ]; then
+			while read -r key path; do [ "$key" != folder ] || note_folder "$path"; done <"$WRITTEN" || return 1
+		fi
+		if [ -e "$STATE/folders" ]; then while read -r path; do note_folder "$path"; done <"$STATE/folders" || return 1; fi
 		# Older versions had it made by systemctl(1).
-		! is_old_layout || echo "folder ${PATH_LINK%/*}"
-		[ ! -e "$WRITTEN" ] || sed -n '/^folder /p' "$WRITTEN" || return 1
+		! is_old_layout || note_folder "${PATH_LINK%/*}"
 		while read -r class _ _ _ _ path; do [ "$class" = state ] || missing_folders "${path%/*}"; done <"$WORK/changes"
-	} >"$WORK/folders"
-	sort -u "$WORK/folders" >>"$notes"
+	} >>"$notes"
+}
+
+note_folder() {
+	case $MADE in *" $1 "*) return 0 ;; esac
+	MADE="$MADE$1 "
+	echo "folder $1"
 }
 
 # plan_apply: reads the plan and compares. Afterwards in_force tells whether there is anything to do.
 plan_apply() {
 	read_stacks
 	dns_method
-	digest "$WORK/desired" && DIGEST=$digest || return 1
 	previous_method=none
 	for file in $COMMITTED; do
 		[ ! -f "${file%/*}/method" ] || read -r name <"${file%/*}/method" || :
 		[ "${name:-none}" = none ] || previous_method=$name
 	done
 	# shellcheck disable=SC2086 # a list of files without blanks
-	plan_server $OTHERS "$WORK/desired" && plan_stack && compare_plan && own_routes "$WORK/routes.before" &&
+	plan_server $OTHERS "$WORK/desired" && plan_stack && compare_plan && seen_sum "$WORK/desired" && DIGEST=$sum &&
+		own_routes "$WORK/routes.before" &&
 		{ [ "$server_method" = none ] || "${server_method}_drift" >"$WORK/drift"; }
 }
 in_force() {
@@ -131,8 +138,8 @@ begin_turn() {
 	[ ! -d "$STATE/pending" ] || settle_older_version
 	true >"$WORK/missing"
 	settle 'an earlier transaction was left unfinished' || {
-		[ -s "$WORK/missing" ] || refuse 'what an earlier run left cannot be removed; is the disk full or read-only?'
-		outcome_incomplete
+		[ -e "$PENDING" ] || refuse 'what an earlier run left cannot be removed; is the disk full or read-only?'
+		outcome_incomplete rollback
 		exit 1
 	}
 }
@@ -187,7 +194,7 @@ refuse_prepared() {
 	if ! undo; then
 		UNFINISHED=
 		incomplete
-		outcome_incomplete
+		outcome_incomplete rollback
 		exit 1
 	fi
 	UNFINISHED=

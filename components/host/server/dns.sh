@@ -89,6 +89,7 @@ guard_names() {
 			refuse "the stack $other has its names here by $method, which cannot keep two clusters' names apart;" \
 				"set dns.method to none for this server in the stack $STACK, or take $other off it"
 	done
+	[ -n "$OTHERS" ] || return 0
 	awk -v mine="$STACK" '
 		$1 != "domain" && $1 != "reverse-zone" { next }
 		$2 == mine { own[$3] = 1; next }

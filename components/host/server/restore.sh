@@ -71,7 +71,7 @@ restore() {
 		keep_edits || refuse "a copy of what somebody edited could not be kept in $BACKUPS"
 		take_back
 	fi
-	if [ -z "$OTHERS" ]; then remove_recovery || fail "what repairs could not be removed; run restore once more"; fi
+	if [ -z "$OTHERS" ]; then remove_recovery || not_removed; fi
 	UPLOAD=
 	remove_uploads
 	if [ -z "$OTHERS" ]; then
@@ -82,6 +82,18 @@ restore() {
 	fi
 	journal "restored by $BY: ${STACK:-nothing was there}"
 	outcome restored
+}
+
+# not_removed: the deployment is gone, but not all of what it was kept up by.
+not_removed() {
+	left_over >"$WORK/missing"
+	again=$INSTALLED
+	[ -e $INSTALLED ] || again='the script'
+	say "the restore is incomplete: the deployment is taken back, but not what repaired it: $(join ';' <"$WORK/missing"); run" \
+		"$again restore once more"
+	journal "restore incomplete: $(join ';' <"$WORK/missing")"
+	outcome_incomplete restore
+	exit 1
 }
 
 take_back() {
@@ -136,6 +148,12 @@ remove_recovery() {
 	remove_files $tool "$WRITTEN" || return 1
 	remove_folders "$STATE"/* "$STATE"
 	! is_empty "$STATE"
+}
+# left_over: a line for each thing that remove_recovery takes away and that is still there.
+left_over() {
+	for path in $PATH_LINK $TIMER_LINK $SERVICE_LINK $PATH_FILE $TIMER_FILE $SERVICE_FILE $PROTOCOL_FILE $INSTALLED "$STATE"; do
+		[ ! -e "$path" ] && [ ! -L "$path" ] || echo "$path is still there"
+	done
 }
 is_empty() {
 	[ -d "$1" ] || return 1

@@ -9,7 +9,11 @@ status() {
 		echo '# a transaction is under way, or is being undone'
 		[ ! -s $RUN/incomplete ] || { sed 's/^/# its rollback is incomplete: /' $RUN/incomplete; code=1; }
 	fi
-	[ -n "$COMMITTED" ] || say 'nothing of pod-gateway is in force here'
+	if [ -z "$COMMITTED" ]; then
+		say 'nothing of pod-gateway is in force here'
+		left_over | sed 's/^/# a restore is incomplete: /'
+		[ -z "$(left_over)" ] || code=1
+	fi
 	for file in $COMMITTED; do
 		name=$(stack_of "$file")
 		record_file "$name"

@@ -71,9 +71,26 @@ MARGIN=6
 
 # --- what is said, and to whom ---
 
+# What the shell itself writes fails like a command, also in the middle of a list whose last line has room again. That is remembered,
+# and no list is believed from then on. Messages for people, whoever reads them, are not part of any.
+UNWRITTEN=
+echo() {
+	command echo "$@" || {
+		UNWRITTEN=1
+		return 1
+	}
+}
+printf() {
+	# shellcheck disable=SC2059 # as it was called
+	command printf "$@" || {
+		UNWRITTEN=1
+		return 1
+	}
+}
+
 # Warnings of the timer's runs are for the journal, which takes a level in front (sd-daemon(3)).
 LEVEL=
-say() { printf '%spod-gateway: %s\n' "$LEVEL" "$*" >&2 || :; }
+say() { command printf '%spod-gateway: %s\n' "$LEVEL" "$*" >&2 || :; }
 refuse() {
 	say "refused, nothing was changed: $*"
 	outcome refused
@@ -87,7 +104,7 @@ cannot() {
 # The last line on standard output. Whoever reads it may be gone; the change does not depend on that.
 outcome() {
 	[ -z "$WORK" ] || true >"$WORK/told"
-	printf '{"result":"%s"}\n' "$1" || :
+	command printf '{"result":"%s"}\n' "$1" || :
 }
 # A line of the journal, for whoever asks later what was done here.
 journal() { timeout 5 systemd-cat -t pod-gateway -p notice echo "$*" 9>&- || say 'the journal did not take its line'; }
@@ -170,8 +187,10 @@ read_desired() {
 			[ "$line" = 'pod-gateway 1' ] || refuse "the desired state does not begin with 'pod-gateway 1'"
 			continue
 		fi
-		read_line "$line" || refuse "this line of the desired state is not understood: $line"
 		last=$line
+		# Routes may be thousands: their lines are checked below, all at once.
+		case $line in 'route '*) continue ;; esac
+		read_line "$line" || refuse "this line of the desired state is not understood: $line"
 	done <"$1"
 	[ $line_number -gt 0 ] || refuse "the desired state does not begin with 'pod-gateway 1'"
 	case $last in
@@ -188,7 +207,8 @@ read_desired() {
 	awk "$PREFIXES"'
 		function bad(why) { print $0 ": " why; exit }
 		$1 == "nameserver" && !is_address($2) { bad("no IPv4 or IPv6 address in its canonical form") }
-		$1 == "route" {
+		/^route / {
+			if ($0 !~ /^route [0-9a-f.:\/]+( via [0-9a-f.:]+)+$/) bad("no route PREFIX via ADDRESS")
 			if ((why = prefix_problem($2)) != "") bad(why)
 			for (i = 4; i <= NF; i += 2) {
 				if (!is_address($i)) bad($i " is no IPv4 or IPv6 address in its canonical form")
@@ -232,14 +252,6 @@ read_line() {
 	domain | reverse-zone | search) [ $# -eq 1 ] && is_name "$1" ;;
 	verify-outside) [ $# -eq 1 ] && is_name "$1" && OUTSIDE="$OUTSIDE $1" ;;
 	verify-name | verify-pods) [ $# -ge 2 ] && is_name "$1" ;;
-	route)
-		[ $# -ge 3 ] && [ $(($# % 2)) -eq 1 ] || return 1
-		shift
-		while [ $# -gt 0 ]; do
-			[ "$1" = via ] || return 1
-			shift 2
-		done
-		;;
 	*) return 1 ;;
 	esac
 }
@@ -535,7 +547,8 @@ guard_routes() {
 			for (i = 1; i <= k; i++) if ((w = longest(W, LW, other[i])) != "" && !((w) in S))
 				problem("the route " W[w] " overlaps " S[other[i]] " of the stack " owner[other[i]])
 		}' "$WORK/facts" >"$WORK/problems" || refuse 'the routes could not be judged (awk failed)'
-	guard_next_hops >>"$WORK/problems"
+	guard_next_hops >>"$WORK/problems" || refuse 'the next hops could not be judged (awk failed)'
+	[ -z "$UNWRITTEN" ] || refuse 'there is no room in /run'
 	[ ! -s "$WORK/problems" ] || refuse "$(head -n 20 "$WORK/problems")"
 }
 
@@ -551,7 +564,7 @@ guard_next_hops() {
 		esac
 		awk -v hop="$hop" -v why="$why" '
 			{ for (i = 3; i <= NF; i += 2) if ($i == hop) { if (!n++) first = $1 } }
-			END { print "the route " first (n > 1 ? " and " n - 1 " more" : "") " goes by " hop ", which " why }' "$WORK/wanted"
+			END { print "the route " first (n > 1 ? " and " n - 1 " more" : "") " goes by " hop ", which " why }' "$WORK/wanted" || return 1
 	done <"$WORK/hops"
 }
 
@@ -620,6 +633,7 @@ look() {
 # compare_plan: writes to $WORK/changes what of the plan is not so: "CLASS KIND ARGUMENT OLD NEW PATH", where OLD and NEW are a
 # SHA-256, link:TARGET, or - for nothing.
 compare_plan() {
+	[ -z "$UNWRITTEN" ] || return 1
 	paths=
 	# Of resolv.conf the block is looked at by itself, too: plan_written notes it.
 	[ ! -e "$WORK/block" ] || paths=" $WORK/block"
@@ -645,6 +659,14 @@ compare_plan() {
 
 # seen_sum PATH: sets $sum to the SHA-256 that the last comparison saw there. Fails where it saw no file.
 seen_sum() { while read -r sum name; do [ "$name" != "$1" ] || return 0; done <"$WORK/there"; return 1; }
+
+# lines_but NAME GREP…: writes the lines that do not match into $WORK/NAME. That there are none is no failure.
+lines_but() {
+	lines_to=$WORK/$1
+	shift
+	grep -v "$@" >"$lines_to"
+	[ $? -le 1 ]
+}
 
 # changed CLASS: whether anything of that class differs.
 changed() { while read -r class _; do [ "$class" != "$1" ] || return 0; done <"$WORK/changes"; return 1; }
@@ -891,7 +913,7 @@ guard_names() {
 		$2 == mine { own[$3] = 1; next }
 		{ other[$3] = $2 }
 		END { for (zone in own) if (zone in other) print "the zone " zone " is also that of the stack " other[zone] }
-	' "$WORK/names" >"$WORK/problems"
+	' "$WORK/names" >"$WORK/problems" || refuse 'the zones of the stacks could not be compared (awk failed)'
 	[ ! -s "$WORK/problems" ] || refuse "$(cat "$WORK/problems")"
 }
 
@@ -1192,7 +1214,7 @@ unclaimed_links() {
 
 # Which links we claimed is noted before it is done; their other domains are not, as people change them.
 resolved_mend() {
-	unclaimed_links >"$WORK/unclaimed"
+	unclaimed_links >"$WORK/unclaimed" || return 1
 	[ -s "$WORK/unclaimed" ] || return 0
 	{ cat "$LINKS" "$WORK/unclaimed" 2>/dev/null | sed 's/ .*//' | sort -u; } >"$WORK/links" && put_text "$LINKS" <"$WORK/links" || return 1
 	while read -r link domains; do
@@ -1355,7 +1377,7 @@ snapshot() {
 	} >"$WORK/journal" || return 1
 	# What another run left is not known to have left the resolver alone; this one has, so far.
 	UNFINISHED=1 NAMES_UNTOUCHED=1
-	seal_journal && prepare_files && make_durable
+	[ -z "$UNWRITTEN" ] && seal_journal && prepare_files && make_durable
 }
 # missing_folders FOLDER: a line each, the outer ones first, of those that are not in $MADE yet.
 missing_folders() {
@@ -1385,14 +1407,14 @@ journal_field() { sed -n "s/^$1 //p" "$WORK/journal"; }
 # $WORK/missing, and the journal and everything that repairs stay. May be repeated.
 undo() {
 	# Where /run is full, not even what is missing can be written down: that is no success, either.
-	UNDO_FAILED=
+	UNDO_FAILED='' UNWRITTEN=''
 	true >"$WORK/missing" || UNDO_FAILED=1
 	if [ ! -e "$PENDING" ]; then
 		sweep || echo 'temporary files cannot be removed' >>"$WORK/missing"
 		remove_folders "$STATE"
 		committed_stacks
 		[ -n "$COMMITTED" ] || [ ! -d "$STATE" ] || echo "the folder $STATE cannot be removed" >>"$WORK/missing"
-		[ ! -s "$WORK/missing" ]
+		nothing_missing
 		return
 	fi
 	if ! read_journal; then
@@ -1436,7 +1458,7 @@ undo() {
 	remove_folders $(journal_field folder) "$STATE"
 }
 
-nothing_missing() { [ -z "$UNDO_FAILED" ] && [ ! -s "$WORK/missing" ]; }
+nothing_missing() { [ -z "$UNDO_FAILED$UNWRITTEN" ] && [ ! -s "$WORK/missing" ]; }
 
 # undo_files CLASS…
 undo_files() {
@@ -1530,9 +1552,10 @@ finish() {
 		return 1
 	fi
 	UNFINISHED=
-	[ ! -e "$RUN/incomplete" ] || rm -f "$RUN/incomplete"
+	forget_incomplete
 	tidy
 }
+forget_incomplete() { [ ! -e "$RUN/incomplete" ] || rm -f "$RUN/incomplete"; }
 
 # tidy: the second names of files go.
 tidy() {
@@ -1569,7 +1592,7 @@ sweep() {
 settle() {
 	tidy
 	if [ ! -e "$PENDING" ]; then
-		sweep
+		sweep && forget_incomplete
 		# Where nothing is deployed, this is what a cut left of a first deployment or of a removal.
 		committed_stacks
 		[ -n "$COMMITTED" ] || [ -d "$STATE/pending" ] || remove_recovery || {
@@ -1589,23 +1612,33 @@ settle() {
 
 # incomplete: says what an undo could not put back. Everything that can is still there.
 incomplete() {
-	[ -s "$WORK/missing" ] || echo 'what is there could not be compared; is /run full?' >"$WORK/missing"
+	still_missing
 	cp "$WORK/missing" "$RUN/incomplete" 2>/dev/null
 	again='tried again every 15 s'
 	[ -L $TIMER_LINK ] || again="tried again by the next run; by hand: $INSTALLED rollback, or $UPLOADED-* restore"
-	say "the rollback is incomplete ($again); still to be done: $(join ';' <"$WORK/missing")"
-	journal "rollback incomplete: $(join ';' <"$WORK/missing")"
+	say "the rollback is incomplete ($again); still to be done: $still"
+	journal "rollback incomplete: $still"
+}
+# still_missing: sets $still to what is in $WORK/missing, on one line. Where /run is full, nothing can be read there.
+still_missing() {
+	still=
+	if [ -s "$WORK/missing" ]; then
+		while IFS= read -r line; do still="$still${still:+;}$line"; done <"$WORK/missing"
+	fi
+	still=${still:-what is there could not be compared; is /run full?}
 }
 # outcome_incomplete rollback|restore: which of them it is that is incomplete.
 outcome_incomplete() {
-	[ -s "$WORK/missing" ] || echo 'what is there could not be compared; is /run full?' >"$WORK/missing"
 	[ -z "$WORK" ] || true >"$WORK/told"
 	list=
-	while IFS= read -r line; do
-		json "$line"
-		list="$list${list:+,}\"$json\""
-	done <"$WORK/missing"
-	printf '{"result":"%s-incomplete","missing":[%s]}\n' "$1" "$list" || :
+	if [ -s "$WORK/missing" ]; then
+		while IFS= read -r line; do
+			json "$line"
+			list="$list${list:+,}\"$json\""
+		done <"$WORK/missing"
+	fi
+	[ -n "$list" ] || list='"what is there could not be compared; is /run full?"'
+	command printf '{"result":"%s-incomplete","missing":[%s]}\n' "$1" "$list" || :
 }
 
 fail() {
@@ -1727,7 +1760,7 @@ verify() {
 	for name in $outside_before; do
 		until_deadline resolves "$name" || { say "$name resolved before and no longer does"; return 1; }
 	done
-	sed -n 's/^verify-\(name\|pods\) /\1 /p' "$WORK/desired" >"$WORK/checks"
+	sed -n 's/^verify-\(name\|pods\) /\1 /p' "$WORK/desired" >"$WORK/checks" || return 1
 	while read -r kind name prefixes; do
 		# shellcheck disable=SC2086 # a list of prefixes
 		until_deadline resolves_inside "$name" $prefixes || {
@@ -1811,9 +1844,9 @@ result() {
 	json "$STACK"
 	count=0
 	while read -r _ owner; do [ "$owner" != "$STACK" ] || count=$((count + 1)); done <"$WORK/owners"
-	printf '{"result":"%s","server":"%s","stack":"%s","routes":%d,"dnsMethod":"%s","digest":"%s",' \
+	command printf '{"result":"%s","server":"%s","stack":"%s","routes":%d,"dnsMethod":"%s","digest":"%s",' \
 		"$1" "$server" "$json" "$count" "$method" "$DIGEST" || :
-	printf '"inForceAt":"%s","stacks":[%s],"record":%s}\n' "$seen" "$list" "$in_record" || :
+	command printf '"inForceAt":"%s","stacks":[%s],"record":%s}\n' "$seen" "$list" "$in_record" || :
 }
 
 # --- apply: from what is to what is desired ---
@@ -1978,10 +2011,11 @@ apply() {
 	guard_names
 	guard_routes
 	deadline=$((started + ROLLBACK_AFTER - 10))
-	note_paths
+	note_paths || refuse 'the paths of now could not be written down'
 	outside_before=
 	[ -z "$OUTSIDE" ] || outside_before=$(outside_names)
 	{ plan_notes && compare_plan; } || refuse 'the change could not be written down'
+	[ -z "$UNWRITTEN" ] || refuse 'there is no room in /run'
 	keep_edits || refuse "a copy of what somebody edited could not be kept in $BACKUPS"
 	snapshot apply || refuse_prepared
 	arm || fail 'could not arm the recovery'
@@ -2077,10 +2111,10 @@ put_back_names() {
 }
 put_back_files() {
 	# resolv.conf may have other lines by now, around which our block goes.
-	grep -v '^names ' "$WORK/plan.kept" >"$WORK/plan"
-	plan_names || return 1
-	[ -z "$UNFINISHED" ] || grep '^names ' "$WORK/plan" >"$WORK/plan.names"
-	[ -z "$UNFINISHED" ] || mv -f "$WORK/plan.names" "$WORK/plan"
+	lines_but plan '^names ' "$WORK/plan.kept" && plan_names || return 1
+	if [ -n "$UNFINISHED" ]; then
+		{ grep '^names ' "$WORK/plan" >"$WORK/plan.names" || [ $? -eq 1 ]; } && mv -f "$WORK/plan.names" "$WORK/plan" || return 1
+	fi
 	compare_plan || return 1
 	if [ -s "$WORK/changes" ]; then
 		put_paths=
@@ -2090,14 +2124,14 @@ put_back_files() {
 		done <"$WORK/changes"
 		{ prepare_files && make_durable; } || return 1
 		for class in tool recovery names state; do put_class $class || return 1; done
-		[ -n "$UNFINISHED" ] || drop_second_names
+		[ -n "$UNFINISHED" ] || drop_second_names || return 1
 		say "put back$put_paths"
-		if changed recovery; then reload_units; fi
+		if changed recovery; then reload_units || return 1; fi
 		if changed names; then "${server_method}_reload"; fi || return 1
 		# A later look compares with the new contents.
 		if [ -n "$UNFINISHED" ]; then
-			grep -v '^names ' "$WORK/plan.kept" >>"$WORK/plan"
-			cp "$WORK/plan" "$WORK/plan.kept"
+			lines_but plan.others '^names ' "$WORK/plan.kept" && cat "$WORK/plan.others" >>"$WORK/plan" &&
+				cp "$WORK/plan" "$WORK/plan.kept" || return 1
 		fi
 	fi
 	"${server_method}_mend"
@@ -2105,8 +2139,8 @@ put_back_files() {
 # In a transaction, what somebody else wrote meanwhile counts as what was before.
 note_other_contents() {
 	[ -n "$UNFINISHED" ] && [ "$2" = "$TARGET" ] && [ "$1" != - ] || return 0
-	grep -v "^also [^ ]* $2\$" "$WORK/journal" >"$WORK/journal.new"
-	echo "also $1 $2" >>"$WORK/journal.new" && mv -f "$WORK/journal.new" "$WORK/journal" && seal_journal
+	lines_but journal.new "^also [^ ]* $2\$" "$WORK/journal" &&
+		echo "also $1 $2" >>"$WORK/journal.new" && mv -f "$WORK/journal.new" "$WORK/journal" && seal_journal
 }
 drop_second_names() {
 	leftovers=
@@ -2222,8 +2256,7 @@ not_removed() {
 
 take_back() {
 	# The recovery's files stay as they are until then, of whatever version they are.
-	grep -v -e '^recovery ' -e '^tool ' "$WORK/changes" >"$WORK/changes.kept"
-	if [ -n "$OTHERS" ]; then :; else mv -f "$WORK/changes.kept" "$WORK/changes"; fi
+	if [ -z "$OTHERS" ]; then without_recovery changes || refuse 'the change could not be written down'; fi
 	snapshot restore || refuse_prepared
 	if [ -n "$OTHERS" ]; then arm || fail 'could not arm the recovery'; fi
 	set_routes "$WORK/wanted" || fail 'a route could not be taken away'
@@ -2233,8 +2266,7 @@ take_back() {
 	release_owner || fail 'the owner of resolv.conf did not take its configuration back'
 	put_class state || fail 'what is noted could not be taken away'
 	[ "$server_method" = resolved ] || remove_files "$LINKS" || fail 'what is noted could not be taken away'
-	grep -v -e '^recovery ' -e '^tool ' "$WORK/plan" >"$WORK/plan.kept"
-	mv -f "$WORK/plan.kept" "$WORK/plan"
+	without_recovery plan || fail 'what was to go cannot be looked at'
 	seen_in_force || fail 'not everything went away'
 	finish || fail 'could not commit'
 	for name in $GOING; do
@@ -2242,6 +2274,8 @@ take_back() {
 		remove_folders "$folder"
 	done
 }
+# without_recovery plan|changes: takes the lines of what repairs out of that list.
+without_recovery() { lines_but plan_kept -e '^recovery ' -e '^tool ' "$WORK/$1" && mv -f "$WORK/plan_kept" "$WORK/$1"; }
 release_owner() {
 	changed names || return 0
 	for owner in $OWNERS; do
@@ -2349,13 +2383,26 @@ owner_is_settled() {
 
 # --- status: what is in force here, and what could not be undone ---
 
+# under_way: whether a run is at work. The lock tells it to root alone; others are not told of what is unfinished by the exit code.
+under_way() {
+	[ -d $RUN ] || return 1
+	[ -r $LOCK ] || [ ! -x $RUN ] || return 1
+	[ -r $LOCK ] || return 0
+	(flock -E $BUSY -n 9 9<$LOCK)
+	[ $? -eq $BUSY ]
+}
+
 status() {
 	STACK=
 	read_stacks
 	code=0
 	if [ -e "$PENDING" ] || [ -d "$STATE/pending" ]; then
 		echo '# a transaction is under way, or is being undone'
-		[ ! -s $RUN/incomplete ] || { sed 's/^/# its rollback is incomplete: /' $RUN/incomplete; code=1; }
+		under_way || code=1
+	fi
+	if [ -s $RUN/incomplete ]; then
+		sed 's/^/# a rollback is incomplete: /' $RUN/incomplete
+		code=1
 	fi
 	if [ -z "$COMMITTED" ]; then
 		say 'nothing of pod-gateway is in force here'

@@ -123,7 +123,8 @@ export class Faults {
 
 	/** What breaks the promise in what was seen; undefined where it was kept. */
 	broken({ scenario, kind }: Case, { exitCode, result, states, live, status }: Observed): string | undefined {
-		const { before = "", settled: desired = "" } = this.reference(scenario).observed.states;
+		const { settled: desired = "" } = this.reference(scenario).observed.states;
+		const { before = "" } = states;
 		const ends = scenario === "reapply" || scenario === "recovery" ? [desired] : [before, desired];
 		const { settled = "", "at-once": atOnce = "" } = states;
 		const claims: Readonly<Record<string, string>> = {
@@ -182,6 +183,30 @@ function places(commands: readonly string[], kind: Kind): readonly number[] {
 	return all.filter((number) => writes(number - 1) || (kind !== "powercut" && writes(number)));
 }
 
+/** Wall and CPU time of runs without a fault, on a server with so many routes. */
+export interface Timing {
+	readonly what: string;
+	readonly wall: number;
+	readonly cpu: number;
+}
+
+/** Times every verb so many times. @returns seconds, in the order of the runs. */
+export async function time(routes: number, rounds: number): Promise<readonly Timing[]> {
+	const folder = await mkdtemp(join(tmpdir(), "pod-gateway-bench-"));
+	try {
+		const image = join(folder, "pristine.img");
+		await makeImage(join(folder, "tree"), image);
+		const text = await inNamespaces([folder, image, assembled, "bench", String(routes), String(rounds)]);
+		const timings = [...text.matchAll(/^bench (\S+) ([\d.]+) ([\d.]+) ([\d.]+)$/gm)].map(
+			([, what = "", wall, user, system]) => ({ what, wall: Number(wall), cpu: Number(user) + Number(system) }),
+		);
+		if (timings.length !== 5 * rounds) throw new Error(`a run failed:\n${text}`);
+		return timings;
+	} finally {
+		await rm(folder, { recursive: true, force: true });
+	}
+}
+
 async function sandbox(
 	script: string,
 	folder: string,
@@ -190,13 +215,16 @@ async function sandbox(
 	number: number,
 	kind: string,
 ): Promise<Observed> {
-	const args = [join(import.meta.dirname, "sandbox.sh"), folder, image, script, scenario, String(number), kind];
-	const { all } = await execa("unshare", ["--mount", "--net", "--pid", "--fork", "--kill-child", "sh", ...args], {
-		all: true,
-		reject: false,
-		timeout: 900_000,
-	});
-	return observed(all);
+	return observed(await inNamespaces([folder, image, script, scenario, String(number), kind]));
+}
+
+async function inNamespaces(args: readonly string[]): Promise<string> {
+	const { all } = await execa(
+		"unshare",
+		["--mount", "--net", "--pid", "--fork", "--kill-child", "sh", join(import.meta.dirname, "sandbox.sh"), ...args],
+		{ all: true, reject: false, timeout: 900_000 },
+	);
+	return all;
 }
 
 function observed(text: string): Observed {

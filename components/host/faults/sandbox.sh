@@ -86,11 +86,14 @@ desired() {
 
 network
 mounted
+if [ "$scenario" = bench ]; then exec sh "$here/bench.sh" "$root" "$number" "$kind"; fi
 case $scenario in *dnsmasq*)
 	true >faults/units/dnsmasq
 	printf 'nameserver 127.0.0.1\n' >etc/resolv.conf
 	mkdir -p etc/dnsmasq.d
 	printf 'conf-dir=/etc/dnsmasq.d\n' >etc/dnsmasq.conf
+	# What it has in force is what it read when this server was booted.
+	cp etc/dnsmasq.d/pod-gateway.conf faults/loaded 2>/dev/null || true
 	;;
 esac
 case $scenario in

@@ -161,10 +161,11 @@ apply() {
 	guard_names
 	guard_routes
 	deadline=$((started + ROLLBACK_AFTER - 10))
-	note_paths
+	note_paths || refuse 'the paths of now could not be written down'
 	outside_before=
 	[ -z "$OUTSIDE" ] || outside_before=$(outside_names)
 	{ plan_notes && compare_plan; } || refuse 'the change could not be written down'
+	[ -z "$UNWRITTEN" ] || refuse 'there is no room in /run'
 	keep_edits || refuse "a copy of what somebody edited could not be kept in $BACKUPS"
 	snapshot apply || refuse_prepared
 	arm || fail 'could not arm the recovery'
@@ -260,10 +261,10 @@ put_back_names() {
 }
 put_back_files() {
 	# resolv.conf may have other lines by now, around which our block goes.
-	grep -v '^names ' "$WORK/plan.kept" >"$WORK/plan"
-	plan_names || return 1
-	[ -z "$UNFINISHED" ] || grep '^names ' "$WORK/plan" >"$WORK/plan.names"
-	[ -z "$UNFINISHED" ] || mv -f "$WORK/plan.names" "$WORK/plan"
+	lines_but plan '^names ' "$WORK/plan.kept" && plan_names || return 1
+	if [ -n "$UNFINISHED" ]; then
+		{ grep '^names ' "$WORK/plan" >"$WORK/plan.names" || [ $? -eq 1 ]; } && mv -f "$WORK/plan.names" "$WORK/plan" || return 1
+	fi
 	compare_plan || return 1
 	if [ -s "$WORK/changes" ]; then
 		put_paths=
@@ -273,14 +274,14 @@ put_back_files() {
 		done <"$WORK/changes"
 		{ prepare_files && make_durable; } || return 1
 		for class in tool recovery names state; do put_class $class || return 1; done
-		[ -n "$UNFINISHED" ] || drop_second_names
+		[ -n "$UNFINISHED" ] || drop_second_names || return 1
 		say "put back$put_paths"
-		if changed recovery; then reload_units; fi
+		if changed recovery; then reload_units || return 1; fi
 		if changed names; then "${server_method}_reload"; fi || return 1
 		# A later look compares with the new contents.
 		if [ -n "$UNFINISHED" ]; then
-			grep -v '^names ' "$WORK/plan.kept" >>"$WORK/plan"
-			cp "$WORK/plan" "$WORK/plan.kept"
+			lines_but plan.others '^names ' "$WORK/plan.kept" && cat "$WORK/plan.others" >>"$WORK/plan" &&
+				cp "$WORK/plan" "$WORK/plan.kept" || return 1
 		fi
 	fi
 	"${server_method}_mend"
@@ -288,8 +289,8 @@ put_back_files() {
 # In a transaction, what somebody else wrote meanwhile counts as what was before.
 note_other_contents() {
 	[ -n "$UNFINISHED" ] && [ "$2" = "$TARGET" ] && [ "$1" != - ] || return 0
-	grep -v "^also [^ ]* $2\$" "$WORK/journal" >"$WORK/journal.new"
-	echo "also $1 $2" >>"$WORK/journal.new" && mv -f "$WORK/journal.new" "$WORK/journal" && seal_journal
+	lines_but journal.new "^also [^ ]* $2\$" "$WORK/journal" &&
+		echo "also $1 $2" >>"$WORK/journal.new" && mv -f "$WORK/journal.new" "$WORK/journal" && seal_journal
 }
 drop_second_names() {
 	leftovers=

@@ -95,7 +95,7 @@ guard_names() {
 		$2 == mine { own[$3] = 1; next }
 		{ other[$3] = $2 }
 		END { for (zone in own) if (zone in other) print "the zone " zone " is also that of the stack " other[zone] }
-	' "$WORK/names" >"$WORK/problems"
+	' "$WORK/names" >"$WORK/problems" || refuse 'the zones of the stacks could not be compared (awk failed)'
 	[ ! -s "$WORK/problems" ] || refuse "$(cat "$WORK/problems")"
 }
 

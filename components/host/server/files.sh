@@ -33,6 +33,7 @@ look() {
 # compare_plan: writes to $WORK/changes what of the plan is not so: "CLASS KIND ARGUMENT OLD NEW PATH", where OLD and NEW are a
 # SHA-256, link:TARGET, or - for nothing.
 compare_plan() {
+	[ -z "$UNWRITTEN" ] || return 1
 	paths=
 	# Of resolv.conf the block is looked at by itself, too: plan_written notes it.
 	[ ! -e "$WORK/block" ] || paths=" $WORK/block"
@@ -58,6 +59,14 @@ compare_plan() {
 
 # seen_sum PATH: sets $sum to the SHA-256 that the last comparison saw there. Fails where it saw no file.
 seen_sum() { while read -r sum name; do [ "$name" != "$1" ] || return 0; done <"$WORK/there"; return 1; }
+
+# lines_but NAME GREP…: writes the lines that do not match into $WORK/NAME. That there are none is no failure.
+lines_but() {
+	lines_to=$WORK/$1
+	shift
+	grep -v "$@" >"$lines_to"
+	[ $? -le 1 ]
+}
 
 # changed CLASS: whether anything of that class differs.
 changed() { while read -r class _; do [ "$class" != "$1" ] || return 0; done <"$WORK/changes"; return 1; }

@@ -98,8 +98,7 @@ not_removed() {
 
 take_back() {
 	# The recovery's files stay as they are until then, of whatever version they are.
-	grep -v -e '^recovery ' -e '^tool ' "$WORK/changes" >"$WORK/changes.kept"
-	if [ -n "$OTHERS" ]; then :; else mv -f "$WORK/changes.kept" "$WORK/changes"; fi
+	if [ -z "$OTHERS" ]; then without_recovery changes || refuse 'the change could not be written down'; fi
 	snapshot restore || refuse_prepared
 	if [ -n "$OTHERS" ]; then arm || fail 'could not arm the recovery'; fi
 	set_routes "$WORK/wanted" || fail 'a route could not be taken away'
@@ -109,8 +108,7 @@ take_back() {
 	release_owner || fail 'the owner of resolv.conf did not take its configuration back'
 	put_class state || fail 'what is noted could not be taken away'
 	[ "$server_method" = resolved ] || remove_files "$LINKS" || fail 'what is noted could not be taken away'
-	grep -v -e '^recovery ' -e '^tool ' "$WORK/plan" >"$WORK/plan.kept"
-	mv -f "$WORK/plan.kept" "$WORK/plan"
+	without_recovery plan || fail 'what was to go cannot be looked at'
 	seen_in_force || fail 'not everything went away'
 	finish || fail 'could not commit'
 	for name in $GOING; do
@@ -118,6 +116,8 @@ take_back() {
 		remove_folders "$folder"
 	done
 }
+# without_recovery plan|changes: takes the lines of what repairs out of that list.
+without_recovery() { lines_but plan_kept -e '^recovery ' -e '^tool ' "$WORK/$1" && mv -f "$WORK/plan_kept" "$WORK/$1"; }
 release_owner() {
 	changed names || return 0
 	for owner in $OWNERS; do

@@ -41,7 +41,7 @@ snapshot() {
 	} >"$WORK/journal" || return 1
 	# What another run left is not known to have left the resolver alone; this one has, so far.
 	UNFINISHED=1 NAMES_UNTOUCHED=1
-	seal_journal && prepare_files && make_durable
+	[ -z "$UNWRITTEN" ] && seal_journal && prepare_files && make_durable
 }
 # missing_folders FOLDER: a line each, the outer ones first, of those that are not in $MADE yet.
 missing_folders() {
@@ -71,14 +71,14 @@ journal_field() { sed -n "s/^$1 //p" "$WORK/journal"; }
 # $WORK/missing, and the journal and everything that repairs stay. May be repeated.
 undo() {
 	# Where /run is full, not even what is missing can be written down: that is no success, either.
-	UNDO_FAILED=
+	UNDO_FAILED='' UNWRITTEN=''
 	true >"$WORK/missing" || UNDO_FAILED=1
 	if [ ! -e "$PENDING" ]; then
 		sweep || echo 'temporary files cannot be removed' >>"$WORK/missing"
 		remove_folders "$STATE"
 		committed_stacks
 		[ -n "$COMMITTED" ] || [ ! -d "$STATE" ] || echo "the folder $STATE cannot be removed" >>"$WORK/missing"
-		[ ! -s "$WORK/missing" ]
+		nothing_missing
 		return
 	fi
 	if ! read_journal; then
@@ -122,7 +122,7 @@ undo() {
 	remove_folders $(journal_field folder) "$STATE"
 }
 
-nothing_missing() { [ -z "$UNDO_FAILED" ] && [ ! -s "$WORK/missing" ]; }
+nothing_missing() { [ -z "$UNDO_FAILED$UNWRITTEN" ] && [ ! -s "$WORK/missing" ]; }
 
 # undo_files CLASS…
 undo_files() {
@@ -216,9 +216,10 @@ finish() {
 		return 1
 	fi
 	UNFINISHED=
-	[ ! -e "$RUN/incomplete" ] || rm -f "$RUN/incomplete"
+	forget_incomplete
 	tidy
 }
+forget_incomplete() { [ ! -e "$RUN/incomplete" ] || rm -f "$RUN/incomplete"; }
 
 # tidy: the second names of files go.
 tidy() {
@@ -255,7 +256,7 @@ sweep() {
 settle() {
 	tidy
 	if [ ! -e "$PENDING" ]; then
-		sweep
+		sweep && forget_incomplete
 		# Where nothing is deployed, this is what a cut left of a first deployment or of a removal.
 		committed_stacks
 		[ -n "$COMMITTED" ] || [ -d "$STATE/pending" ] || remove_recovery || {
@@ -275,23 +276,33 @@ settle() {
 
 # incomplete: says what an undo could not put back. Everything that can is still there.
 incomplete() {
-	[ -s "$WORK/missing" ] || echo 'what is there could not be compared; is /run full?' >"$WORK/missing"
+	still_missing
 	cp "$WORK/missing" "$RUN/incomplete" 2>/dev/null
 	again='tried again every 15 s'
 	[ -L $TIMER_LINK ] || again="tried again by the next run; by hand: $INSTALLED rollback, or $UPLOADED-* restore"
-	say "the rollback is incomplete ($again); still to be done: $(join ';' <"$WORK/missing")"
-	journal "rollback incomplete: $(join ';' <"$WORK/missing")"
+	say "the rollback is incomplete ($again); still to be done: $still"
+	journal "rollback incomplete: $still"
+}
+# still_missing: sets $still to what is in $WORK/missing, on one line. Where /run is full, nothing can be read there.
+still_missing() {
+	still=
+	if [ -s "$WORK/missing" ]; then
+		while IFS= read -r line; do still="$still${still:+;}$line"; done <"$WORK/missing"
+	fi
+	still=${still:-what is there could not be compared; is /run full?}
 }
 # outcome_incomplete rollback|restore: which of them it is that is incomplete.
 outcome_incomplete() {
-	[ -s "$WORK/missing" ] || echo 'what is there could not be compared; is /run full?' >"$WORK/missing"
 	[ -z "$WORK" ] || true >"$WORK/told"
 	list=
-	while IFS= read -r line; do
-		json "$line"
-		list="$list${list:+,}\"$json\""
-	done <"$WORK/missing"
-	printf '{"result":"%s-incomplete","missing":[%s]}\n' "$1" "$list" || :
+	if [ -s "$WORK/missing" ]; then
+		while IFS= read -r line; do
+			json "$line"
+			list="$list${list:+,}\"$json\""
+		done <"$WORK/missing"
+	fi
+	[ -n "$list" ] || list='"what is there could not be compared; is /run full?"'
+	command printf '{"result":"%s-incomplete","missing":[%s]}\n' "$1" "$list" || :
 }
 
 fail() {

@@ -64,7 +64,7 @@ unclaimed_links() {
 
 # Which links we claimed is noted before it is done; their other domains are not, as people change them.
 resolved_mend() {
-	unclaimed_links >"$WORK/unclaimed"
+	unclaimed_links >"$WORK/unclaimed" || return 1
 	[ -s "$WORK/unclaimed" ] || return 0
 	{ cat "$LINKS" "$WORK/unclaimed" 2>/dev/null | sed 's/ .*//' | sort -u; } >"$WORK/links" && put_text "$LINKS" <"$WORK/links" || return 1
 	while read -r link domains; do

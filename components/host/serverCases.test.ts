@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { desired, SCRIPT, ServerSandbox } from "./serverSandbox.ts";
@@ -186,6 +186,43 @@ describe("the owner of resolv.conf", () => {
 		expect(exitCode).toBe(2);
 		host.write("/etc/nsswitch.conf", "hosts: files resolve [!UNAVAIL=return] dns\n");
 		expect((await apply(desired({ method: "auto" }))).exitCode).toBe(0);
+	});
+});
+
+describe("a VPN that claims all names on systemd-resolved", () => {
+	beforeEach(() => {
+		host.running("systemd-resolved");
+		host.write(RESOLV_CONF, "nameserver 127.0.0.53\n");
+		// A link's domains are a file each; a link without one is not there.
+		host.write("/links/2-eth0", "site.example");
+		host.command(
+			"resolvectl",
+			`if [ $# -ge 3 ]; then link=$2; shift 2; echo "$*" >"$(echo $root/links/*-$link)"; exit; fi
+for file in $root/links/*; do
+	name=\${file##*/}
+	[ -z "\${2:-}" ] || [ "\${name#*-}" = "$2" ] || continue
+	case $1 in dns) value=10.200.0.3 ;; default-route) value=yes ;; domain) read -r value <"$file" || : ;; esac
+	echo "Link \${name%-*} (\${name#*-}): $value"
+done`,
+		);
+	});
+	const links = () => ["2-eth0", "3-tun0"].map((name) => host.read(`/links/${name}`)?.trim());
+
+	test("stays the only one to be asked for them", async () => {
+		host.write("/links/3-tun0", "~.\n");
+		expect((await apply(desired({ method: "auto" }))).exitCode).toBe(0);
+		expect(links()).toEqual(["site.example", "~."]);
+	});
+
+	test("gets them when it comes up later, and they come back when it goes", async () => {
+		expect((await apply(desired({ method: "auto" }))).exitCode).toBe(0);
+		expect(links()).toEqual(["site.example ~.", undefined]);
+		host.write("/links/3-tun0", "~.\n");
+		await host.run(SCRIPT, ["reapply"]);
+		expect(links()).toEqual(["site.example", "~."]);
+		rmSync(join(host.root, "links/3-tun0"));
+		await host.run(SCRIPT, ["reapply"]);
+		expect(links()).toEqual(["site.example ~.", undefined]);
 	});
 });
 

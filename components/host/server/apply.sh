@@ -225,15 +225,21 @@ tell_owner() {
 
 # look_again: whether everything that was to be is, once more after others may have been at work.
 look_again() {
+	blind=0
 	until seen_in_force; do
 		now
 		[ "$now" -lt "$deadline" ] || return 1
+		# What cannot be looked at five times (/run is full) is not waited for until the time is over.
+		if [ -n "$LOOKED" ]; then blind=0; else blind=$((blind + 1)); fi
+		[ $blind -lt 5 ] || { say 'what was changed cannot be looked at; is /run full?'; return 1; }
 		sleep 1
 		put_back
 	done
 }
 seen_in_force() {
-	compare_plan && [ ! -s "$WORK/changes" ] && own_routes "$WORK/routes.now" && cmp -s "$WORK/wanted" "$WORK/routes.now"
+	LOOKED=
+	compare_plan && own_routes "$WORK/routes.now" && LOOKED=1 || return 1
+	[ ! -s "$WORK/changes" ] && cmp -s "$WORK/wanted" "$WORK/routes.now"
 }
 in_time() { now && [ "$now" -lt $((started + ROLLBACK_AFTER - MARGIN + 1)) ]; }
 

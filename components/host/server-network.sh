@@ -88,6 +88,9 @@ printf() {
 	}
 }
 
+# The result goes to standard output, also where a run ends in the middle of a list that goes to a file.
+exec 6>&1
+
 # Warnings of the timer's runs are for the journal, which takes a level in front (sd-daemon(3)).
 LEVEL=
 say() { command printf '%spod-gateway: %s\n' "$LEVEL" "$*" >&2 || :; }
@@ -104,7 +107,7 @@ cannot() {
 # The last line on standard output. Whoever reads it may be gone; the change does not depend on that.
 outcome() {
 	[ -z "$WORK" ] || true >"$WORK/told"
-	command printf '{"result":"%s"}\n' "$1" || :
+	command printf '{"result":"%s"}\n' "$1" >&6 || :
 }
 # A line of the journal, for whoever asks later what was done here.
 journal() { timeout 5 systemd-cat -t pod-gateway -p notice echo "$*" 9>&- || say 'the journal did not take its line'; }
@@ -1649,7 +1652,7 @@ outcome_incomplete() {
 		done <"$WORK/missing"
 	fi
 	[ -n "$list" ] || list='"what is there could not be compared; is /run full?"'
-	command printf '{"result":"%s-incomplete","missing":[%s]}\n' "$1" "$list" || :
+	command printf '{"result":"%s-incomplete","missing":[%s]}\n' "$1" "$list" >&6 || :
 }
 
 fail() {

@@ -302,7 +302,7 @@ outcome_incomplete() {
 		done <"$WORK/missing"
 	fi
 	[ -n "$list" ] || list='"what is there could not be compared; is /run full?"'
-	command printf '{"result":"%s-incomplete","missing":[%s]}\n' "$1" "$list" || :
+	command printf '{"result":"%s-incomplete","missing":[%s]}\n' "$1" "$list" >&6 || :
 }
 
 fail() {

@@ -30,8 +30,8 @@ test("every owner of resolv.conf answers every verb", () => {
 const CHANGING =
 	/(?:^|[;&|({]|\bthen|\bdo|\belse|!)\s*(?:timeout [-\d$A-Z_k ]+)?(mv|rm|cp|ln|mkdir|rmdir|chmod|chown|tee|install|systemctl (?!is-active|show)\S+|ip (?:-force )?"?-\$f"? -batch|ip route (?:add|del|replace)|resolvectl domain "\$link" \S)/;
 const MAY_CHANGE: Readonly<Record<string, RegExp>> = {
-	mv: /^(put_prepared|put_text|undo_files|strip_block|finish)$/,
-	rm: /^(put_prepared|remove_files|undo|undo_files|finish|tidy|sweep|drop_second_names|unready|restore|remove_recovery|owner_is_settled|at_exit)$/,
+	mv: /^(put_prepared|rename_durably|undo_files|strip_block|finish)$/,
+	rm: /^(put_prepared|remove_files|undo|undo_files|finish|forget_incomplete|tidy|sweep|drop_second_names|unready|restore|remove_recovery|owner_is_settled|at_exit)$/,
 	cp: /^(prepare_files|keep_edits|strip_block|incomplete)$/,
 	ln: /^(prepare_files|put_prepared|unready)$/,
 	mkdir: /^(prepare_files|keep_edits|take_lock|snapshot)$/,

@@ -47,6 +47,8 @@ SEEN=$RUN/in-force
 # The lock of versions that knew one stack.
 OLD_LOCK=/run/pod-gateway.lock
 RUN_UNIT=pod-gateway-run
+# flock(1) ends with this code where another run holds the lock (EX_TEMPFAIL of sysexits.h).
+BUSY=75
 
 # The journal of a transaction that is not over, and of one that is over but not tidied up.
 PENDING=$STATE/.pending
@@ -69,9 +71,29 @@ MARGIN=6
 
 # --- what is said, and to whom ---
 
+# What the shell itself writes fails like a command, also in the middle of a list whose last line has room again. That is remembered,
+# and no list is believed from then on. Messages for people, whoever reads them, are not part of any.
+UNWRITTEN=
+echo() {
+	command echo "$@" || {
+		UNWRITTEN=1
+		return 1
+	}
+}
+printf() {
+	# shellcheck disable=SC2059 # as it was called
+	command printf "$@" || {
+		UNWRITTEN=1
+		return 1
+	}
+}
+
+# The result goes to standard output, also where a run ends in the middle of a list that goes to a file.
+exec 6>&1
+
 # Warnings of the timer's runs are for the journal, which takes a level in front (sd-daemon(3)).
 LEVEL=
-say() { printf '%spod-gateway: %s\n' "$LEVEL" "$*" >&2 || :; }
+say() { command printf '%spod-gateway: %s\n' "$LEVEL" "$*" >&2 || :; }
 refuse() {
 	say "refused, nothing was changed: $*"
 	outcome refused
@@ -85,7 +107,7 @@ cannot() {
 # The last line on standard output. Whoever reads it may be gone; the change does not depend on that.
 outcome() {
 	[ -z "$WORK" ] || true >"$WORK/told"
-	printf '{"result":"%s"}\n' "$1" || :
+	command printf '{"result":"%s"}\n' "$1" >&6 || :
 }
 # A line of the journal, for whoever asks later what was done here.
 journal() { timeout 5 systemd-cat -t pod-gateway -p notice echo "$*" 9>&- || say 'the journal did not take its line'; }
@@ -108,10 +130,17 @@ join() { paste -s -d "$1" -; }
 
 # --- who runs this ---
 
+# uid: sets $uid to the number of the user that this runs as (proc(5)).
+uid() {
+	while read -r key _ uid _; do [ "$key" != Uid: ] || return 0; done 2>/dev/null </proc/self/status
+	uid=$(id -u)
+}
+
 # Goes on as root. sudo keeps the user's standard input, and asks for no password here: nobody is there to type it. Whether it
 # lets this very command through is known by trying it with a harmless argument; sudo's own words say why it does not.
 be_root() {
-	[ "$(id -u)" -ne 0 ] || return 0
+	uid
+	[ "$uid" -ne 0 ] || return 0
 	words='there is no sudo here'
 	if command -v sudo >/dev/null; then
 		if words=$(sudo -n /bin/sh "$SELF" help 2>&1 >/dev/null); then exec sudo -n /bin/sh "$SELF" "$@"; fi
@@ -132,13 +161,16 @@ Where the line is there already, a later rule or a setting such as requiretty or
 # of the environment, so the processes above are asked (proc(5)).
 operator() {
 	connection=${SSH_CONNECTION:-}
-	pid=$$
+	pid=$$ environments=
 	while [ -z "$connection" ] && [ "${pid:-0}" -gt 1 ] && [ -r "/proc/$pid/environ" ]; do
-		connection=$(tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^SSH_CONNECTION=//p')
+		environments="$environments /proc/$pid/environ"
 		parent=
 		while read -r key value; do [ "$key" != PPid: ] || parent=$value; done <"/proc/$pid/status"
 		pid=$parent
 	done 2>/dev/null
+	# The nearest one's, and no more: what is between NUL bytes is a line here.
+	# shellcheck disable=SC2086 # a list of paths without blanks
+	[ -z "$environments" ] || connection=$(sed -zn '/^SSH_CONNECTION=/{s///p;q}' $environments 2>/dev/null | tr -d '\0')
 	SSH_PORT=${connection##* }
 	connection=${connection%% *}
 	OPERATOR=${connection%%\%*}
@@ -158,8 +190,10 @@ read_desired() {
 			[ "$line" = 'pod-gateway 1' ] || refuse "the desired state does not begin with 'pod-gateway 1'"
 			continue
 		fi
-		read_line "$line" || refuse "this line of the desired state is not understood: $line"
 		last=$line
+		# Routes may be thousands: their lines are checked below, all at once.
+		case $line in 'route '*) continue ;; esac
+		read_line "$line" || refuse "this line of the desired state is not understood: $line"
 	done <"$1"
 	[ $line_number -gt 0 ] || refuse "the desired state does not begin with 'pod-gateway 1'"
 	case $last in
@@ -176,7 +210,8 @@ read_desired() {
 	awk "$PREFIXES"'
 		function bad(why) { print $0 ": " why; exit }
 		$1 == "nameserver" && !is_address($2) { bad("no IPv4 or IPv6 address in its canonical form") }
-		$1 == "route" {
+		/^route / {
+			if ($0 !~ /^route [0-9a-f.:\/]+( via [0-9a-f.:]+)+$/) bad("no route PREFIX via ADDRESS")
 			if ((why = prefix_problem($2)) != "") bad(why)
 			for (i = 4; i <= NF; i += 2) {
 				if (!is_address($i)) bad($i " is no IPv4 or IPv6 address in its canonical form")
@@ -220,14 +255,6 @@ read_line() {
 	domain | reverse-zone | search) [ $# -eq 1 ] && is_name "$1" ;;
 	verify-outside) [ $# -eq 1 ] && is_name "$1" && OUTSIDE="$OUTSIDE $1" ;;
 	verify-name | verify-pods) [ $# -ge 2 ] && is_name "$1" ;;
-	route)
-		[ $# -ge 3 ] && [ $(($# % 2)) -eq 1 ] || return 1
-		shift
-		while [ $# -gt 0 ]; do
-			[ "$1" = via ] || return 1
-			shift 2
-		done
-		;;
 	*) return 1 ;;
 	esac
 }
@@ -396,6 +423,10 @@ NORMAL='
 # own_routes FILE: writes the routes of ours that the kernel has. A kernel that does not answer is an error, not "none".
 own_routes() {
 	{ ip -o -4 route show proto $PROTOCOL && ip -o -6 route show proto $PROTOCOL; } >"$WORK/own" || return 1
+	if [ ! -s "$WORK/own" ]; then
+		true >"$1"
+		return
+	fi
 	# Printed alone so that an error of awk is seen; sort then puts both families in one order.
 	awk "$NORMAL" "$WORK/own" >"$1" && sort -o "$1" "$1"
 }
@@ -519,7 +550,8 @@ guard_routes() {
 			for (i = 1; i <= k; i++) if ((w = longest(W, LW, other[i])) != "" && !((w) in S))
 				problem("the route " W[w] " overlaps " S[other[i]] " of the stack " owner[other[i]])
 		}' "$WORK/facts" >"$WORK/problems" || refuse 'the routes could not be judged (awk failed)'
-	guard_next_hops >>"$WORK/problems"
+	guard_next_hops >>"$WORK/problems" || refuse 'the next hops could not be judged (awk failed)'
+	[ -z "$UNWRITTEN" ] || refuse 'there is no room in /run'
 	[ ! -s "$WORK/problems" ] ||
 		refuse "$(awk 'NR <= 20; END { if (NR > 20) print "and " NR - 20 " more like these" }' "$WORK/problems")"
 }
@@ -536,7 +568,7 @@ guard_next_hops() {
 		esac
 		awk -v hop="$hop" -v why="$why" '
 			{ for (i = 3; i <= NF; i += 2) if ($i == hop) { if (!n++) first = $1 } }
-			END { print "the route " first (n > 1 ? " and " n - 1 " more" : "") " goes by " hop ", which " why }' "$WORK/wanted"
+			END { print "the route " first (n > 1 ? " and " n - 1 " more" : "") " goes by " hop ", which " why }' "$WORK/wanted" || return 1
 	done <"$WORK/hops"
 }
 
@@ -593,19 +625,24 @@ want_none() { printf '%s none - %s\n' "$1" "$2" >>"$WORK/plan"; }
 # file PATH" and "exists link PATH": what exists and has no other line could not be looked at, which is not the same as not there.
 look() {
 	[ $# -gt 0 ] || return 0
+	links=
 	for path; do
 		[ ! -f "$path" ] || echo "exists file $path"
-		[ ! -L "$path" ] || echo "exists link $path"
+		[ ! -L "$path" ] || { links="$links $path" && echo "exists link $path"; }
 	done
 	sha256sum -- "$@" 2>/dev/null
-	find "$@" -maxdepth 0 -type l -printf 'link %l %p\n' 2>/dev/null
+	# shellcheck disable=SC2086 # a list of paths without blanks
+	[ -z "$links" ] || find $links -maxdepth 0 -type l -printf 'link %l %p\n' 2>/dev/null
 	return 0
 }
 
 # compare_plan: writes to $WORK/changes what of the plan is not so: "CLASS KIND ARGUMENT OLD NEW PATH", where OLD and NEW are a
 # SHA-256, link:TARGET, or - for nothing.
 compare_plan() {
+	[ -z "$UNWRITTEN" ] || return 1
 	paths=
+	# Of resolv.conf the block is looked at by itself, too: plan_written notes it.
+	[ ! -e "$WORK/block" ] || paths=" $WORK/block"
 	while read -r _ kind argument path; do
 		paths="$paths $path"
 		[ "$kind" != file ] || paths="$paths $argument"
@@ -624,6 +661,17 @@ compare_plan() {
 			if ($2 == "file" && new == "") { exit 1 }
 			if (old != new) print $1, $2, $3, old, new, $4
 		}' "$WORK/there" "$WORK/plan" >"$WORK/changes"
+}
+
+# seen_sum PATH: sets $sum to the SHA-256 that the last comparison saw there. Fails where it saw no file.
+seen_sum() { while read -r sum name; do [ "$name" != "$1" ] || return 0; done <"$WORK/there"; return 1; }
+
+# lines_but NAME GREP…: writes the lines that do not match into $WORK/NAME. That there are none is no failure.
+lines_but() {
+	lines_to=$WORK/$1
+	shift
+	grep -v "$@" >"$lines_to"
+	[ $? -le 1 ]
 }
 
 # changed CLASS: whether anything of that class differs.
@@ -712,8 +760,9 @@ put_class() {
 # put_text PATH: standard input becomes a file of ours, by itself, durably.
 put_text() {
 	beside "$1" new
-	cat >"$beside" && sync "$beside" && mv -fT "$beside" "$1" && sync "${1%/*}"
+	cat >"$beside" && rename_durably "$beside" "$1"
 }
+rename_durably() { sync "$1" && mv -fT "$1" "$2" && sync "${2%/*}"; }
 
 # remove_files PATH…: durably.
 remove_files() {
@@ -864,12 +913,13 @@ guard_names() {
 			refuse "the stack $other has its names here by $method, which cannot keep two clusters' names apart;" \
 				"set dns.method to none for this server in the stack $STACK, or take $other off it"
 	done
+	[ -n "$OTHERS" ] || return 0
 	awk -v mine="$STACK" '
 		$1 != "domain" && $1 != "reverse-zone" { next }
 		$2 == mine { own[$3] = 1; next }
 		{ other[$3] = $2 }
 		END { for (zone in own) if (zone in other) print "the zone " zone " is also that of the stack " other[zone] }
-	' "$WORK/names" >"$WORK/problems"
+	' "$WORK/names" >"$WORK/problems" || refuse 'the zones of the stacks could not be compared (awk failed)'
 	[ ! -s "$WORK/problems" ] || refuse "$(cat "$WORK/problems")"
 }
 
@@ -1067,26 +1117,29 @@ resolvconf_mend() { :; }
 resolvconf_release() { :; }
 resolvconf_shared() { return 1; }
 
-# with_block FILE: the file's lines with our block before them; lines that would get in its way are held back behind a mark. Of
-# nameservers glibc reads three, of search lists the last; options add up (resolv.conf(5)). A rotation would ask the public
-# nameservers for the cluster's names.
+# with_block FILE: the file's lines with our block before them, which $WORK/block has alone; lines that would get in its way are held
+# back behind a mark. Of nameservers glibc reads three, of search lists the last; options add up (resolv.conf(5)). A rotation would
+# ask the public nameservers for the cluster's names.
 with_block() {
 	case $ALL in *' '*) of="stacks $ALL" ;; *) of="stack $ALL" ;; esac
-	printf '%s: written by pod-gateway (%s); undo with: %s restore\n' "$BLOCK_BEGIN" "$of" "$INSTALLED" || return 1
-	awk -v held="$HELD_BACK" -v end="$BLOCK_END" -v servers="$NAMESERVERS" -v searches="$SEARCHES" '
+	begin="$BLOCK_BEGIN: written by pod-gateway ($of); undo with: $INSTALLED restore"
+	awk -v held="$HELD_BACK" -v begin="$begin" -v end="$BLOCK_END" -v block="$WORK/block" -v servers="$NAMESERVERS" -v searches="$SEARCHES" '
+		function put(text) { print text; print text >block }
 		{ line[NR] = $0 }
 		/^options[ \t]/ { for (i = 2; i <= NF; i++) if ($i !~ /^(timeout:.*|attempts:.*|rotate)$/) options = options $i " " }
 		/^(search|domain)[ \t]/ { first = $0; sub(/^[a-z]+[ \t]+/, "", first) }
 		END {
+			put(begin)
 			n = split(servers, server, " "); if (n > 2) n = 2
-			for (i = 1; i <= n; i++) print "nameserver " server[i]
-			print "options " options "timeout:1 attempts:2"
+			for (i = 1; i <= n; i++) put("nameserver " server[i])
+			put("options " options "timeout:1 attempts:2")
 			if (searches != "") {
 				count = split(first " " searches, word, /[ \t]+/); list = ""
 				for (i = 1; i <= count; i++) if (word[i] != "" && !seen[word[i]]++) list = list " " word[i]
-				print "search" list
+				put("search" list)
 			}
-			print end
+			put(end)
+			if (close(block)) exit 1
 			for (i = 1; i <= NR; i++) {
 				hold = line[i] ~ /^options[ \t]/ || (searches != "" && line[i] ~ /^(search|domain)[ \t]/)
 				if (line[i] ~ /^nameserver[ \t]/ && ++kept > 3 - n) hold = 1
@@ -1095,15 +1148,21 @@ with_block() {
 		}' "$1" || return 1
 	# The last line ends as it did.
 	[ -s "$1" ] || return 0
-	last=$(tail -c 1 "$1") || return 1
-	[ -n "$last" ] || echo
+	scan "$1" && { [ -n "$CUT" ] || echo; }
+}
+
+# scan FILE: sets ENDED where a line ends our block, and CUT where the last line has no newline.
+scan() {
+	ENDED='' CUT=''
+	while IFS= read -r line || { [ -n "$line" ] && CUT=1; }; do
+		case $line in "$BLOCK_END"*) ENDED=1 ;; esac
+	done <"$1"
 }
 
 # without_block FILE: the very bytes that were there before. A block whose end somebody took away has no known end: its lines stay.
 without_block() {
-	end=$(sed -n "/^$BLOCK_END/{p;q;}" "$1") || return 1
-	[ -z "$end" ] || end=$BLOCK_END
-	sed "${end:+/^$BLOCK_BEGIN/,/^$BLOCK_END/d;}s/^$HELD_BACK//" "$1"
+	scan "$1" || return 1
+	sed "${ENDED:+/^$BLOCK_BEGIN/,/^$BLOCK_END/d;}s/^$HELD_BACK//" "$1"
 }
 
 # --- names: systemd-resolved ---
@@ -1157,12 +1216,16 @@ resolved_drift() {
 	unclaimed_links | sed 's/ .*//;s/.*/~ link &: its nameservers are asked for every name but those of the cluster/'
 }
 
-# unclaimed_links: a line each, with the domains that it has: "LINK DOMAIN…". A link that claims all names, ours or a VPN's, is not
-# one of them.
+# unclaimed_links: a line each, with the domains that it has: "LINK DOMAIN…". Where a link that we did not claim claims all names, as a
+# VPN does that takes every name, there is none: our global nameservers are not asked for them then, and to claim another link, too,
+# would send the VPN's names there. With "ours" as the argument: the links that we claimed, where such a VPN is up.
 unclaimed_links() {
+	claimed_links=
+	if [ -s "$LINKS" ]; then while read -r link _; do claimed_links="$claimed_links $link"; done <"$LINKS"; fi
 	{
 		timeout 5 resolvectl dns && echo next && timeout 5 resolvectl default-route && echo next && timeout 5 resolvectl domain
-	} 2>/dev/null 9>&- | awk '
+	} 2>/dev/null 9>&- | awk -v ours="$claimed_links" -v which="${1:-}" '
+		BEGIN { count = split(ours, list, " "); for (i = 1; i <= count; i++) own[list[i]] }
 		/^next$/ { part++; link = ""; next }
 		/^Link [0-9]+ \(/ { link = $3; gsub(/[():]/, "", link); sub(/^Link [0-9]+ \([^)]*\):? */, "") }
 		/^Global/ { link = ""; next }
@@ -1170,12 +1233,18 @@ unclaimed_links() {
 		part == 0 { sub(/^ */, ""); if ($0 != "" && !has[link]++) order[++n] = link }
 		part == 1 { if ($0 ~ /yes/) routes[link] = 1 }
 		part == 2 { for (i = 1; i <= NF; i++) { domains[link] = domains[link] " " $i; if ($i == "~.") claimed[link] = 1 } }
-		END { for (i = 1; i <= n; i++) if (routes[order[i]] && !claimed[order[i]]) print order[i] domains[order[i]] }'
+		END {
+			for (link in claimed) if (!(link in own)) foreign = 1
+			if (which == "ours") { for (link in claimed) if (foreign && (link in own)) print link; exit }
+			for (i = 1; i <= n; i++) if (routes[order[i]] && !claimed[order[i]] && !foreign) print order[i] domains[order[i]]
+		}'
 }
 
 # Which links we claimed is noted before it is done; their other domains are not, as people change them.
 resolved_mend() {
-	unclaimed_links >"$WORK/unclaimed"
+	unclaimed_links ours >"$WORK/overclaimed" || return 1
+	[ ! -s "$WORK/overclaimed" ] || resolved_release '' "$WORK/overclaimed"
+	unclaimed_links >"$WORK/unclaimed" || return 1
 	[ -s "$WORK/unclaimed" ] || return 0
 	{ cat "$LINKS" "$WORK/unclaimed" 2>/dev/null | sed 's/ .*//' | sort -u; } >"$WORK/links" && put_text "$LINKS" <"$WORK/links" || return 1
 	while read -r link domains; do
@@ -1184,9 +1253,10 @@ resolved_mend() {
 	done <"$WORK/unclaimed"
 }
 
-# resolved_release [KEPT]: links that we claimed no longer claim all names, except those that the file KEPT lists.
+# resolved_release [KEPT [OF]]: links that we claimed (or those that the file OF lists) no longer claim all names, except those that the
+# file KEPT lists.
 resolved_release() {
-	[ -s "$LINKS" ] || return 0
+	[ -s "${2:-$LINKS}" ] || return 0
 	while read -r link _; do
 		if [ -n "${1:-}" ] && grep -qxF "$link" "$1"; then continue; fi
 		claimed='' kept=''
@@ -1195,7 +1265,7 @@ resolved_release() {
 		done
 		# shellcheck disable=SC2086 # a list of domains; an empty one is said by an empty word
 		[ -z "$claimed" ] || timeout 5 resolvectl domain "$link" ${kept:-''} 2>/dev/null 9>&-
-	done <"$LINKS"
+	done <"${2:-$LINKS}"
 	return 0
 }
 
@@ -1278,10 +1348,14 @@ units_run() { for unit in $UNITS; do active "$unit" || return 1; done; }
 # arm: from here on this machine undoes the change by itself, whenever it is switched off.
 arm() {
 	{ put_class tool && put_class recovery; } || return 1
-	if changed recovery; then reload_units || return 1; fi
-	ACTIVE=
+	if changed recovery; then
+		reload_units || return 1
+	else
+		ACTIVE=
+		! units_run || return 0
+	fi
 	# shellcheck disable=SC2086 # a list of units
-	units_run || timeout -k 2 $RELOAD_LIMIT systemctl start $UNITS 9>&-
+	timeout -k 2 $RELOAD_LIMIT systemctl start $UNITS 9>&-
 }
 
 # stop_units: only those that start the service; what runs in the service must not end itself.
@@ -1294,20 +1368,21 @@ stop_units() {
 
 # --- the transaction: what was before, and the way back to it ---
 
-# take_lock SECONDS: fails where another run holds it. The file may be removed by the run that held it; then there is a new one.
+# take_lock SECONDS: the code is $BUSY where another run holds it, and another one where it cannot be taken.
+# The file may be removed by the run that held it; then there is a new one.
 take_lock() {
 	[ -d $RUN ] || mkdir -m 700 $RUN 2>/dev/null
 	[ -d $RUN ] && [ ! -L $RUN ] && [ -O $RUN ] || return 1
 	while :; do
 		true >>$LOCK || return 1
 		exec 9>>$LOCK
-		flock -w "$1" 9 || return 1
+		flock -E $BUSY -w "$1" 9 || return
 		# shellcheck disable=SC3013 # dash and bash have it, and no tool could tell of this very process
 		if [ $LOCK -ef /dev/fd/9 ]; then break; fi
 	done
 	[ -e $OLD_LOCK ] && is_old_layout || return 0
 	exec 8>>$OLD_LOCK
-	flock -w "$1" 8
+	flock -E $BUSY -w "$1" 8
 }
 
 # snapshot VERB: writes down what is before and lays everything ready, so that the change is renames, and the undo is too. Fails
@@ -1322,23 +1397,32 @@ snapshot() {
 			"${owner}_service"
 			[ -z "$unit" ] || ! active "$unit" || echo "owner $owner"
 		done
+		MADE=' '
 		while read -r class kind _ old new path; do
 			printf 'entry %s %s %s %s %s\n' "$class" "$kind" "$old" "$new" "$path"
 			missing_folders "${path%/*}"
 		done <"$WORK/changes"
 		[ ! -e "$LINKS" ] || sed 's/^/claimed /' "$LINKS" || return 1
 		[ ! -e "$STATE/links" ] || sed 's/^\([^ ]*\).*/claimed \1/' "$STATE/links" || return 1
-		sed 's/^/route /' "$WORK/routes.before"
+		[ ! -s "$WORK/routes.before" ] || sed 's/^/route /' "$WORK/routes.before"
 	} >"$WORK/journal" || return 1
 	# What another run left is not known to have left the resolver alone; this one has, so far.
 	UNFINISHED=1 NAMES_UNTOUCHED=1
-	seal_journal && prepare_files && make_durable
+	[ -z "$UNWRITTEN" ] && seal_journal && prepare_files && make_durable
 }
-missing_folders() { [ -d "$1" ] || { missing_folders "${1%/*}"; echo "folder $1"; }; }
+# missing_folders FOLDER: a line each, the outer ones first, of those that are not in $MADE yet.
+missing_folders() {
+	[ ! -d "$1" ] || return 0
+	case $MADE in *" $1 "*) return 0 ;; esac
+	missing_folders "${1%/*}"
+	MADE="$MADE$1 "
+	echo "folder $1"
+}
 
 seal_journal() {
 	sum=$(sha256sum <"$WORK/journal") || return 1
-	{ cat "$WORK/journal" && echo "end ${sum%% *}"; } >"$WORK/sealed" && put_text "$PENDING" <"$WORK/sealed"
+	beside "$PENDING" new
+	{ cat "$WORK/journal" && echo "end ${sum%% *}"; } >"$beside" && rename_durably "$beside" "$PENDING"
 }
 
 # read_journal: into $WORK/journal, without its seal, $WORK/entries and $WORK/routes.before. A damaged one is not used.
@@ -1354,14 +1438,14 @@ journal_field() { sed -n "s/^$1 //p" "$WORK/journal"; }
 # $WORK/missing, and the journal and everything that repairs stay. May be repeated.
 undo() {
 	# Where /run is full, not even what is missing can be written down: that is no success, either.
-	UNDO_FAILED=
+	UNDO_FAILED='' UNWRITTEN=''
 	true >"$WORK/missing" || UNDO_FAILED=1
 	if [ ! -e "$PENDING" ]; then
 		sweep || echo 'temporary files cannot be removed' >>"$WORK/missing"
 		remove_folders "$STATE"
 		committed_stacks
 		[ -n "$COMMITTED" ] || [ ! -d "$STATE" ] || echo "the folder $STATE cannot be removed" >>"$WORK/missing"
-		[ ! -s "$WORK/missing" ]
+		nothing_missing
 		return
 	fi
 	if ! read_journal; then
@@ -1405,7 +1489,7 @@ undo() {
 	remove_folders $(journal_field folder) "$STATE"
 }
 
-nothing_missing() { [ -z "$UNDO_FAILED" ] && [ ! -s "$WORK/missing" ]; }
+nothing_missing() { [ -z "$UNDO_FAILED$UNWRITTEN" ] && [ ! -s "$WORK/missing" ]; }
 
 # undo_files CLASS…
 undo_files() {
@@ -1499,9 +1583,10 @@ finish() {
 		return 1
 	fi
 	UNFINISHED=
-	[ ! -e "$RUN/incomplete" ] || rm -f "$RUN/incomplete"
+	forget_incomplete
 	tidy
 }
+forget_incomplete() { [ ! -e "$RUN/incomplete" ] || rm -f "$RUN/incomplete"; }
 
 # tidy: the second names of files go.
 tidy() {
@@ -1538,11 +1623,14 @@ sweep() {
 settle() {
 	tidy
 	if [ ! -e "$PENDING" ]; then
-		sweep
+		sweep && forget_incomplete
 		# Where nothing is deployed, this is what a cut left of a first deployment or of a removal.
 		committed_stacks
-		[ -n "$COMMITTED" ] || [ -d "$STATE/pending" ] || remove_recovery
-		return
+		[ -n "$COMMITTED" ] || [ -d "$STATE/pending" ] || remove_recovery || {
+			left_over >"$WORK/missing"
+			return 1
+		}
+		return 0
 	fi
 	if undo; then
 		say "$1; undone: this server is as it was before"
@@ -1555,22 +1643,33 @@ settle() {
 
 # incomplete: says what an undo could not put back. Everything that can is still there.
 incomplete() {
-	[ -s "$WORK/missing" ] || echo 'what is there could not be compared; is /run full?' >"$WORK/missing"
+	still_missing
 	cp "$WORK/missing" "$RUN/incomplete" 2>/dev/null
 	again='tried again every 15 s'
 	[ -L $TIMER_LINK ] || again="tried again by the next run; by hand: $INSTALLED rollback, or $UPLOADED-* restore"
-	say "the rollback is incomplete ($again); still to be done: $(join ';' <"$WORK/missing")"
-	journal "rollback incomplete: $(join ';' <"$WORK/missing")"
+	say "the rollback is incomplete ($again); still to be done: $still"
+	journal "rollback incomplete: $still"
 }
+# still_missing: sets $still to what is in $WORK/missing, on one line. Where /run is full, nothing can be read there.
+still_missing() {
+	still=
+	if [ -s "$WORK/missing" ]; then
+		while IFS= read -r line; do still="$still${still:+;}$line"; done <"$WORK/missing"
+	fi
+	still=${still:-what is there could not be compared; is /run full?}
+}
+# outcome_incomplete rollback|restore: which of them it is that is incomplete.
 outcome_incomplete() {
-	[ -s "$WORK/missing" ] || echo 'what is there could not be compared; is /run full?' >"$WORK/missing"
 	[ -z "$WORK" ] || true >"$WORK/told"
 	list=
-	while IFS= read -r line; do
-		json "$line"
-		list="$list${list:+,}\"$json\""
-	done <"$WORK/missing"
-	printf '{"result":"rollback-incomplete","missing":[%s]}\n' "$list" || :
+	if [ -s "$WORK/missing" ]; then
+		while IFS= read -r line; do
+			json "$line"
+			list="$list${list:+,}\"$json\""
+		done <"$WORK/missing"
+	fi
+	[ -n "$list" ] || list='"what is there could not be compared; is /run full?"'
+	command printf '{"result":"%s-incomplete","missing":[%s]}\n' "$1" "$list" >&6 || :
 }
 
 fail() {
@@ -1593,7 +1692,7 @@ at_exit() {
 			outcome rolled-back
 		else
 			incomplete
-			outcome_incomplete
+			outcome_incomplete rollback
 		fi
 	fi
 	[ -z "$OWN_WORK" ] || { rm -rf "$WORK" && rmdir $RUN 2>/dev/null; }
@@ -1715,7 +1814,7 @@ verify() {
 	for name in $outside_before; do
 		until_deadline resolves "$name" || { say "$name resolved before and no longer does"; return 1; }
 	done
-	sed -n 's/^verify-\(name\|pods\) /\1 /p' "$WORK/desired" >"$WORK/checks"
+	sed -n 's/^verify-\(name\|pods\) /\1 /p' "$WORK/desired" >"$WORK/checks" || return 1
 	while read -r kind name prefixes; do
 		# shellcheck disable=SC2086 # a list of prefixes
 		until_deadline resolves_inside "$name" $prefixes || {
@@ -1766,13 +1865,10 @@ say_unprobed_routes() {
 
 # --- who deployed what, and when: for audits, and for those who find a server other than they left it ---
 
-# digest FILE: sets $digest to its SHA-256.
-digest() { digest=$(sha256sum <"$1") && digest=${digest%% *}; }
-
 # Digests are SHA-256 of the desired state; there is none before the first one.
 record() {
 	before=
-	if [ -n "$MINE" ]; then digest "$MINE" && before=$digest; fi
+	if [ -n "$MINE" ]; then seen_sum "$MINE" && before=$sum; fi
 	json "$STACK"
 	printf '{"at":"%s","by":"%s","stack":"%s","version":"%s","before":"%s","after":"%s"}\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
 		"$BY" "$json" "$VERSION" "$before" "$DIGEST"
@@ -1802,9 +1898,9 @@ result() {
 	json "$STACK"
 	count=0
 	while read -r _ owner; do [ "$owner" != "$STACK" ] || count=$((count + 1)); done <"$WORK/owners"
-	printf '{"result":"%s","server":"%s","stack":"%s","routes":%d,"dnsMethod":"%s","digest":"%s",' \
+	command printf '{"result":"%s","server":"%s","stack":"%s","routes":%d,"dnsMethod":"%s","digest":"%s",' \
 		"$1" "$server" "$json" "$count" "$method" "$DIGEST" || :
-	printf '"inForceAt":"%s","stacks":[%s],"record":%s}\n' "$seen" "$list" "$in_record" || :
+	command printf '"inForceAt":"%s","stacks":[%s],"record":%s}\n' "$seen" "$list" "$in_record" || :
 }
 
 # --- apply: from what is to what is desired ---
@@ -1856,33 +1952,40 @@ plan_written() {
 	# Of resolv.conf only the block is ours.
 	block=
 	while read -r _ kind argument path; do [ "$kind:$path" != "file:$TARGET" ] || block=$argument; done <"$WORK/plan"
-	if [ -n "$block" ]; then
-		sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/p" "$block" >"$WORK/block" || return 1
-		sum=$(sha256sum <"$WORK/block") && echo "${sum%% *} $TARGET" >>"$notes" || return 1
+	if [ -n "$block" ] && [ -e "$WORK/block" ]; then
+		seen_sum "$WORK/block" && echo "$sum $TARGET" >>"$notes" || return 1
 		if [ ! -e "$TARGET" ] || [ -e "$ABSENT" ] || [ -e "$STATE/resolv.conf.absent" ]; then want state "$ABSENT"; fi
 	fi
+	MADE=' '
 	{
-		[ ! -e "$STATE/folders" ] || sed 's/^/folder /' "$STATE/folders" || return 1
+		if [ -e "$WRITTEN" ]; then
+			while read -r key path; do [ "$key" != folder ] || note_folder "$path"; done <"$WRITTEN" || return 1
+		fi
+		if [ -e "$STATE/folders" ]; then while read -r path; do note_folder "$path"; done <"$STATE/folders" || return 1; fi
 		# Older versions had it made by systemctl(1).
-		! is_old_layout || echo "folder ${PATH_LINK%/*}"
-		[ ! -e "$WRITTEN" ] || sed -n '/^folder /p' "$WRITTEN" || return 1
+		! is_old_layout || note_folder "${PATH_LINK%/*}"
 		while read -r class _ _ _ _ path; do [ "$class" = state ] || missing_folders "${path%/*}"; done <"$WORK/changes"
-	} >"$WORK/folders"
-	sort -u "$WORK/folders" >>"$notes"
+	} >>"$notes"
+}
+
+note_folder() {
+	case $MADE in *" $1 "*) return 0 ;; esac
+	MADE="$MADE$1 "
+	echo "folder $1"
 }
 
 # plan_apply: reads the plan and compares. Afterwards in_force tells whether there is anything to do.
 plan_apply() {
 	read_stacks
 	dns_method
-	digest "$WORK/desired" && DIGEST=$digest || return 1
 	previous_method=none
 	for file in $COMMITTED; do
 		[ ! -f "${file%/*}/method" ] || read -r name <"${file%/*}/method" || :
 		[ "${name:-none}" = none ] || previous_method=$name
 	done
 	# shellcheck disable=SC2086 # a list of files without blanks
-	plan_server $OTHERS "$WORK/desired" && plan_stack && compare_plan && own_routes "$WORK/routes.before" &&
+	plan_server $OTHERS "$WORK/desired" && plan_stack && compare_plan && seen_sum "$WORK/desired" && DIGEST=$sum &&
+		own_routes "$WORK/routes.before" &&
 		{ [ "$server_method" = none ] || "${server_method}_drift" >"$WORK/drift"; }
 }
 in_force() {
@@ -1939,8 +2042,8 @@ begin_turn() {
 	[ ! -d "$STATE/pending" ] || settle_older_version
 	true >"$WORK/missing"
 	settle 'an earlier transaction was left unfinished' || {
-		[ -s "$WORK/missing" ] || refuse 'what an earlier run left cannot be removed; is the disk full or read-only?'
-		outcome_incomplete
+		[ -e "$PENDING" ] || refuse 'what an earlier run left cannot be removed; is the disk full or read-only?'
+		outcome_incomplete rollback
 		exit 1
 	}
 }
@@ -1962,10 +2065,11 @@ apply() {
 	guard_names
 	guard_routes
 	deadline=$((started + ROLLBACK_AFTER - 10))
-	note_paths
+	note_paths || refuse 'the paths of now could not be written down'
 	outside_before=
 	[ -z "$OUTSIDE" ] || outside_before=$(outside_names)
 	{ plan_notes && compare_plan; } || refuse 'the change could not be written down'
+	[ -z "$UNWRITTEN" ] || refuse 'there is no room in /run'
 	keep_edits || refuse "a copy of what somebody edited could not be kept in $BACKUPS"
 	snapshot apply || refuse_prepared
 	arm || fail 'could not arm the recovery'
@@ -1995,7 +2099,7 @@ refuse_prepared() {
 	if ! undo; then
 		UNFINISHED=
 		incomplete
-		outcome_incomplete
+		outcome_incomplete rollback
 		exit 1
 	fi
 	UNFINISHED=
@@ -2026,15 +2130,21 @@ tell_owner() {
 
 # look_again: whether everything that was to be is, once more after others may have been at work.
 look_again() {
+	blind=0
 	until seen_in_force; do
 		now
 		[ "$now" -lt "$deadline" ] || return 1
+		# What cannot be looked at five times (/run is full) is not waited for until the time is over.
+		if [ -n "$LOOKED" ]; then blind=0; else blind=$((blind + 1)); fi
+		[ $blind -lt 5 ] || { say 'what was changed cannot be looked at; is /run full?'; return 1; }
 		sleep 1
 		put_back
 	done
 }
 seen_in_force() {
-	compare_plan && [ ! -s "$WORK/changes" ] && own_routes "$WORK/routes.now" && cmp -s "$WORK/wanted" "$WORK/routes.now"
+	LOOKED=
+	compare_plan && own_routes "$WORK/routes.now" && LOOKED=1 || return 1
+	[ ! -s "$WORK/changes" ] && cmp -s "$WORK/wanted" "$WORK/routes.now"
 }
 in_time() { now && [ "$now" -lt $((started + ROLLBACK_AFTER - MARGIN + 1)) ]; }
 
@@ -2062,10 +2172,10 @@ put_back_names() {
 }
 put_back_files() {
 	# resolv.conf may have other lines by now, around which our block goes.
-	grep -v '^names ' "$WORK/plan.kept" >"$WORK/plan"
-	plan_names || return 1
-	[ -z "$UNFINISHED" ] || grep '^names ' "$WORK/plan" >"$WORK/plan.names"
-	[ -z "$UNFINISHED" ] || mv -f "$WORK/plan.names" "$WORK/plan"
+	lines_but plan '^names ' "$WORK/plan.kept" && plan_names || return 1
+	if [ -n "$UNFINISHED" ]; then
+		{ grep '^names ' "$WORK/plan" >"$WORK/plan.names" || [ $? -eq 1 ]; } && mv -f "$WORK/plan.names" "$WORK/plan" || return 1
+	fi
 	compare_plan || return 1
 	if [ -s "$WORK/changes" ]; then
 		put_paths=
@@ -2075,14 +2185,14 @@ put_back_files() {
 		done <"$WORK/changes"
 		{ prepare_files && make_durable; } || return 1
 		for class in tool recovery names state; do put_class $class || return 1; done
-		[ -n "$UNFINISHED" ] || drop_second_names
+		[ -n "$UNFINISHED" ] || drop_second_names || return 1
 		say "put back$put_paths"
-		if changed recovery; then reload_units; fi
+		if changed recovery; then reload_units || return 1; fi
 		if changed names; then "${server_method}_reload"; fi || return 1
 		# A later look compares with the new contents.
 		if [ -n "$UNFINISHED" ]; then
-			grep -v '^names ' "$WORK/plan.kept" >>"$WORK/plan"
-			cp "$WORK/plan" "$WORK/plan.kept"
+			lines_but plan.others '^names ' "$WORK/plan.kept" && cat "$WORK/plan.others" >>"$WORK/plan" &&
+				cp "$WORK/plan" "$WORK/plan.kept" || return 1
 		fi
 	fi
 	"${server_method}_mend"
@@ -2090,8 +2200,8 @@ put_back_files() {
 # In a transaction, what somebody else wrote meanwhile counts as what was before.
 note_other_contents() {
 	[ -n "$UNFINISHED" ] && [ "$2" = "$TARGET" ] && [ "$1" != - ] || return 0
-	grep -v "^also [^ ]* $2\$" "$WORK/journal" >"$WORK/journal.new"
-	echo "also $1 $2" >>"$WORK/journal.new" && mv -f "$WORK/journal.new" "$WORK/journal" && seal_journal
+	lines_but journal.new "^also [^ ]* $2\$" "$WORK/journal" &&
+		echo "also $1 $2" >>"$WORK/journal.new" && mv -f "$WORK/journal.new" "$WORK/journal" && seal_journal
 }
 drop_second_names() {
 	leftovers=
@@ -2180,7 +2290,7 @@ restore() {
 		keep_edits || refuse "a copy of what somebody edited could not be kept in $BACKUPS"
 		take_back
 	fi
-	if [ -z "$OTHERS" ]; then remove_recovery || fail "what repairs could not be removed; run restore once more"; fi
+	if [ -z "$OTHERS" ]; then remove_recovery || not_removed; fi
 	UPLOAD=
 	remove_uploads
 	if [ -z "$OTHERS" ]; then
@@ -2193,10 +2303,21 @@ restore() {
 	outcome restored
 }
 
+# not_removed: the deployment is gone, but not all of what it was kept up by.
+not_removed() {
+	left_over >"$WORK/missing"
+	again=$INSTALLED
+	[ -e $INSTALLED ] || again='the script'
+	say "the restore is incomplete: the deployment is taken back, but not what repaired it: $(join ';' <"$WORK/missing"); run" \
+		"$again restore once more"
+	journal "restore incomplete: $(join ';' <"$WORK/missing")"
+	outcome_incomplete restore
+	exit 1
+}
+
 take_back() {
 	# The recovery's files stay as they are until then, of whatever version they are.
-	grep -v -e '^recovery ' -e '^tool ' "$WORK/changes" >"$WORK/changes.kept"
-	if [ -n "$OTHERS" ]; then :; else mv -f "$WORK/changes.kept" "$WORK/changes"; fi
+	if [ -z "$OTHERS" ]; then without_recovery changes || refuse 'the change could not be written down'; fi
 	snapshot restore || refuse_prepared
 	if [ -n "$OTHERS" ]; then arm || fail 'could not arm the recovery'; fi
 	set_routes "$WORK/wanted" || fail 'a route could not be taken away'
@@ -2206,8 +2327,7 @@ take_back() {
 	release_owner || fail 'the owner of resolv.conf did not take its configuration back'
 	put_class state || fail 'what is noted could not be taken away'
 	[ "$server_method" = resolved ] || remove_files "$LINKS" || fail 'what is noted could not be taken away'
-	grep -v -e '^recovery ' -e '^tool ' "$WORK/plan" >"$WORK/plan.kept"
-	mv -f "$WORK/plan.kept" "$WORK/plan"
+	without_recovery plan || fail 'what was to go cannot be looked at'
 	seen_in_force || fail 'not everything went away'
 	finish || fail 'could not commit'
 	for name in $GOING; do
@@ -2215,6 +2335,8 @@ take_back() {
 		remove_folders "$folder"
 	done
 }
+# without_recovery plan|changes: takes the lines of what repairs out of that list.
+without_recovery() { lines_but plan_kept -e '^recovery ' -e '^tool ' "$WORK/$1" && mv -f "$WORK/plan_kept" "$WORK/$1"; }
 release_owner() {
 	changed names || return 0
 	for owner in $OWNERS; do
@@ -2246,6 +2368,12 @@ remove_recovery() {
 	remove_folders "$STATE"/* "$STATE"
 	! is_empty "$STATE"
 }
+# left_over: a line for each thing that remove_recovery takes away and that is still there.
+left_over() {
+	for path in $PATH_LINK $TIMER_LINK $SERVICE_LINK $PATH_FILE $TIMER_FILE $SERVICE_FILE $PROTOCOL_FILE $INSTALLED "$STATE"; do
+		[ ! -e "$path" ] && [ ! -L "$path" ] || echo "$path is still there"
+	done
+}
 is_empty() {
 	[ -d "$1" ] || return 1
 	for entry in "$1"/* "$1"/.[!.]*; do [ ! -e "$entry" ] || return 1; done
@@ -2255,7 +2383,15 @@ is_empty() {
 
 reapply() {
 	[ -z "${JOURNAL_STREAM:-}" ] || LEVEL='<4>'
-	take_lock 0 || return 0 # a transaction is under way; the timer comes again
+	take_lock 0
+	case $? in
+	0) ;;
+	"$BUSY") return 0 ;; # a transaction is under way; the timer comes again
+	*)
+		say "the lock $LOCK cannot be taken; is /run full?"
+		exit 1
+		;;
+	esac
 	settle 'a transaction was cut off' || exit 1
 	STACK=
 	read_stacks
@@ -2308,15 +2444,32 @@ owner_is_settled() {
 
 # --- status: what is in force here, and what could not be undone ---
 
+# under_way: whether a run is at work. The lock tells it to root alone; others are not told of what is unfinished by the exit code.
+under_way() {
+	[ -d $RUN ] || return 1
+	[ -r $LOCK ] || [ ! -x $RUN ] || return 1
+	[ -r $LOCK ] || return 0
+	(flock -E $BUSY -n 9 9<$LOCK)
+	[ $? -eq $BUSY ]
+}
+
 status() {
 	STACK=
 	read_stacks
 	code=0
 	if [ -e "$PENDING" ] || [ -d "$STATE/pending" ]; then
 		echo '# a transaction is under way, or is being undone'
-		[ ! -s $RUN/incomplete ] || { sed 's/^/# its rollback is incomplete: /' $RUN/incomplete; code=1; }
+		under_way || code=1
 	fi
-	[ -n "$COMMITTED" ] || say 'nothing of pod-gateway is in force here'
+	if [ -s $RUN/incomplete ]; then
+		sed 's/^/# a rollback is incomplete: /' $RUN/incomplete
+		code=1
+	fi
+	if [ -z "$COMMITTED" ]; then
+		say 'nothing of pod-gateway is in force here'
+		left_over | sed 's/^/# a restore is incomplete: /'
+		[ -z "$(left_over)" ] || code=1
+	fi
 	for file in $COMMITTED; do
 		name=$(stack_of "$file")
 		record_file "$name"
@@ -2375,8 +2528,10 @@ in_service() {
 	if [ ! -e "$WORK/told" ]; then
 		code=1
 		if [ -s "$WORK/missing" ] && [ ! -e "$WORK/settled" ]; then
-			say "the run was ended before it was done, and its rollback is incomplete: $(join ';' <"$WORK/missing")"
-			outcome_incomplete
+			what=rollback
+			[ "$1" != restore ] || [ -e "$PENDING" ] || what=restore
+			say "the run was ended before it was done, and the $what is incomplete: $(join ';' <"$WORK/missing")"
+			outcome_incomplete $what
 		elif [ -e "$WORK/settled" ]; then
 			say 'the run was ended before it was done (time limit, or somebody ended it); rolled back: this server is as it was before'
 			outcome rolled-back
@@ -2407,7 +2562,7 @@ ONLY='' EVERY='' DRY_RUN='' STACK='' OPERATOR='' SSH_PORT='' BY='' UPLOAD='' ALL
 case $verb in
 settle) ;;
 work) SELF=$0 && target ;;
-*) SELF=$(readlink -f "$0") && target ;;
+*) SELF=$(readlink -f "$0") ;;
 esac
 case $verb in
 apply | restore | reapply | rollback)
@@ -2465,7 +2620,8 @@ settle)
 	;;
 esac
 
-if [ "$(id -u)" -eq 0 ]; then
+uid
+if [ "$uid" -eq 0 ]; then
 	case $verb in
 	status | detect) WORK=$(mktemp -d) || exit 2 ;;
 	*)
@@ -2479,6 +2635,8 @@ fi
 OWN_WORK=1
 trap at_exit EXIT
 trap 'exit 1' HUP INT TERM
+# A run in its service looks by itself.
+case $verb$DRY_RUN in apply | restore) ;; *) target ;; esac
 case $verb in
 apply)
 	operator

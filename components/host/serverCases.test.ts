@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, symlinkSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { desired, SCRIPT, ServerSandbox } from "./serverSandbox.ts";
@@ -280,6 +280,43 @@ describe("a verification that fails says why, in the words of what was tried", (
 		);
 		expect(stderr).toContain(`the nameserver 192.96.0.10 does not answer on port 53 by udp${why}\n`);
 		expect(JSON.parse(stdout)).toEqual({ result: "rolled-back" });
+	});
+});
+
+describe("a VPN that claims all names on systemd-resolved", () => {
+	beforeEach(() => {
+		host.running("systemd-resolved");
+		host.write(RESOLV_CONF, "nameserver 127.0.0.53\n");
+		// A link's domains are a file each; a link without one is not there.
+		host.write("/links/2-eth0", "site.example");
+		host.command(
+			"resolvectl",
+			`if [ $# -ge 3 ]; then link=$2; shift 2; echo "$*" >"$(echo $root/links/*-$link)"; exit; fi
+for file in $root/links/*; do
+	name=\${file##*/}
+	[ -z "\${2:-}" ] || [ "\${name#*-}" = "$2" ] || continue
+	case $1 in dns) value=10.200.0.3 ;; default-route) value=yes ;; domain) read -r value <"$file" || : ;; esac
+	echo "Link \${name%-*} (\${name#*-}): $value"
+done`,
+		);
+	});
+	const links = () => ["2-eth0", "3-tun0"].map((name) => host.read(`/links/${name}`)?.trim());
+
+	test("stays the only one to be asked for them", async () => {
+		host.write("/links/3-tun0", "~.\n");
+		expect((await apply(desired({ method: "auto" }))).exitCode).toBe(0);
+		expect(links()).toEqual(["site.example", "~."]);
+	});
+
+	test("gets them when it comes up later, and they come back when it goes", async () => {
+		expect((await apply(desired({ method: "auto" }))).exitCode).toBe(0);
+		expect(links()).toEqual(["site.example ~.", undefined]);
+		host.write("/links/3-tun0", "~.\n");
+		await host.run(SCRIPT, ["reapply"]);
+		expect(links()).toEqual(["site.example", "~."]);
+		rmSync(join(host.root, "links/3-tun0"));
+		await host.run(SCRIPT, ["reapply"]);
+		expect(links()).toEqual(["site.example ~.", undefined]);
 	});
 });
 

@@ -18,18 +18,36 @@ export const scenarios = [
 ] as const;
 export type Scenario = (typeof scenarios)[number];
 
-/** What happens to one command, or to the disk just before it. The disk's faults last until after a run of the timer. */
-export const kinds = ["exit", "kill", "hang", "powercut", "nospace", "readonly", "immutable", "runfull"] as const;
+/**
+ * What happens to one command, or to the disk (`runfull`: to /run) just before it; the disk's faults last until after a run of the
+ * timer. `scarce` and `runscarce` are of no command: the disk, or /run, has room for so many blocks from the start, and is full in
+ * the middle of whatever takes one more, be it a command or a redirection of the shell's.
+ */
+export const kinds = [
+	"exit",
+	"kill",
+	"hang",
+	"powercut",
+	"nospace",
+	"readonly",
+	"immutable",
+	"runfull",
+	"scarce",
+	"runscarce",
+] as const;
 export type Kind = (typeof kinds)[number];
 
-/** Commands that write: before any other one, the disk is as before the last of these. */
-const WRITES = /^\d+ (awk|cat|chmod|cp|ln|mkdir|mv|rm|sync|xargs) /;
+/** Commands that write to the disk. */
+const WRITES = /^\d+ (awk|cat|chmod|cp|ln|mkdir|mv|rm|rmdir|sync|xargs) /;
+
+/** So many blocks hold all that a run writes: 1 KiB each on the disk, 4 KiB in /run. */
+const BLOCKS = { scarce: 160, runscarce: 100 } as const;
 
 /** One run with one fault. */
 export interface Case {
 	readonly scenario: Scenario;
 	readonly kind: Kind;
-	/** Which command, from 1. */
+	/** Which command, from 1; of `scarce` and `runscarce`, how many blocks there are. */
 	readonly number: number;
 }
 
@@ -38,10 +56,12 @@ export interface Observed {
 	readonly exitCode: number;
 	/** The result of its last line of output; empty where there was none. */
 	readonly result: string;
-	/** Digests of the server's state by moment: `before`, `at-once`, `in-fault`, `settled`. */
+	/** Digests of the server's state by moment: `before`, `at-once`, `in-fault`, `settled`, `next`. */
 	readonly states: Readonly<Record<string, string>>;
 	/** The same of what does anything: without files of ours that nothing reads. */
 	readonly live: Readonly<Record<string, string>>;
+	/** Exit code of `status` right after the run. */
+	readonly status: number;
 	/** The command that the fault struck; undefined where the run never came to it. */
 	readonly struck?: string;
 	readonly text: string;
@@ -85,14 +105,9 @@ export class Faults {
 	cases(every: Readonly<Record<Kind, number>>): readonly Case[] {
 		return scenarios.flatMap((scenario, offset) =>
 			kinds.flatMap((kind) => {
-				const commands = this.reference(scenario).commands.map((text, index) => ({ text, number: index + 1 }));
-				const places =
-					kind === "exit" || kind === "kill" || kind === "hang"
-						? commands
-						: commands.filter(({ text }) => WRITES.test(text));
-				return places
+				return places(this.reference(scenario).commands, kind)
 					.filter((_, index) => (index + offset) % every[kind] === 0)
-					.map(({ number }) => ({ scenario, kind, number }));
+					.map((number) => ({ scenario, kind, number }));
 			}),
 		);
 	}
@@ -107,11 +122,11 @@ export class Faults {
 	}
 
 	/** What breaks the promise in what was seen; undefined where it was kept. */
-	broken({ scenario, kind }: Case, { exitCode, result, states, live }: Observed): string | undefined {
-		const { before = "", settled: desired = "" } = this.reference(scenario).observed.states;
-		const ends = scenario === "recovery" ? [desired] : [before, desired];
-		const { settled = "" } = states;
-		const atOnce = states["at-once"];
+	broken({ scenario, kind }: Case, { exitCode, result, states, live, status }: Observed): string | undefined {
+		const { settled: desired = "" } = this.reference(scenario).observed.states;
+		const { before = "" } = states;
+		const ends = scenario === "reapply" || scenario === "recovery" ? [desired] : [before, desired];
+		const { settled = "", "at-once": atOnce = "" } = states;
 		const claims: Readonly<Record<string, string>> = {
 			applied: desired,
 			restored: desired,
@@ -119,20 +134,26 @@ export class Faults {
 			refused: before,
 		};
 		const claimed = claims[result];
-		// Where the units that undo are not on disk yet, or not any more, files can be left that do nothing. The next run removes them.
-		const honest = kind === "powercut" || result === "rollback-incomplete" || result === "unknown";
+		if (kind !== "powercut") {
+			if (claimed !== undefined && atOnce !== claimed) return `it said "${result}", and was not`;
+			if (exitCode === 0 && atOnce !== desired) return "exit code 0, and it was not as desired";
+			// The process that waits for the run is ended like a session is, and says nothing then.
+			const ended = exitCode === 137 && (kind === "kill" || kind === "hang");
+			if (result === "" && !ended && !/^re(apply|covery)$/.test(scenario)) return `no result, exit code ${exitCode}`;
+			if (result !== "" && !ended && (exitCode === 0) !== /^(applied|restored)$/.test(result)) {
+				return `exit code ${exitCode} with the result "${result}"`;
+			}
+			if (/-incomplete$/.test(result) && status === 0) return `the result "${result}", of which status says nothing`;
+		}
+		if (ends.includes(settled)) return undefined;
+		// Before the units that undo are on disk, and once they are gone, nothing runs here that could remove files: those that do
+		// nothing may stay until the next run, where the power went, or where the result says what is left.
 		const gone = scenario.startsWith("first") ? before : scenario.startsWith("restore") ? desired : undefined;
-		if (gone && honest && states["next"] && live["settled"] === this.liveOf(scenario, gone === before)) {
-			return states["next"] === gone ? undefined : "the next run does not remove what a power cut left";
+		const said = kind === "powercut" || exitCode === 137 || /-incomplete$/.test(result);
+		if (gone && said && live["settled"] === this.liveOf(scenario, gone === before)) {
+			return states["next"] === gone ? undefined : "the next run does not remove what was left";
 		}
-		if (!ends.includes(settled) && scenario !== "reapply") return "the server is neither as before nor as desired";
-		if (scenario === "reapply" && settled !== desired) return "the server is not as desired";
-		if (kind !== "powercut" && claimed !== undefined && atOnce !== claimed) return `it said "${result}", and was not`;
-		// 137: the process that waits for the run was killed, as a session is.
-		if (result !== "" && exitCode !== 137 && (exitCode === 0) !== /^(applied|restored)$/.test(result)) {
-			return `exit code ${exitCode} with the result "${result}"`;
-		}
-		return undefined;
+		return "the server is neither as before nor as desired";
 	}
 
 	remove(): Promise<void> {
@@ -150,6 +171,42 @@ export class Faults {
 	}
 }
 
+/**
+ * Where a kind of fault makes a difference. The disk's: before a command that writes, and before the one in front of it, as the
+ * shell opens a redirection first; elsewhere the disk is as it was there. Into /run the shell itself writes between any two commands.
+ */
+function places(commands: readonly string[], kind: Kind): readonly number[] {
+	if (kind === "scarce" || kind === "runscarce") return Array.from({ length: BLOCKS[kind] }, (_, index) => index + 1);
+	const all = commands.map((_, index) => index + 1);
+	if (kind === "exit" || kind === "kill" || kind === "hang" || kind === "runfull") return all;
+	const writes = (index: number) => WRITES.test(commands[index] ?? "");
+	return all.filter((number) => writes(number - 1) || (kind !== "powercut" && writes(number)));
+}
+
+/** Wall and CPU time of runs without a fault, on a server with so many routes. */
+export interface Timing {
+	readonly what: string;
+	readonly wall: number;
+	readonly cpu: number;
+}
+
+/** Times every verb so many times. @returns seconds, in the order of the runs. */
+export async function time(routes: number, rounds: number): Promise<readonly Timing[]> {
+	const folder = await mkdtemp(join(tmpdir(), "pod-gateway-bench-"));
+	try {
+		const image = join(folder, "pristine.img");
+		await makeImage(join(folder, "tree"), image);
+		const text = await inNamespaces([folder, image, assembled, "bench", String(routes), String(rounds)]);
+		const timings = [...text.matchAll(/^bench (\S+) ([\d.]+) ([\d.]+) ([\d.]+)$/gm)].map(
+			([, what = "", wall, user, system]) => ({ what, wall: Number(wall), cpu: Number(user) + Number(system) }),
+		);
+		if (timings.length !== 5 * rounds) throw new Error(`a run failed:\n${text}`);
+		return timings;
+	} finally {
+		await rm(folder, { recursive: true, force: true });
+	}
+}
+
 async function sandbox(
 	script: string,
 	folder: string,
@@ -158,13 +215,16 @@ async function sandbox(
 	number: number,
 	kind: string,
 ): Promise<Observed> {
-	const args = [join(import.meta.dirname, "sandbox.sh"), folder, image, script, scenario, String(number), kind];
-	const { all } = await execa("unshare", ["--mount", "--net", "--pid", "--fork", "--kill-child", "sh", ...args], {
-		all: true,
-		reject: false,
-		timeout: 900_000,
-	});
-	return observed(all);
+	return observed(await inNamespaces([folder, image, script, scenario, String(number), kind]));
+}
+
+async function inNamespaces(args: readonly string[]): Promise<string> {
+	const { all } = await execa(
+		"unshare",
+		["--mount", "--net", "--pid", "--fork", "--kill-child", "sh", join(import.meta.dirname, "sandbox.sh"), ...args],
+		{ all: true, reject: false, timeout: 900_000 },
+	);
+	return all;
 }
 
 function observed(text: string): Observed {
@@ -179,6 +239,7 @@ function observed(text: string): Observed {
 		result: resultOf(json),
 		states: digests("state"),
 		live: digests("live"),
+		status: Number(/^status (\d+)/m.exec(text)?.[1] ?? -1),
 		...(struck && { struck }),
 		text,
 	};

@@ -69,8 +69,13 @@ state() {
 		cat faults/loaded 2>/dev/null || true
 	} | sort >"$folder/state.$1"
 	echo "state $1 $(sha256sum <"$folder/state.$1" | cut -c 1-16)"
-	# What of it does anything: all but files of ours that nothing reads yet.
-	echo "live $1 $(grep -v -e '[/.]pod-gateway' -e ' etc/[^ ]*\.wants ' -e ' etc/iproute2/rt_protos.d ' "$folder/state.$1" | sha256sum | cut -c 1-16)"
+	# What of it does anything: all but the names that nothing reads (those of files laid ready, the tool and the units that run it
+	# while nothing enables them, the journal) and empty folders. A link that enables, a file that a resolver reads, a desired
+	# state and a route count.
+	echo "live $1 $(grep -v -e '/\.[^ /]*\.pod-gateway-\(new\|old\)\( \|$\)' -e ' usr/local/sbin/pod-gateway-host\( \|$\)' \
+		-e ' etc/systemd/system/pod-gateway\.\(service\|timer\|path\)\( \|$\)' -e ' var/lib/pod-gateway/\.[^ /]*\( \|$\)' \
+		-e '^d .* \(var/lib/pod-gateway[^ ]*\|etc/systemd/system/[a-z-]*\.target\.wants\|etc/iproute2/rt_protos\.d\) $' \
+		"$folder/state.$1" | sha256sum | cut -c 1-16)"
 }
 
 desired() {
@@ -81,11 +86,14 @@ desired() {
 
 network
 mounted
+if [ "$scenario" = bench ]; then exec sh "$here/bench.sh" "$root" "$number" "$kind"; fi
 case $scenario in *dnsmasq*)
 	true >faults/units/dnsmasq
 	printf 'nameserver 127.0.0.1\n' >etc/resolv.conf
 	mkdir -p etc/dnsmasq.d
 	printf 'conf-dir=/etc/dnsmasq.d\n' >etc/dnsmasq.conf
+	# What it has in force is what it read when this server was booted.
+	cp etc/dnsmasq.d/pod-gateway.conf faults/loaded 2>/dev/null || true
 	;;
 esac
 case $scenario in
@@ -119,12 +127,18 @@ state before
 case $scenario in first* | reapply*) desired 1 >run/desired ;; *) desired 2 >run/desired ;; esac
 echo 1 >faults/last
 echo "$number $kind" >faults/plan
+case $kind in
+scarce | runscarce)
+	echo "0 $kind" >faults/plan
+	inside sh /faults/disk.sh "$kind" "$number"
+	;;
+esac
 true >faults/on
 patience=300
 [ "$kind" != hang ] || patience=12
 case $scenario in
-first* | later*) inside /usr/bin/timeout -s KILL "$patience" sh /run/script apply <run/desired >out 2>err && code=0 || code=$? ;;
-restore*) inside /usr/bin/timeout -s KILL "$patience" sh /run/script restore >out 2>err && code=0 || code=$? ;;
+first* | later*) inside /usr/bin/timeout -s KILL "$patience" sh -c 'echo $$ >/faults/front; exec sh /run/script apply' <run/desired >out 2>err && code=0 || code=$? ;;
+restore*) inside /usr/bin/timeout -s KILL "$patience" sh -c 'echo $$ >/faults/front; exec sh /run/script restore' >out 2>err && code=0 || code=$? ;;
 reapply* | recovery*)
 	# In its service, whose time is limited, too.
 	inside /usr/bin/timeout -s KILL "$patience" sh -c 'echo $$ >/faults/main; exec sh /usr/local/sbin/pod-gateway-host reapply' >out 2>err && code=0 || code=$?
@@ -150,9 +164,12 @@ if [ -e faults/dead ]; then
 	state settled
 else
 	state at-once
+	cp "$script" run/script 2>/dev/null || true
+	inside sh /run/script status >said 2>&1 && code=0 || code=$?
+	echo "status $code"
 	timer
 	case $kind in
-	nospace | readonly | immutable | runfull)
+	nospace | readonly | immutable | runfull | scarce | runscarce)
 		state in-fault
 		cp "$here/disk.sh" faults/disk.sh
 		inside sh /faults/disk.sh "$kind" off

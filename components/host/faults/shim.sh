@@ -25,7 +25,10 @@ exit)
 	exit 1
 	;;
 kill)
-	read -r main 2>/dev/null </faults/main && kill -KILL "-$main" 2>/dev/null
+	# The run with all its processes; where it has not begun, or is over, the process that waits for it.
+	if read -r main 2>/dev/null </faults/main; then kill -KILL "-$main" 2>/dev/null; else
+		read -r front 2>/dev/null </faults/front && kill -KILL "$front" 2>/dev/null
+	fi
 	exit 137
 	;;
 hang) exec /usr/bin/sleep 600 ;;

@@ -48,33 +48,40 @@ plan_written() {
 	# Of resolv.conf only the block is ours.
 	block=
 	while read -r _ kind argument path; do [ "$kind:$path" != "file:$TARGET" ] || block=$argument; done <"$WORK/plan"
-	if [ -n "$block" ]; then
-		sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/p" "$block" >"$WORK/block" || return 1
-		sum=$(sha256sum <"$WORK/block") && echo "${sum%% *} $TARGET" >>"$notes" || return 1
+	if [ -n "$block" ] && [ -e "$WORK/block" ]; then
+		seen_sum "$WORK/block" && echo "$sum $TARGET" >>"$notes" || return 1
 		if [ ! -e "$TARGET" ] || [ -e "$ABSENT" ] || [ -e "$STATE/resolv.conf.absent" ]; then want state "$ABSENT"; fi
 	fi
+	MADE=' '
 	{
-		[ ! -e "$STATE/folders" ] || sed 's/^/folder /' "$STATE/folders" || return 1
+		if [ -e "$WRITTEN" ]; then
+			while read -r key path; do [ "$key" != folder ] || note_folder "$path"; done <"$WRITTEN" || return 1
+		fi
+		if [ -e "$STATE/folders" ]; then while read -r path; do note_folder "$path"; done <"$STATE/folders" || return 1; fi
 		# Older versions had it made by systemctl(1).
-		! is_old_layout || echo "folder ${PATH_LINK%/*}"
-		[ ! -e "$WRITTEN" ] || sed -n '/^folder /p' "$WRITTEN" || return 1
+		! is_old_layout || note_folder "${PATH_LINK%/*}"
 		while read -r class _ _ _ _ path; do [ "$class" = state ] || missing_folders "${path%/*}"; done <"$WORK/changes"
-	} >"$WORK/folders"
-	sort -u "$WORK/folders" >>"$notes"
+	} >>"$notes"
+}
+
+note_folder() {
+	case $MADE in *" $1 "*) return 0 ;; esac
+	MADE="$MADE$1 "
+	echo "folder $1"
 }
 
 # plan_apply: reads the plan and compares. Afterwards in_force tells whether there is anything to do.
 plan_apply() {
 	read_stacks
 	dns_method
-	digest "$WORK/desired" && DIGEST=$digest || return 1
 	previous_method=none
 	for file in $COMMITTED; do
 		[ ! -f "${file%/*}/method" ] || read -r name <"${file%/*}/method" || :
 		[ "${name:-none}" = none ] || previous_method=$name
 	done
 	# shellcheck disable=SC2086 # a list of files without blanks
-	plan_server $OTHERS "$WORK/desired" && plan_stack && compare_plan && own_routes "$WORK/routes.before" &&
+	plan_server $OTHERS "$WORK/desired" && plan_stack && compare_plan && seen_sum "$WORK/desired" && DIGEST=$sum &&
+		own_routes "$WORK/routes.before" &&
 		{ [ "$server_method" = none ] || "${server_method}_drift" >"$WORK/drift"; }
 }
 in_force() {
@@ -131,8 +138,8 @@ begin_turn() {
 	[ ! -d "$STATE/pending" ] || settle_older_version
 	true >"$WORK/missing"
 	settle 'an earlier transaction was left unfinished' || {
-		[ -s "$WORK/missing" ] || refuse 'what an earlier run left cannot be removed; is the disk full or read-only?'
-		outcome_incomplete
+		[ -e "$PENDING" ] || refuse 'what an earlier run left cannot be removed; is the disk full or read-only?'
+		outcome_incomplete rollback
 		exit 1
 	}
 }
@@ -154,10 +161,11 @@ apply() {
 	guard_names
 	guard_routes
 	deadline=$((started + ROLLBACK_AFTER - 10))
-	note_paths
+	note_paths || refuse 'the paths of now could not be written down'
 	outside_before=
 	[ -z "$OUTSIDE" ] || outside_before=$(outside_names)
 	{ plan_notes && compare_plan; } || refuse 'the change could not be written down'
+	[ -z "$UNWRITTEN" ] || refuse 'there is no room in /run'
 	keep_edits || refuse "a copy of what somebody edited could not be kept in $BACKUPS"
 	snapshot apply || refuse_prepared
 	arm || fail 'could not arm the recovery'
@@ -187,7 +195,7 @@ refuse_prepared() {
 	if ! undo; then
 		UNFINISHED=
 		incomplete
-		outcome_incomplete
+		outcome_incomplete rollback
 		exit 1
 	fi
 	UNFINISHED=
@@ -218,15 +226,21 @@ tell_owner() {
 
 # look_again: whether everything that was to be is, once more after others may have been at work.
 look_again() {
+	blind=0
 	until seen_in_force; do
 		now
 		[ "$now" -lt "$deadline" ] || return 1
+		# What cannot be looked at five times (/run is full) is not waited for until the time is over.
+		if [ -n "$LOOKED" ]; then blind=0; else blind=$((blind + 1)); fi
+		[ $blind -lt 5 ] || { say 'what was changed cannot be looked at; is /run full?'; return 1; }
 		sleep 1
 		put_back
 	done
 }
 seen_in_force() {
-	compare_plan && [ ! -s "$WORK/changes" ] && own_routes "$WORK/routes.now" && cmp -s "$WORK/wanted" "$WORK/routes.now"
+	LOOKED=
+	compare_plan && own_routes "$WORK/routes.now" && LOOKED=1 || return 1
+	[ ! -s "$WORK/changes" ] && cmp -s "$WORK/wanted" "$WORK/routes.now"
 }
 in_time() { now && [ "$now" -lt $((started + ROLLBACK_AFTER - MARGIN + 1)) ]; }
 
@@ -254,10 +268,10 @@ put_back_names() {
 }
 put_back_files() {
 	# resolv.conf may have other lines by now, around which our block goes.
-	grep -v '^names ' "$WORK/plan.kept" >"$WORK/plan"
-	plan_names || return 1
-	[ -z "$UNFINISHED" ] || grep '^names ' "$WORK/plan" >"$WORK/plan.names"
-	[ -z "$UNFINISHED" ] || mv -f "$WORK/plan.names" "$WORK/plan"
+	lines_but plan '^names ' "$WORK/plan.kept" && plan_names || return 1
+	if [ -n "$UNFINISHED" ]; then
+		{ grep '^names ' "$WORK/plan" >"$WORK/plan.names" || [ $? -eq 1 ]; } && mv -f "$WORK/plan.names" "$WORK/plan" || return 1
+	fi
 	compare_plan || return 1
 	if [ -s "$WORK/changes" ]; then
 		put_paths=
@@ -267,14 +281,14 @@ put_back_files() {
 		done <"$WORK/changes"
 		{ prepare_files && make_durable; } || return 1
 		for class in tool recovery names state; do put_class $class || return 1; done
-		[ -n "$UNFINISHED" ] || drop_second_names
+		[ -n "$UNFINISHED" ] || drop_second_names || return 1
 		say "put back$put_paths"
-		if changed recovery; then reload_units; fi
+		if changed recovery; then reload_units || return 1; fi
 		if changed names; then "${server_method}_reload"; fi || return 1
 		# A later look compares with the new contents.
 		if [ -n "$UNFINISHED" ]; then
-			grep -v '^names ' "$WORK/plan.kept" >>"$WORK/plan"
-			cp "$WORK/plan" "$WORK/plan.kept"
+			lines_but plan.others '^names ' "$WORK/plan.kept" && cat "$WORK/plan.others" >>"$WORK/plan" &&
+				cp "$WORK/plan" "$WORK/plan.kept" || return 1
 		fi
 	fi
 	"${server_method}_mend"
@@ -282,8 +296,8 @@ put_back_files() {
 # In a transaction, what somebody else wrote meanwhile counts as what was before.
 note_other_contents() {
 	[ -n "$UNFINISHED" ] && [ "$2" = "$TARGET" ] && [ "$1" != - ] || return 0
-	grep -v "^also [^ ]* $2\$" "$WORK/journal" >"$WORK/journal.new"
-	echo "also $1 $2" >>"$WORK/journal.new" && mv -f "$WORK/journal.new" "$WORK/journal" && seal_journal
+	lines_but journal.new "^also [^ ]* $2\$" "$WORK/journal" &&
+		echo "also $1 $2" >>"$WORK/journal.new" && mv -f "$WORK/journal.new" "$WORK/journal" && seal_journal
 }
 drop_second_names() {
 	leftovers=

@@ -11,8 +11,10 @@ read_desired() {
 			[ "$line" = 'pod-gateway 1' ] || refuse "the desired state does not begin with 'pod-gateway 1'"
 			continue
 		fi
-		read_line "$line" || refuse "this line of the desired state is not understood: $line"
 		last=$line
+		# Routes may be thousands: their lines are checked below, all at once.
+		case $line in 'route '*) continue ;; esac
+		read_line "$line" || refuse "this line of the desired state is not understood: $line"
 	done <"$1"
 	[ $line_number -gt 0 ] || refuse "the desired state does not begin with 'pod-gateway 1'"
 	case $last in
@@ -29,7 +31,8 @@ read_desired() {
 	awk "$PREFIXES"'
 		function bad(why) { print $0 ": " why; exit }
 		$1 == "nameserver" && !is_address($2) { bad("no IPv4 or IPv6 address in its canonical form") }
-		$1 == "route" {
+		/^route / {
+			if ($0 !~ /^route [0-9a-f.:\/]+( via [0-9a-f.:]+)+$/) bad("no route PREFIX via ADDRESS")
 			if ((why = prefix_problem($2)) != "") bad(why)
 			for (i = 4; i <= NF; i += 2) {
 				if (!is_address($i)) bad($i " is no IPv4 or IPv6 address in its canonical form")
@@ -73,14 +76,6 @@ read_line() {
 	domain | reverse-zone | search) [ $# -eq 1 ] && is_name "$1" ;;
 	verify-outside) [ $# -eq 1 ] && is_name "$1" && OUTSIDE="$OUTSIDE $1" ;;
 	verify-name | verify-pods) [ $# -ge 2 ] && is_name "$1" ;;
-	route)
-		[ $# -ge 3 ] && [ $(($# % 2)) -eq 1 ] || return 1
-		shift
-		while [ $# -gt 0 ]; do
-			[ "$1" = via ] || return 1
-			shift 2
-		done
-		;;
 	*) return 1 ;;
 	esac
 }

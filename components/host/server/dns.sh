@@ -89,12 +89,13 @@ guard_names() {
 			refuse "the stack $other has its names here by $method, which cannot keep two clusters' names apart;" \
 				"set dns.method to none for this server in the stack $STACK, or take $other off it"
 	done
+	[ -n "$OTHERS" ] || return 0
 	awk -v mine="$STACK" '
 		$1 != "domain" && $1 != "reverse-zone" { next }
 		$2 == mine { own[$3] = 1; next }
 		{ other[$3] = $2 }
 		END { for (zone in own) if (zone in other) print "the zone " zone " is also that of the stack " other[zone] }
-	' "$WORK/names" >"$WORK/problems"
+	' "$WORK/names" >"$WORK/problems" || refuse 'the zones of the stacks could not be compared (awk failed)'
 	[ ! -s "$WORK/problems" ] || refuse "$(cat "$WORK/problems")"
 }
 

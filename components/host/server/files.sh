@@ -19,19 +19,24 @@ want_none() { printf '%s none - %s\n' "$1" "$2" >>"$WORK/plan"; }
 # file PATH" and "exists link PATH": what exists and has no other line could not be looked at, which is not the same as not there.
 look() {
 	[ $# -gt 0 ] || return 0
+	links=
 	for path; do
 		[ ! -f "$path" ] || echo "exists file $path"
-		[ ! -L "$path" ] || echo "exists link $path"
+		[ ! -L "$path" ] || { links="$links $path" && echo "exists link $path"; }
 	done
 	sha256sum -- "$@" 2>/dev/null
-	find "$@" -maxdepth 0 -type l -printf 'link %l %p\n' 2>/dev/null
+	# shellcheck disable=SC2086 # a list of paths without blanks
+	[ -z "$links" ] || find $links -maxdepth 0 -type l -printf 'link %l %p\n' 2>/dev/null
 	return 0
 }
 
 # compare_plan: writes to $WORK/changes what of the plan is not so: "CLASS KIND ARGUMENT OLD NEW PATH", where OLD and NEW are a
 # SHA-256, link:TARGET, or - for nothing.
 compare_plan() {
+	[ -z "$UNWRITTEN" ] || return 1
 	paths=
+	# Of resolv.conf the block is looked at by itself, too: plan_written notes it.
+	[ ! -e "$WORK/block" ] || paths=" $WORK/block"
 	while read -r _ kind argument path; do
 		paths="$paths $path"
 		[ "$kind" != file ] || paths="$paths $argument"
@@ -50,6 +55,17 @@ compare_plan() {
 			if ($2 == "file" && new == "") { exit 1 }
 			if (old != new) print $1, $2, $3, old, new, $4
 		}' "$WORK/there" "$WORK/plan" >"$WORK/changes"
+}
+
+# seen_sum PATH: sets $sum to the SHA-256 that the last comparison saw there. Fails where it saw no file.
+seen_sum() { while read -r sum name; do [ "$name" != "$1" ] || return 0; done <"$WORK/there"; return 1; }
+
+# lines_but NAME GREP…: writes the lines that do not match into $WORK/NAME. That there are none is no failure.
+lines_but() {
+	lines_to=$WORK/$1
+	shift
+	grep -v "$@" >"$lines_to"
+	[ $? -le 1 ]
 }
 
 # changed CLASS: whether anything of that class differs.
@@ -138,8 +154,9 @@ put_class() {
 # put_text PATH: standard input becomes a file of ours, by itself, durably.
 put_text() {
 	beside "$1" new
-	cat >"$beside" && sync "$beside" && mv -fT "$beside" "$1" && sync "${1%/*}"
+	cat >"$beside" && rename_durably "$beside" "$1"
 }
+rename_durably() { sync "$1" && mv -fT "$1" "$2" && sync "${2%/*}"; }
 
 # remove_files PATH…: durably.
 remove_files() {

@@ -62,7 +62,8 @@ guard_routes() {
 			for (i = 1; i <= k; i++) if ((w = longest(W, LW, other[i])) != "" && !((w) in S))
 				problem("the route " W[w] " overlaps " S[other[i]] " of the stack " owner[other[i]])
 		}' "$WORK/facts" >"$WORK/problems" || refuse 'the routes could not be judged (awk failed)'
-	guard_next_hops >>"$WORK/problems"
+	guard_next_hops >>"$WORK/problems" || refuse 'the next hops could not be judged (awk failed)'
+	[ -z "$UNWRITTEN" ] || refuse 'there is no room in /run'
 	[ ! -s "$WORK/problems" ] ||
 		refuse "$(awk 'NR <= 20; END { if (NR > 20) print "and " NR - 20 " more like these" }' "$WORK/problems")"
 }
@@ -79,7 +80,7 @@ guard_next_hops() {
 		esac
 		awk -v hop="$hop" -v why="$why" '
 			{ for (i = 3; i <= NF; i += 2) if ($i == hop) { if (!n++) first = $1 } }
-			END { print "the route " first (n > 1 ? " and " n - 1 " more" : "") " goes by " hop ", which " why }' "$WORK/wanted"
+			END { print "the route " first (n > 1 ? " and " n - 1 " more" : "") " goes by " hop ", which " why }' "$WORK/wanted" || return 1
 	done <"$WORK/hops"
 }
 

@@ -47,6 +47,8 @@ SEEN=$RUN/in-force
 # The lock of versions that knew one stack.
 OLD_LOCK=/run/pod-gateway.lock
 RUN_UNIT=pod-gateway-run
+# flock(1) ends with this code where another run holds the lock (EX_TEMPFAIL of sysexits.h).
+BUSY=75
 
 # The journal of a transaction that is not over, and of one that is over but not tidied up.
 PENDING=$STATE/.pending

@@ -40,8 +40,10 @@ in_service() {
 	if [ ! -e "$WORK/told" ]; then
 		code=1
 		if [ -s "$WORK/missing" ] && [ ! -e "$WORK/settled" ]; then
-			say "the run was ended before it was done, and its rollback is incomplete: $(join ';' <"$WORK/missing")"
-			outcome_incomplete
+			what=rollback
+			[ "$1" != restore ] || [ -e "$PENDING" ] || what=restore
+			say "the run was ended before it was done, and the $what is incomplete: $(join ';' <"$WORK/missing")"
+			outcome_incomplete $what
 		elif [ -e "$WORK/settled" ]; then
 			say 'the run was ended before it was done (time limit, or somebody ended it); rolled back: this server is as it was before'
 			outcome rolled-back
@@ -72,7 +74,7 @@ ONLY='' EVERY='' DRY_RUN='' STACK='' OPERATOR='' SSH_PORT='' BY='' UPLOAD='' ALL
 case $verb in
 settle) ;;
 work) SELF=$0 && target ;;
-*) SELF=$(readlink -f "$0") && target ;;
+*) SELF=$(readlink -f "$0") ;;
 esac
 case $verb in
 apply | restore | reapply | rollback)
@@ -130,7 +132,8 @@ settle)
 	;;
 esac
 
-if [ "$(id -u)" -eq 0 ]; then
+uid
+if [ "$uid" -eq 0 ]; then
 	case $verb in
 	status | detect) WORK=$(mktemp -d) || exit 2 ;;
 	*)
@@ -144,6 +147,8 @@ fi
 OWN_WORK=1
 trap at_exit EXIT
 trap 'exit 1' HUP INT TERM
+# A run in its service looks by itself.
+case $verb$DRY_RUN in apply | restore) ;; *) target ;; esac
 case $verb in
 apply)
 	operator

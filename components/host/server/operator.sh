@@ -1,10 +1,17 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # --- who runs this ---
 
+# uid: sets $uid to the number of the user that this runs as (proc(5)).
+uid() {
+	while read -r key _ uid _; do [ "$key" != Uid: ] || return 0; done 2>/dev/null </proc/self/status
+	uid=$(id -u)
+}
+
 # Goes on as root. sudo keeps the user's standard input, and asks for no password here: nobody is there to type it. Whether it
 # lets this very command through is known by trying it with a harmless argument; sudo's own words say why it does not.
 be_root() {
-	[ "$(id -u)" -ne 0 ] || return 0
+	uid
+	[ "$uid" -ne 0 ] || return 0
 	words='there is no sudo here'
 	if command -v sudo >/dev/null; then
 		if words=$(sudo -n /bin/sh "$SELF" help 2>&1 >/dev/null); then exec sudo -n /bin/sh "$SELF" "$@"; fi
@@ -25,13 +32,16 @@ Where the line is there already, a later rule or a setting such as requiretty or
 # of the environment, so the processes above are asked (proc(5)).
 operator() {
 	connection=${SSH_CONNECTION:-}
-	pid=$$
+	pid=$$ environments=
 	while [ -z "$connection" ] && [ "${pid:-0}" -gt 1 ] && [ -r "/proc/$pid/environ" ]; do
-		connection=$(tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^SSH_CONNECTION=//p')
+		environments="$environments /proc/$pid/environ"
 		parent=
 		while read -r key value; do [ "$key" != PPid: ] || parent=$value; done <"/proc/$pid/status"
 		pid=$parent
 	done 2>/dev/null
+	# The nearest one's, and no more: what is between NUL bytes is a line here.
+	# shellcheck disable=SC2086 # a list of paths without blanks
+	[ -z "$environments" ] || connection=$(sed -zn '/^SSH_CONNECTION=/{s///p;q}' $environments 2>/dev/null | tr -d '\0')
 	SSH_PORT=${connection##* }
 	connection=${connection%% *}
 	OPERATOR=${connection%%\%*}

@@ -1,9 +1,29 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # --- what is said, and to whom ---
 
+# What the shell itself writes fails like a command, also in the middle of a list whose last line has room again. That is remembered,
+# and no list is believed from then on. Messages for people, whoever reads them, are not part of any.
+UNWRITTEN=
+echo() {
+	command echo "$@" || {
+		UNWRITTEN=1
+		return 1
+	}
+}
+printf() {
+	# shellcheck disable=SC2059 # as it was called
+	command printf "$@" || {
+		UNWRITTEN=1
+		return 1
+	}
+}
+
+# The result goes to standard output, also where a run ends in the middle of a list that goes to a file.
+exec 6>&1
+
 # Warnings of the timer's runs are for the journal, which takes a level in front (sd-daemon(3)).
 LEVEL=
-say() { printf '%spod-gateway: %s\n' "$LEVEL" "$*" >&2 || :; }
+say() { command printf '%spod-gateway: %s\n' "$LEVEL" "$*" >&2 || :; }
 refuse() {
 	say "refused, nothing was changed: $*"
 	outcome refused
@@ -17,7 +37,7 @@ cannot() {
 # The last line on standard output. Whoever reads it may be gone; the change does not depend on that.
 outcome() {
 	[ -z "$WORK" ] || true >"$WORK/told"
-	printf '{"result":"%s"}\n' "$1" || :
+	command printf '{"result":"%s"}\n' "$1" >&6 || :
 }
 # A line of the journal, for whoever asks later what was done here.
 journal() { timeout 5 systemd-cat -t pod-gateway -p notice echo "$*" 9>&- || say 'the journal did not take its line'; }

@@ -3,7 +3,15 @@
 
 reapply() {
 	[ -z "${JOURNAL_STREAM:-}" ] || LEVEL='<4>'
-	take_lock 0 || return 0 # a transaction is under way; the timer comes again
+	take_lock 0
+	case $? in
+	0) ;;
+	"$BUSY") return 0 ;; # a transaction is under way; the timer comes again
+	*)
+		say "the lock $LOCK cannot be taken; is /run full?"
+		exit 1
+		;;
+	esac
 	settle 'a transaction was cut off' || exit 1
 	STACK=
 	read_stacks

@@ -1,13 +1,10 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # --- who deployed what, and when: for audits, and for those who find a server other than they left it ---
 
-# digest FILE: sets $digest to its SHA-256.
-digest() { digest=$(sha256sum <"$1") && digest=${digest%% *}; }
-
 # Digests are SHA-256 of the desired state; there is none before the first one.
 record() {
 	before=
-	if [ -n "$MINE" ]; then digest "$MINE" && before=$digest; fi
+	if [ -n "$MINE" ]; then seen_sum "$MINE" && before=$sum; fi
 	json "$STACK"
 	printf '{"at":"%s","by":"%s","stack":"%s","version":"%s","before":"%s","after":"%s"}\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
 		"$BY" "$json" "$VERSION" "$before" "$DIGEST"
@@ -37,7 +34,7 @@ result() {
 	json "$STACK"
 	count=0
 	while read -r _ owner; do [ "$owner" != "$STACK" ] || count=$((count + 1)); done <"$WORK/owners"
-	printf '{"result":"%s","server":"%s","stack":"%s","routes":%d,"dnsMethod":"%s","digest":"%s",' \
+	command printf '{"result":"%s","server":"%s","stack":"%s","routes":%d,"dnsMethod":"%s","digest":"%s",' \
 		"$1" "$server" "$json" "$count" "$method" "$DIGEST" || :
-	printf '"inForceAt":"%s","stacks":[%s],"record":%s}\n' "$seen" "$list" "$in_record" || :
+	command printf '"inForceAt":"%s","stacks":[%s],"record":%s}\n' "$seen" "$list" "$in_record" || :
 }

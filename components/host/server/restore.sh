@@ -71,7 +71,7 @@ restore() {
 		keep_edits || refuse "a copy of what somebody edited could not be kept in $BACKUPS"
 		take_back
 	fi
-	if [ -z "$OTHERS" ]; then remove_recovery || fail "what repairs could not be removed; run restore once more"; fi
+	if [ -z "$OTHERS" ]; then remove_recovery || not_removed; fi
 	UPLOAD=
 	remove_uploads
 	if [ -z "$OTHERS" ]; then
@@ -84,10 +84,21 @@ restore() {
 	outcome restored
 }
 
+# not_removed: the deployment is gone, but not all of what it was kept up by.
+not_removed() {
+	left_over >"$WORK/missing"
+	again=$INSTALLED
+	[ -e $INSTALLED ] || again='the script'
+	say "the restore is incomplete: the deployment is taken back, but not what repaired it: $(join ';' <"$WORK/missing"); run" \
+		"$again restore once more"
+	journal "restore incomplete: $(join ';' <"$WORK/missing")"
+	outcome_incomplete restore
+	exit 1
+}
+
 take_back() {
 	# The recovery's files stay as they are until then, of whatever version they are.
-	grep -v -e '^recovery ' -e '^tool ' "$WORK/changes" >"$WORK/changes.kept"
-	if [ -n "$OTHERS" ]; then :; else mv -f "$WORK/changes.kept" "$WORK/changes"; fi
+	if [ -z "$OTHERS" ]; then without_recovery changes || refuse 'the change could not be written down'; fi
 	snapshot restore || refuse_prepared
 	if [ -n "$OTHERS" ]; then arm || fail 'could not arm the recovery'; fi
 	set_routes "$WORK/wanted" || fail 'a route could not be taken away'
@@ -97,8 +108,7 @@ take_back() {
 	release_owner || fail 'the owner of resolv.conf did not take its configuration back'
 	put_class state || fail 'what is noted could not be taken away'
 	[ "$server_method" = resolved ] || remove_files "$LINKS" || fail 'what is noted could not be taken away'
-	grep -v -e '^recovery ' -e '^tool ' "$WORK/plan" >"$WORK/plan.kept"
-	mv -f "$WORK/plan.kept" "$WORK/plan"
+	without_recovery plan || fail 'what was to go cannot be looked at'
 	seen_in_force || fail 'not everything went away'
 	finish || fail 'could not commit'
 	for name in $GOING; do
@@ -106,6 +116,8 @@ take_back() {
 		remove_folders "$folder"
 	done
 }
+# without_recovery plan|changes: takes the lines of what repairs out of that list.
+without_recovery() { lines_but plan_kept -e '^recovery ' -e '^tool ' "$WORK/$1" && mv -f "$WORK/plan_kept" "$WORK/$1"; }
 release_owner() {
 	changed names || return 0
 	for owner in $OWNERS; do
@@ -136,6 +148,12 @@ remove_recovery() {
 	remove_files $tool "$WRITTEN" || return 1
 	remove_folders "$STATE"/* "$STATE"
 	! is_empty "$STATE"
+}
+# left_over: a line for each thing that remove_recovery takes away and that is still there.
+left_over() {
+	for path in $PATH_LINK $TIMER_LINK $SERVICE_LINK $PATH_FILE $TIMER_FILE $SERVICE_FILE $PROTOCOL_FILE $INSTALLED "$STATE"; do
+		[ ! -e "$path" ] && [ ! -L "$path" ] || echo "$path is still there"
+	done
 }
 is_empty() {
 	[ -d "$1" ] || return 1

@@ -79,6 +79,10 @@ NORMAL='
 # own_routes FILE: writes the routes of ours that the kernel has. A kernel that does not answer is an error, not "none".
 own_routes() {
 	{ ip -o -4 route show proto $PROTOCOL && ip -o -6 route show proto $PROTOCOL; } >"$WORK/own" || return 1
+	if [ ! -s "$WORK/own" ]; then
+		true >"$1"
+		return
+	fi
 	# Printed alone so that an error of awk is seen; sort then puts both families in one order.
 	awk "$NORMAL" "$WORK/own" >"$1" && sort -o "$1" "$1"
 }

@@ -1,15 +1,32 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # --- status: what is in force here, and what could not be undone ---
 
+# under_way: whether a run is at work. The lock tells it to root alone; others are not told of what is unfinished by the exit code.
+under_way() {
+	[ -d $RUN ] || return 1
+	[ -r $LOCK ] || [ ! -x $RUN ] || return 1
+	[ -r $LOCK ] || return 0
+	(flock -E $BUSY -n 9 9<$LOCK)
+	[ $? -eq $BUSY ]
+}
+
 status() {
 	STACK=
 	read_stacks
 	code=0
 	if [ -e "$PENDING" ] || [ -d "$STATE/pending" ]; then
 		echo '# a transaction is under way, or is being undone'
-		[ ! -s $RUN/incomplete ] || { sed 's/^/# its rollback is incomplete: /' $RUN/incomplete; code=1; }
+		under_way || code=1
 	fi
-	[ -n "$COMMITTED" ] || say 'nothing of pod-gateway is in force here'
+	if [ -s $RUN/incomplete ]; then
+		sed 's/^/# a rollback is incomplete: /' $RUN/incomplete
+		code=1
+	fi
+	if [ -z "$COMMITTED" ]; then
+		say 'nothing of pod-gateway is in force here'
+		left_over | sed 's/^/# a restore is incomplete: /'
+		[ -z "$(left_over)" ] || code=1
+	fi
 	for file in $COMMITTED; do
 		name=$(stack_of "$file")
 		record_file "$name"

@@ -1,20 +1,21 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # --- the transaction: what was before, and the way back to it ---
 
-# take_lock SECONDS: fails where another run holds it. The file may be removed by the run that held it; then there is a new one.
+# take_lock SECONDS: the code is $BUSY where another run holds it, and another one where it cannot be taken.
+# The file may be removed by the run that held it; then there is a new one.
 take_lock() {
 	[ -d $RUN ] || mkdir -m 700 $RUN 2>/dev/null
 	[ -d $RUN ] && [ ! -L $RUN ] && [ -O $RUN ] || return 1
 	while :; do
 		true >>$LOCK || return 1
 		exec 9>>$LOCK
-		flock -w "$1" 9 || return 1
+		flock -E $BUSY -w "$1" 9 || return
 		# shellcheck disable=SC3013 # dash and bash have it, and no tool could tell of this very process
 		if [ $LOCK -ef /dev/fd/9 ]; then break; fi
 	done
 	[ -e $OLD_LOCK ] && is_old_layout || return 0
 	exec 8>>$OLD_LOCK
-	flock -w "$1" 8
+	flock -E $BUSY -w "$1" 8
 }
 
 # snapshot VERB: writes down what is before and lays everything ready, so that the change is renames, and the undo is too. Fails
@@ -29,23 +30,32 @@ snapshot() {
 			"${owner}_service"
 			[ -z "$unit" ] || ! active "$unit" || echo "owner $owner"
 		done
+		MADE=' '
 		while read -r class kind _ old new path; do
 			printf 'entry %s %s %s %s %s\n' "$class" "$kind" "$old" "$new" "$path"
 			missing_folders "${path%/*}"
 		done <"$WORK/changes"
 		[ ! -e "$LINKS" ] || sed 's/^/claimed /' "$LINKS" || return 1
 		[ ! -e "$STATE/links" ] || sed 's/^\([^ ]*\).*/claimed \1/' "$STATE/links" || return 1
-		sed 's/^/route /' "$WORK/routes.before"
+		[ ! -s "$WORK/routes.before" ] || sed 's/^/route /' "$WORK/routes.before"
 	} >"$WORK/journal" || return 1
 	# What another run left is not known to have left the resolver alone; this one has, so far.
 	UNFINISHED=1 NAMES_UNTOUCHED=1
-	seal_journal && prepare_files && make_durable
+	[ -z "$UNWRITTEN" ] && seal_journal && prepare_files && make_durable
 }
-missing_folders() { [ -d "$1" ] || { missing_folders "${1%/*}"; echo "folder $1"; }; }
+# missing_folders FOLDER: a line each, the outer ones first, of those that are not in $MADE yet.
+missing_folders() {
+	[ ! -d "$1" ] || return 0
+	case $MADE in *" $1 "*) return 0 ;; esac
+	missing_folders "${1%/*}"
+	MADE="$MADE$1 "
+	echo "folder $1"
+}
 
 seal_journal() {
 	sum=$(sha256sum <"$WORK/journal") || return 1
-	{ cat "$WORK/journal" && echo "end ${sum%% *}"; } >"$WORK/sealed" && put_text "$PENDING" <"$WORK/sealed"
+	beside "$PENDING" new
+	{ cat "$WORK/journal" && echo "end ${sum%% *}"; } >"$beside" && rename_durably "$beside" "$PENDING"
 }
 
 # read_journal: into $WORK/journal, without its seal, $WORK/entries and $WORK/routes.before. A damaged one is not used.
@@ -61,14 +71,14 @@ journal_field() { sed -n "s/^$1 //p" "$WORK/journal"; }
 # $WORK/missing, and the journal and everything that repairs stay. May be repeated.
 undo() {
 	# Where /run is full, not even what is missing can be written down: that is no success, either.
-	UNDO_FAILED=
+	UNDO_FAILED='' UNWRITTEN=''
 	true >"$WORK/missing" || UNDO_FAILED=1
 	if [ ! -e "$PENDING" ]; then
 		sweep || echo 'temporary files cannot be removed' >>"$WORK/missing"
 		remove_folders "$STATE"
 		committed_stacks
 		[ -n "$COMMITTED" ] || [ ! -d "$STATE" ] || echo "the folder $STATE cannot be removed" >>"$WORK/missing"
-		[ ! -s "$WORK/missing" ]
+		nothing_missing
 		return
 	fi
 	if ! read_journal; then
@@ -112,7 +122,7 @@ undo() {
 	remove_folders $(journal_field folder) "$STATE"
 }
 
-nothing_missing() { [ -z "$UNDO_FAILED" ] && [ ! -s "$WORK/missing" ]; }
+nothing_missing() { [ -z "$UNDO_FAILED$UNWRITTEN" ] && [ ! -s "$WORK/missing" ]; }
 
 # undo_files CLASS…
 undo_files() {
@@ -206,9 +216,10 @@ finish() {
 		return 1
 	fi
 	UNFINISHED=
-	[ ! -e "$RUN/incomplete" ] || rm -f "$RUN/incomplete"
+	forget_incomplete
 	tidy
 }
+forget_incomplete() { [ ! -e "$RUN/incomplete" ] || rm -f "$RUN/incomplete"; }
 
 # tidy: the second names of files go.
 tidy() {
@@ -245,11 +256,14 @@ sweep() {
 settle() {
 	tidy
 	if [ ! -e "$PENDING" ]; then
-		sweep
+		sweep && forget_incomplete
 		# Where nothing is deployed, this is what a cut left of a first deployment or of a removal.
 		committed_stacks
-		[ -n "$COMMITTED" ] || [ -d "$STATE/pending" ] || remove_recovery
-		return
+		[ -n "$COMMITTED" ] || [ -d "$STATE/pending" ] || remove_recovery || {
+			left_over >"$WORK/missing"
+			return 1
+		}
+		return 0
 	fi
 	if undo; then
 		say "$1; undone: this server is as it was before"
@@ -262,22 +276,33 @@ settle() {
 
 # incomplete: says what an undo could not put back. Everything that can is still there.
 incomplete() {
-	[ -s "$WORK/missing" ] || echo 'what is there could not be compared; is /run full?' >"$WORK/missing"
+	still_missing
 	cp "$WORK/missing" "$RUN/incomplete" 2>/dev/null
 	again='tried again every 15 s'
 	[ -L $TIMER_LINK ] || again="tried again by the next run; by hand: $INSTALLED rollback, or $UPLOADED-* restore"
-	say "the rollback is incomplete ($again); still to be done: $(join ';' <"$WORK/missing")"
-	journal "rollback incomplete: $(join ';' <"$WORK/missing")"
+	say "the rollback is incomplete ($again); still to be done: $still"
+	journal "rollback incomplete: $still"
 }
+# still_missing: sets $still to what is in $WORK/missing, on one line. Where /run is full, nothing can be read there.
+still_missing() {
+	still=
+	if [ -s "$WORK/missing" ]; then
+		while IFS= read -r line; do still="$still${still:+;}$line"; done <"$WORK/missing"
+	fi
+	still=${still:-what is there could not be compared; is /run full?}
+}
+# outcome_incomplete rollback|restore: which of them it is that is incomplete.
 outcome_incomplete() {
-	[ -s "$WORK/missing" ] || echo 'what is there could not be compared; is /run full?' >"$WORK/missing"
 	[ -z "$WORK" ] || true >"$WORK/told"
 	list=
-	while IFS= read -r line; do
-		json "$line"
-		list="$list${list:+,}\"$json\""
-	done <"$WORK/missing"
-	printf '{"result":"rollback-incomplete","missing":[%s]}\n' "$list" || :
+	if [ -s "$WORK/missing" ]; then
+		while IFS= read -r line; do
+			json "$line"
+			list="$list${list:+,}\"$json\""
+		done <"$WORK/missing"
+	fi
+	[ -n "$list" ] || list='"what is there could not be compared; is /run full?"'
+	command printf '{"result":"%s-incomplete","missing":[%s]}\n' "$1" "$list" >&6 || :
 }
 
 fail() {
@@ -300,7 +325,7 @@ at_exit() {
 			outcome rolled-back
 		else
 			incomplete
-			outcome_incomplete
+			outcome_incomplete rollback
 		fi
 	fi
 	[ -z "$OWN_WORK" ] || { rm -rf "$WORK" && rmdir $RUN 2>/dev/null; }

@@ -78,10 +78,14 @@ units_run() { for unit in $UNITS; do active "$unit" || return 1; done; }
 # arm: from here on this machine undoes the change by itself, whenever it is switched off.
 arm() {
 	{ put_class tool && put_class recovery; } || return 1
-	if changed recovery; then reload_units || return 1; fi
-	ACTIVE=
+	if changed recovery; then
+		reload_units || return 1
+	else
+		ACTIVE=
+		! units_run || return 0
+	fi
 	# shellcheck disable=SC2086 # a list of units
-	units_run || timeout -k 2 $RELOAD_LIMIT systemctl start $UNITS 9>&-
+	timeout -k 2 $RELOAD_LIMIT systemctl start $UNITS 9>&-
 }
 
 # stop_units: only those that start the service; what runs in the service must not end itself.

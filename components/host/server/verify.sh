@@ -114,7 +114,7 @@ verify() {
 	for name in $outside_before; do
 		until_deadline resolves "$name" || { say "$name resolved before and no longer does"; return 1; }
 	done
-	sed -n 's/^verify-\(name\|pods\) /\1 /p' "$WORK/desired" >"$WORK/checks"
+	sed -n 's/^verify-\(name\|pods\) /\1 /p' "$WORK/desired" >"$WORK/checks" || return 1
 	while read -r kind name prefixes; do
 		# shellcheck disable=SC2086 # a list of prefixes
 		until_deadline resolves_inside "$name" $prefixes || {

@@ -36,26 +36,29 @@ resolvconf_mend() { :; }
 resolvconf_release() { :; }
 resolvconf_shared() { return 1; }
 
-# with_block FILE: the file's lines with our block before them; lines that would get in its way are held back behind a mark. Of
-# nameservers glibc reads three, of search lists the last; options add up (resolv.conf(5)). A rotation would ask the public
-# nameservers for the cluster's names.
+# with_block FILE: the file's lines with our block before them, which $WORK/block has alone; lines that would get in its way are held
+# back behind a mark. Of nameservers glibc reads three, of search lists the last; options add up (resolv.conf(5)). A rotation would
+# ask the public nameservers for the cluster's names.
 with_block() {
 	case $ALL in *' '*) of="stacks $ALL" ;; *) of="stack $ALL" ;; esac
-	printf '%s: written by pod-gateway (%s); undo with: %s restore\n' "$BLOCK_BEGIN" "$of" "$INSTALLED" || return 1
-	awk -v held="$HELD_BACK" -v end="$BLOCK_END" -v servers="$NAMESERVERS" -v searches="$SEARCHES" '
+	begin="$BLOCK_BEGIN: written by pod-gateway ($of); undo with: $INSTALLED restore"
+	awk -v held="$HELD_BACK" -v begin="$begin" -v end="$BLOCK_END" -v block="$WORK/block" -v servers="$NAMESERVERS" -v searches="$SEARCHES" '
+		function put(text) { print text; print text >block }
 		{ line[NR] = $0 }
 		/^options[ \t]/ { for (i = 2; i <= NF; i++) if ($i !~ /^(timeout:.*|attempts:.*|rotate)$/) options = options $i " " }
 		/^(search|domain)[ \t]/ { first = $0; sub(/^[a-z]+[ \t]+/, "", first) }
 		END {
+			put(begin)
 			n = split(servers, server, " "); if (n > 2) n = 2
-			for (i = 1; i <= n; i++) print "nameserver " server[i]
-			print "options " options "timeout:1 attempts:2"
+			for (i = 1; i <= n; i++) put("nameserver " server[i])
+			put("options " options "timeout:1 attempts:2")
 			if (searches != "") {
 				count = split(first " " searches, word, /[ \t]+/); list = ""
 				for (i = 1; i <= count; i++) if (word[i] != "" && !seen[word[i]]++) list = list " " word[i]
-				print "search" list
+				put("search" list)
 			}
-			print end
+			put(end)
+			if (close(block)) exit 1
 			for (i = 1; i <= NR; i++) {
 				hold = line[i] ~ /^options[ \t]/ || (searches != "" && line[i] ~ /^(search|domain)[ \t]/)
 				if (line[i] ~ /^nameserver[ \t]/ && ++kept > 3 - n) hold = 1
@@ -64,13 +67,19 @@ with_block() {
 		}' "$1" || return 1
 	# The last line ends as it did.
 	[ -s "$1" ] || return 0
-	last=$(tail -c 1 "$1") || return 1
-	[ -n "$last" ] || echo
+	scan "$1" && { [ -n "$CUT" ] || echo; }
+}
+
+# scan FILE: sets ENDED where a line ends our block, and CUT where the last line has no newline.
+scan() {
+	ENDED='' CUT=''
+	while IFS= read -r line || { [ -n "$line" ] && CUT=1; }; do
+		case $line in "$BLOCK_END"*) ENDED=1 ;; esac
+	done <"$1"
 }
 
 # without_block FILE: the very bytes that were there before. A block whose end somebody took away has no known end: its lines stay.
 without_block() {
-	end=$(sed -n "/^$BLOCK_END/{p;q;}" "$1") || return 1
-	[ -z "$end" ] || end=$BLOCK_END
-	sed "${end:+/^$BLOCK_BEGIN/,/^$BLOCK_END/d;}s/^$HELD_BACK//" "$1"
+	scan "$1" || return 1
+	sed "${ENDED:+/^$BLOCK_BEGIN/,/^$BLOCK_END/d;}s/^$HELD_BACK//" "$1"
 }

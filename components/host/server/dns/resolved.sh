@@ -50,12 +50,16 @@ resolved_drift() {
 	unclaimed_links | sed 's/ .*//;s/.*/~ link &: its nameservers are asked for every name but those of the cluster/'
 }
 
-# unclaimed_links: a line each, with the domains that it has: "LINK DOMAIN…". A link that claims all names, ours or a VPN's, is not
-# one of them.
+# unclaimed_links: a line each, with the domains that it has: "LINK DOMAIN…". Where a link that we did not claim claims all names, as a
+# VPN does that takes every name, there is none: our global nameservers are not asked for them then, and to claim another link, too,
+# would send the VPN's names there. With "ours" as the argument: the links that we claimed, where such a VPN is up.
 unclaimed_links() {
+	claimed_links=
+	if [ -s "$LINKS" ]; then while read -r link _; do claimed_links="$claimed_links $link"; done <"$LINKS"; fi
 	{
 		timeout 5 resolvectl dns && echo next && timeout 5 resolvectl default-route && echo next && timeout 5 resolvectl domain
-	} 2>/dev/null 9>&- | awk '
+	} 2>/dev/null 9>&- | awk -v ours="$claimed_links" -v which="${1:-}" '
+		BEGIN { count = split(ours, list, " "); for (i = 1; i <= count; i++) own[list[i]] }
 		/^next$/ { part++; link = ""; next }
 		/^Link [0-9]+ \(/ { link = $3; gsub(/[():]/, "", link); sub(/^Link [0-9]+ \([^)]*\):? */, "") }
 		/^Global/ { link = ""; next }
@@ -63,12 +67,18 @@ unclaimed_links() {
 		part == 0 { sub(/^ */, ""); if ($0 != "" && !has[link]++) order[++n] = link }
 		part == 1 { if ($0 ~ /yes/) routes[link] = 1 }
 		part == 2 { for (i = 1; i <= NF; i++) { domains[link] = domains[link] " " $i; if ($i == "~.") claimed[link] = 1 } }
-		END { for (i = 1; i <= n; i++) if (routes[order[i]] && !claimed[order[i]]) print order[i] domains[order[i]] }'
+		END {
+			for (link in claimed) if (!(link in own)) foreign = 1
+			if (which == "ours") { for (link in claimed) if (foreign && (link in own)) print link; exit }
+			for (i = 1; i <= n; i++) if (routes[order[i]] && !claimed[order[i]] && !foreign) print order[i] domains[order[i]]
+		}'
 }
 
 # Which links we claimed is noted before it is done; their other domains are not, as people change them.
 resolved_mend() {
-	unclaimed_links >"$WORK/unclaimed"
+	unclaimed_links ours >"$WORK/overclaimed" || return 1
+	[ ! -s "$WORK/overclaimed" ] || resolved_release '' "$WORK/overclaimed"
+	unclaimed_links >"$WORK/unclaimed" || return 1
 	[ -s "$WORK/unclaimed" ] || return 0
 	{ cat "$LINKS" "$WORK/unclaimed" 2>/dev/null | sed 's/ .*//' | sort -u; } >"$WORK/links" && put_text "$LINKS" <"$WORK/links" || return 1
 	while read -r link domains; do
@@ -77,9 +87,10 @@ resolved_mend() {
 	done <"$WORK/unclaimed"
 }
 
-# resolved_release [KEPT]: links that we claimed no longer claim all names, except those that the file KEPT lists.
+# resolved_release [KEPT [OF]]: links that we claimed (or those that the file OF lists) no longer claim all names, except those that the
+# file KEPT lists.
 resolved_release() {
-	[ -s "$LINKS" ] || return 0
+	[ -s "${2:-$LINKS}" ] || return 0
 	while read -r link _; do
 		if [ -n "${1:-}" ] && grep -qxF "$link" "$1"; then continue; fi
 		claimed='' kept=''
@@ -88,6 +99,6 @@ resolved_release() {
 		done
 		# shellcheck disable=SC2086 # a list of domains; an empty one is said by an empty word
 		[ -z "$claimed" ] || timeout 5 resolvectl domain "$link" ${kept:-''} 2>/dev/null 9>&-
-	done <"$LINKS"
+	done <"${2:-$LINKS}"
 	return 0
 }

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { type Answer, type ExampleSshd, exampleSshd, loginShell } from "./exampleSshd.ts";
 import { runScript } from "./shell.ts";
 
@@ -12,6 +12,7 @@ const isThere = (shell: string) => spawnSync(shell, ["-c", "exit 0"], { stdio: "
 let server: ExampleSshd;
 const folder = mkdtempSync(join(tmpdir(), "pod-gateway-shell-"));
 afterEach(async () => await server.stop());
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Everything that shells read in different ways. */
 const hard = `it's "$HOME" \\ \\\\ \\n !x %s {a,b} ~ * ; & | < > # é`;
@@ -90,5 +91,3 @@ test("a machine without base64 is an error, and no empty script that is done", a
 		/did not run example\.sh .*base64: not found/,
 	);
 });
-
-process.on("exit", () => rmSync(folder, { recursive: true, force: true }));

@@ -39,6 +39,10 @@ test("whatever is said, what is shown is bounded, whole where it is short, and s
 	);
 });
 
+test("colours alone do not make a short text a long one", () => {
+	expect(words(`aa${"\u001b[31m".repeat(200)}a`, 3)).toBe("aaa");
+});
+
 test("sixty-four MiB without a line end take no time", () => {
 	const before = Date.now();
 	expect(words("\u0000".repeat(64 * 1024 * 1024)).length).toBeLessThan(9000);

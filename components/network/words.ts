@@ -3,13 +3,16 @@ import { stripVTControlCharacters } from "node:util";
 /** Characters of what a machine said, as it stands in an error: some screens. */
 const LONGEST = 8000;
 
+/** Characters that are looked at in any case. Of more than that the ends alone: what is said may be 64 MiB. */
+const LOOKED_AT = 100_000;
+
 /**
  * What another machine or program said, made fit for an error: no control characters but line ends, no blanks around it, and of
  * more than `longest` characters both ends. Whoever shows a foreign text does it by this function, or by `quote` in a sentence.
  */
 export function words(text: string, longest = LONGEST): string {
-	// Looked at are the ends alone: what is said may be 64 MiB.
-	return shortened(printable(ends(text, 8 * longest, text.includes("\n") ? "\n" : " ")).trim(), longest, text.length);
+	const looked = ends(text, Math.max(8 * longest, LOOKED_AT), text.includes("\n") ? "\n" : " ");
+	return shortened(printable(looked).trim(), longest, text.length);
 }
 
 /**

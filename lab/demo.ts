@@ -13,6 +13,7 @@ import { exec } from "./host.ts";
 import { type GatewayKind, up } from "./lifecycle.ts";
 import { progress, type Report } from "./progress.ts";
 import { type LabPulumi, labPulumi, timedUp } from "./pulumi.ts";
+import { STOP_REPAIRS } from "./servers.ts";
 import { site, stackName } from "./site.ts";
 import { labSettings, writeStack } from "./stack.ts";
 import { timelineTable } from "./timeline.ts";
@@ -89,7 +90,7 @@ async function afterwards(report: Report, pulumi: LabPulumi): Promise<void> {
 	);
 	const server = site.servers[0]?.name ?? "";
 	// Its timer would put the route back within 15 s, before anybody sees that it was gone.
-	const tamper = `systemctl stop pod-gateway.timer pod-gateway.path; ip route del ${prefix}`;
+	const tamper = `${STOP_REPAIRS}; ip route del ${prefix}`;
 	await exec(server, ["sh", "-c", tamper]);
 	await run(`${server} was tampered with`, "drift", 0, "--repair");
 	await run("The report", "report", 0);

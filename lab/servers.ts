@@ -123,3 +123,6 @@ function dhcpHosts(): string {
 	const servers = site.servers.filter(({ kind }) => kind === "dhcp");
 	return servers.map((machine) => `dhcp-host=${macOf(machine)},${machine.address}`).join("\n");
 }
+
+/** Shell text: the server puts nothing right by itself from now on. A run that is at work meanwhile ends before this does. */
+export const STOP_REPAIRS = "systemctl stop pod-gateway.timer pod-gateway.path; systemctl start pod-gateway.service";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { bootHost, type ExecResult, exec, powerOff } from "../lab/host.ts";
 import type { LabPulumi } from "../lab/pulumi.ts";
-import { outsideHosts } from "../lab/servers.ts";
+import { outsideHosts, STOP_REPAIRS } from "../lab/servers.ts";
 import { site, stackName } from "../lab/site.ts";
 import { useExistingGateway } from "./existingGateway.ts";
 import { footprint, logins, settledFootprint } from "./footprint.ts";
@@ -64,7 +64,7 @@ describe.skipIf(inject("noLab") !== undefined)("drift", { timeout: 300_000 }, ()
 	/** Makes servers differ so, and expects drift to find that and no more. */
 	async function expectFound(changes: typeof repairable): Promise<void> {
 		for (const [server, [change]] of Object.entries(changes)) {
-			await exec(server, ["sh", "-c", `systemctl stop pod-gateway.timer pod-gateway.path; ${change}`]);
+			await exec(server, ["sh", "-c", `${STOP_REPAIRS}; ${change}`]);
 		}
 		const { exitCode, stdout } = await drift("--json");
 		const findings: { server: string; state: string; details: string[] }[] = JSON.parse(stdout);

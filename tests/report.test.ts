@@ -8,7 +8,7 @@ import { bootHost, type ExecResult, exec, powerOff } from "../lab/host.ts";
 import { ensureBrowser } from "../lab/prerequisites.ts";
 import { progress } from "../lab/progress.ts";
 import type { LabPulumi } from "../lab/pulumi.ts";
-import { outsideHosts } from "../lab/servers.ts";
+import { outsideHosts, STOP_REPAIRS } from "../lab/servers.ts";
 import { stackName } from "../lab/site.ts";
 import { exampleReport, exampleServer } from "../tools/report/exampleReport.ts";
 import { page as render } from "../tools/report/page.ts";
@@ -133,7 +133,7 @@ describe.skipIf(inject("noLab") !== undefined)("the report", { timeout: 300_000 
 
 		test("tells of a server that drifted and of one that is dead", async () => {
 			await pulumi.run(["up", "--yes", "--skip-preview"]);
-			await exec(drifted, ["sh", "-c", "systemctl stop pod-gateway.timer; ip route del 192.96.0.0/16 proto 157"]);
+			await exec(drifted, ["sh", "-c", `${STOP_REPAIRS}; ip route del 192.96.0.0/16 proto 157`]);
 			await powerOff(dead);
 			const { exitCode, stderr } = await report();
 			const spec = outsideHosts.find(({ name }) => name === dead);

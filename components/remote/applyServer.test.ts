@@ -1,9 +1,8 @@
-import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { type Answer, type ExampleSshd, exampleSshd } from "./exampleSshd.ts";
+import { type Answer, type ExampleSshd, exampleSshd, loginShell } from "./exampleSshd.ts";
 import type * as scripts from "./scripts.ts";
 
 let home: string;
@@ -19,20 +18,11 @@ afterEach(async () => {
 	rmSync(home, { recursive: true });
 });
 
-/** The login shell of a user who begins in that home. */
+/** The login shell of a user who begins in that home. @param before what it does first. */
 const atHome =
 	(before: string): Answer =>
-	(command, channel) => {
-		const child = spawn("/bin/sh", ["-c", `${before}${command}`], { cwd: home });
-		channel.pipe(child.stdin);
-		child.stdin.on("error", () => {});
-		child.stdout.pipe(channel, { end: false });
-		child.stderr.pipe(channel.stderr, { end: false });
-		child.on("close", (code) => {
-			channel.exit(code ?? 1);
-			channel.end();
-		});
-	};
+	(command, channel) =>
+		loginShell("/bin/sh", process.env, home)(`${before}${command}`, channel);
 
 /** Applies with this script in the place of server-network.sh, which would change the machine that runs the tests. */
 async function applied(text: string, desired: string, { before = "", lines = [] as string[] } = {}) {

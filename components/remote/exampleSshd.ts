@@ -125,10 +125,10 @@ function ecdsaKey(): string {
 	return ssh2.utils.generateKeyPairSync("ecdsa", { bits: 256 }).private;
 }
 
-/** Has a shell run it, as sshd has the user's login shell do. */
-export function loginShell(shell: string, env: NodeJS.ProcessEnv = process.env): Answer {
+/** Has a shell run it, as sshd has the user's login shell do. @param cwd the user's home. Default: this process's folder. */
+export function loginShell(shell: string, env: NodeJS.ProcessEnv = process.env, cwd?: string): Answer {
 	return (command, channel) => {
-		const child = spawn(shell, ["-c", command], { env });
+		const child = spawn(shell, ["-c", command], { env, cwd });
 		channel.pipe(child.stdin);
 		child.stdin.on("error", () => {});
 		child.stdout.pipe(channel, { end: false });

@@ -63,8 +63,7 @@ export class ClusterFacts extends pulumi.ComponentResource {
 
 	private async live(kubeconfig: SecretText, { context, dnsAddresses }: Asked): Promise<LockedCluster> {
 		try {
-			const live = await readCluster(kubeconfig, context, { dnsAddresses });
-			return valueOrRefusal(live, "what the cluster says of itself cannot be read; nothing was touched");
+			return read(await readCluster(kubeconfig, context, { dnsAddresses }));
 		} catch (error) {
 			const { message } = error as Error;
 			// Said here, because the engine reports the refusal once per property that depends on it, and at length.

@@ -52,7 +52,9 @@ export class RouteSurvey extends pulumi.ComponentResource {
 			.apply(async ([target, podRanges, _, gatewayNodes, access]) => {
 				const expected = () => readExpectedBlocks(access, podRanges, gatewayNodes);
 				return await surveyedRoutes(() => readRoutes(target, podRanges, convergeTimeout, expected), podRanges, {
-					...{ gateway: args.gateway.name, seconds: convergeTimeout, locked: lock?.routes },
+					gateway: args.gateway.name,
+					seconds: convergeTimeout,
+					locked: lock?.routes,
 					log: (how, text) => pulumi.log[how](text, this),
 				});
 			});

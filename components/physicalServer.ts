@@ -7,7 +7,7 @@ import { renderDesired } from "./network/render.ts";
 import type { ServerPlan } from "./network/serverPlan.ts";
 import { summary } from "./network/summary.ts";
 import { sshTarget } from "./remote/connection.ts";
-import { quote } from "./remote/scripts.ts";
+import { hostScript, quote } from "./remote/scripts.ts";
 
 export interface PhysicalServerArgs {
 	/** The server and how to reach it. */
@@ -58,7 +58,8 @@ export class PhysicalServer extends pulumi.ComponentResource {
 			`${name}-network`,
 			{
 				stdin: plan.apply(renderDesired),
-				environment: { POD_GATEWAY_TARGET: target },
+				// Another version of the script is a reason to run it, though the desired state is the same.
+				environment: { POD_GATEWAY_TARGET: target, POD_GATEWAY_SCRIPT: hostScript("server-network.sh").version },
 				create: tool("apply"),
 				addPreviousOutputInEnv: false,
 				logging: command.local.Logging.Stderr,

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { exampleCertificates } from "./etcd/exampleEtcd.ts";
 import { type ExampleApiServer, exampleApiServer } from "./node/exampleApiServer.ts";
 import { makeHostKeyPair } from "./remote/hostKeyPair.ts";
+import { hostScript } from "./remote/scripts.ts";
 
 /** Everything that the program hands to the engine, secrets shown: what is in the state, and in clear in Pulumi's debug log. */
 interface Registered {
@@ -146,6 +147,9 @@ test("no secret that is in a file reaches the engine", async () => {
 	}
 	expect(everything).toContain(join(folder, "privateKey"));
 	const of = (name: string) => resources.find((resource) => resource.name === name);
+	// By which every server gets a new version of the script.
+	const { version } = hostScript("server-network.sh");
+	expect(JSON.stringify(of("db-1-network")?.inputs["environment"])).toContain(`"POD_GATEWAY_SCRIPT":"${version}"`);
 	// A provider's inputs are JSON.
 	expect(of("cluster")?.inputs["kubeconfig"]).toBe(join(folder, "kubeconfig"));
 	expect(resources.map(({ type, name }) => `${type} ${name}`).sort()).toMatchInlineSnapshot(`

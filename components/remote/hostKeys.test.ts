@@ -114,6 +114,7 @@ describe.each(faults)("a host key that is %s", (fault, targetOf) => {
 		if (fault !== "missing") expect(error).toBeInstanceOf(HostKeyError);
 		expect(machine.seen().slice(before)).toEqual(nothing);
 		expect(bastion.seen()).not.toContain("exec");
+		if (fault === "missing") expect(bastion.seen()).toEqual([]);
 	});
 });
 

@@ -117,13 +117,14 @@ function leave(clients: Client[], by: "end" | "destroy"): void {
 
 async function connect(target: SshTarget, clients: Client[]): Promise<Client> {
 	const { bastion } = target;
-	if (!bastion) return await dial(target, clients);
+	const login = loginOf(target);
+	if (!bastion) return await dial(target, login, clients);
 	const there = await withSlot(place(bastion), () => connect(bastion, clients)).catch((error: Error) => {
 		if (!(error instanceof ConnectionError)) throw error;
 		const message = `${place(target)} is reached by way of ${place(bastion)}: ${error.message}`;
 		throw new ConnectionError(message, { met: error.met === "cut" ? "cut" : "obstacle" });
 	});
-	return await dial(target, clients, await through(there, bastion, target));
+	return await dial(target, login, clients, await through(there, bastion, target));
 }
 
 /** A channel from the bastion to the machine. */
@@ -152,10 +153,15 @@ function metBeyond({ message, reason }: Error & { reason?: unknown }): Met {
 	return /no route to host|connection timed out|host is down/i.test(message) ? "silence" : "obstacle";
 }
 
-/** @param sock a way there that a bastion gave. */
-async function dial(target: SshTarget, clients: Client[], sock?: Duplex): Promise<Client> {
-	const client = new ssh2.Client();
-	clients.push(client);
+/** Who we are to a machine, and whom we know it by. */
+interface Login {
+	readonly whom: string;
+	readonly known: HostKey;
+	readonly auth: Pick<ConnectConfig, "agent" | "privateKey">;
+}
+
+/** Fails for what is missing in the settings, before anything on the way to the machine is dialed. */
+function loginOf(target: SshTarget): Login {
 	const known = knownKey(target);
 	const agent = process.env["SSH_AUTH_SOCK"] ?? "";
 	const whom = `cannot connect to ${place(target)} as ${target.user}`;
@@ -165,7 +171,19 @@ async function dial(target: SshTarget, clients: Client[], sock?: Duplex): Promis
 			{ met: "obstacle" },
 		);
 	}
-	const key = keyOf(target, whom);
+	const privateKey = keyOf(target, whom);
+	return { whom, known, auth: privateKey === undefined ? { agent } : { privateKey } };
+}
+
+/** @param sock a way there that a bastion gave. */
+async function dial(
+	target: SshTarget,
+	{ whom, known, auth }: Login,
+	clients: Client[],
+	sock?: Duplex,
+): Promise<Client> {
+	const client = new ssh2.Client();
+	clients.push(client);
 	let offered: Buffer | undefined;
 	const config: ConnectConfig = {
 		host: target.host,
@@ -180,7 +198,7 @@ async function dial(target: SshTarget, clients: Client[], sock?: Duplex): Promis
 			offered = key;
 			return key.equals(known.blob);
 		},
-		...(key === undefined ? { agent } : { privateKey: key }),
+		...auth,
 		...(sock ? { sock } : {}),
 	};
 	// A connection may break more than once (a handshake out of time is cut after that), and a later break surfaces through the
@@ -305,7 +323,12 @@ function execute(client: Client, command: string, options: RunOptions): Promise<
 	});
 }
 
-function knownKey(target: SshTarget): { type: "ssh-ed25519" | "ecdsa-sha2-nistp256"; blob: Buffer } {
+interface HostKey {
+	readonly type: "ssh-ed25519" | "ecdsa-sha2-nistp256";
+	readonly blob: Buffer;
+}
+
+function knownKey(target: SshTarget): HostKey {
 	const key = ssh2.utils.parseKey(target.hostKey);
 	if (key instanceof Error || Array.isArray(key)) {
 		const message = `the host key of ${place(target)} is not a public key: ${target.hostKey}`;

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { checkServer } from "../lab/checks.ts";
+import { checkServer, isCutOff } from "../lab/checks.ts";
 import { resolveEngine } from "../lab/engine/engine.ts";
 import { type ExecResult, exec } from "../lab/host.ts";
+import { setCable } from "../lab/namespaces.ts";
 import { type LabPulumi, labPulumi } from "../lab/pulumi.ts";
 import { site, stackName } from "../lab/site.ts";
 import { type LabSettings, writeStack } from "../lab/stack.ts";
@@ -45,6 +46,18 @@ describe.skipIf(inject("noLab") !== undefined)("an up that is interrupted", { ti
 			).toEqual([]);
 		}
 	}
+
+	test("by a gateway that is cut off in the middle of its join: it says so, and no server has anything of it", async () => {
+		const cut = pulumi.run(["up", "--yes", "--skip-preview"], { check: false });
+		const joining = () => exec(site.gateway.name, ["pgrep", "-f", "^[^ ]*kubeadm join"], { check: false });
+		await expect.poll(async () => (await joining()).exitCode, { timeout: 120_000, interval: 50 }).toBe(0);
+		await setCable(site.gateway.name, false);
+		const { exitCode, stdout, stderr } = await cut;
+		await setCable(site.gateway.name, true);
+		expect(exitCode, stdout + stderr).not.toBe(0);
+		expect(stdout + stderr).toContain(`${site.gateway.name}-node`);
+		for (const server of servers) expect(await isCutOff(server), server).toBe(true);
+	});
 
 	test("by a second one: that is refused, and the first one does its work", async () => {
 		const began = Date.now();

@@ -449,7 +449,7 @@ describe("sudo that does not let this command through", () => {
 		["a later rule that asks for a password", "sudo: a password is required"],
 		["requiretty", "sudo: sorry, you must have a tty to run sudo"],
 	])("%s: its own words are shown, and nothing is done", async (_, words) => {
-		host.command("sudo", `case "$*" in *-l*) exit 0 ;; *) echo '${words}' >&2; exit 1 ;; esac`);
+		host.command("sudo", `case " $* " in *" -l "*) exit 0 ;; *) echo '${words}' >&2; exit 1 ;; esac`);
 		const { exitCode, stdout, stderr } = await apply(desired());
 		expect(stderr).toContain(words);
 		expect(exitCode).toBe(2);

@@ -1,0 +1,20 @@
+import { readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { settingsPage } from "./settingsPage.ts";
+
+test("docs/settings.md is made of the settings' schema; npm run schema writes it", async () => {
+	const page = await readFile(new URL("../../docs/settings.md", import.meta.url), "utf8");
+	expect(page).toBe(settingsPage());
+});
+
+test("the page names a key of each section, each driver's own and what is required", () => {
+	const page = settingsPage();
+	for (const key of ["kubeconfigFile", "bastion.hostKey", "libvirt.image.sha256", "verify.mode", "rollbackAfter"])
+		expect(page).toContain(`| \`${key}\` `);
+	expect(page).toMatch(/^\| `hostKey` +\| text, required +\|/m);
+	expect(page).toMatch(/^### driver: libvirt$/m);
+});
+
+test("an ssh block of a machine is not listed again", () => {
+	expect(settingsPage()).not.toContain("`ssh.");
+});

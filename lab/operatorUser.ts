@@ -4,7 +4,7 @@ import { execa } from "execa";
 import { operatorKeyFile } from "./keys.ts";
 import { put } from "./network.ts";
 
-/** What sudo has to be told about the user, as the README says it. */
+/** What sudo has to be told about the user, as docs/servers.md says it. */
 export const sudoersFile = new URL("hosts/sudoers", import.meta.url);
 
 /** Lets the operator in as a user who may do by sudo what the host script needs, and nothing else, and bars them from root. */

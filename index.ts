@@ -5,7 +5,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ClusterFacts } from "./components/clusterFacts.ts";
 import { clusterProvider } from "./components/clusterProvider.ts";
-import { readConfig } from "./components/config.ts";
+import { drivers } from "./components/drivers/registry.ts";
 import { GatewayNode } from "./components/gatewayNode.ts";
 import { GatewayVm } from "./components/gatewayVm.ts";
 import { readLock } from "./components/lock.ts";
@@ -13,8 +13,9 @@ import { addressesOf } from "./components/network/machine.ts";
 import { PhysicalServer } from "./components/physicalServer.ts";
 import { RouteSurvey } from "./components/routeSurvey.ts";
 import { planServers } from "./components/serverPlans.ts";
+import { readConfig } from "./components/settings/config.ts";
 
-const config = readConfig();
+const config = readConfig(drivers);
 const { cluster } = config;
 const lock = config.routes.source === "locked" ? readLock(pulumi.getStack()) : undefined;
 const facts = new ClusterFacts("facts", { cluster, lock });

@@ -1,6 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
 import { readCluster } from "./clusterReading.ts";
-import type { Config } from "./config.ts";
 import { lockCommand } from "./lock.ts";
 import type { Address } from "./network/address.ts";
 import { endpointOf } from "./network/joinConfiguration.ts";
@@ -9,6 +8,7 @@ import type { Prefix } from "./network/prefix.ts";
 import type { Result } from "./network/result.ts";
 import { listed, refusal, valueOrRefusal } from "./refusal.ts";
 import type { SecretText } from "./secretText.ts";
+import type { Config } from "./settings/model.ts";
 
 export interface ClusterFactsArgs {
 	/** What overrides the cluster's own words. */

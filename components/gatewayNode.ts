@@ -2,9 +2,9 @@ import * as command from "@pulumi/command";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterFacts } from "./clusterFacts.ts";
-import type { Config } from "./config.ts";
 import type { GatewayVm } from "./gatewayVm.ts";
 import { addressesOf } from "./network/machine.ts";
+import type { Config } from "./settings/model.ts";
 
 export interface GatewayNodeArgs {
 	/** The node's settings. */

@@ -1,15 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterFacts } from "./clusterFacts.ts";
-import type { Config } from "./config.ts";
-import type { GatewayMachine } from "./driver.ts";
-import { driverNamed } from "./drivers.ts";
+import type { GatewayMachine } from "./drivers/driver.ts";
+import { driverNamed } from "./drivers/registry.ts";
 import { type Address, parseAddress } from "./network/address.ts";
 import type { Machine } from "./network/machine.ts";
 import { checkSkew, parseKubernetesVersion } from "./network/versionSkew.ts";
 import { valueOrRefusal } from "./refusal.ts";
-import { sshTarget } from "./remote/connection.ts";
 import type { SshTarget } from "./remote/sshTarget.ts";
 import { parseHostKey } from "./settings/hostKey.ts";
+import type { Config } from "./settings/model.ts";
+import { sshTarget } from "./settings/reach.ts";
 
 export interface GatewayVmArgs {
 	/** The gateway; its driver makes the machine. */

@@ -1,13 +1,13 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { Config } from "./config.ts";
 import type { DeploymentRecord } from "./network/deploymentRecord.ts";
 import { parseOutcome } from "./network/outcome.ts";
 import { renderDesired } from "./network/render.ts";
 import type { ServerPlan } from "./network/serverPlan.ts";
 import { summary } from "./network/summary.ts";
-import { sshTarget } from "./remote/connection.ts";
 import { hostScript, quote } from "./remote/scripts.ts";
+import type { Config } from "./settings/model.ts";
+import { sshTarget } from "./settings/reach.ts";
 
 export interface PhysicalServerArgs {
 	/** The server and how to reach it. */

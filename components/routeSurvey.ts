@@ -1,7 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { readExpectedBlocks } from "./calicoBlocks.ts";
 import type { ClusterFacts } from "./clusterFacts.ts";
-import type { Config } from "./config.ts";
 import type { GatewayNode } from "./gatewayNode.ts";
 import type { GatewayVm } from "./gatewayVm.ts";
 import type { Block } from "./network/blocks.ts";
@@ -12,6 +11,7 @@ import type { Prefix } from "./network/prefix.ts";
 import { withNodes } from "./network/survey.ts";
 import { refusal } from "./refusal.ts";
 import { type GatewaySurvey, readRoutes } from "./remote/readRoutes.ts";
+import type { Config } from "./settings/model.ts";
 
 export interface RouteSurveyArgs {
 	/** Its name in the settings is for messages. */

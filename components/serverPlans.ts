@@ -1,6 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterFacts } from "./clusterFacts.ts";
-import type { Config } from "./config.ts";
 import type { GatewayVm } from "./gatewayVm.ts";
 import { lockCommand } from "./lock.ts";
 import { parseAddress } from "./network/address.ts";
@@ -10,6 +9,7 @@ import type { ServerPlan } from "./network/serverPlan.ts";
 import { onEveryGateway } from "./network/survey.ts";
 import { listed, refusal, valueOrRefusal } from "./refusal.ts";
 import type { RouteSurvey } from "./routeSurvey.ts";
+import type { Config } from "./settings/model.ts";
 
 export interface ServerPlansArgs {
 	config: Config;

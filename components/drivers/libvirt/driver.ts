@@ -1,17 +1,17 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
+import type { Address } from "../../network/address.ts";
+import { listed, refusal, valueOrRefusal } from "../../refusal.ts";
+import { publicKeyOf } from "../../remote/hostKeyPair.ts";
+import { revealed } from "../../secretText.ts";
+import { address, hostAddress, hostAddress6, hostKey, seconds, text } from "../../settings/fields.ts";
+import { sshTarget } from "../../settings/reach.ts";
+import { ssh } from "../../settings/sshSchema.ts";
+import type { VmDefinition, VmNetwork } from "../../vm/definition.ts";
+import { describeVm } from "../../vm/describe.ts";
+import { macFor } from "../../vm/mac.ts";
 import type { Driver } from "../driver.ts";
-import type { Address } from "../network/address.ts";
-import { listed, refusal, valueOrRefusal } from "../refusal.ts";
-import { sshTarget } from "../remote/connection.ts";
-import { publicKeyOf } from "../remote/hostKeyPair.ts";
-import { revealed } from "../secretText.ts";
-import { address, hostAddress, hostAddress6, hostKey, seconds, text } from "../settings/fields.ts";
-import { ssh } from "../settings/sshSchema.ts";
-import type { VmDefinition, VmNetwork } from "../vm/definition.ts";
-import { describeVm } from "../vm/describe.ts";
-import { macFor } from "../vm/mac.ts";
 
 const prefixLength = z
 	.int("is not a prefix length")

@@ -3,12 +3,12 @@ import type { DeploymentRecord } from "../components/network/deploymentRecord.ts
 import { parseDryRun } from "../components/network/dryRun.ts";
 import { resultOf } from "../components/network/outcome.ts";
 import { words } from "../components/network/words.ts";
+import { INSTALLED } from "../components/remote/hostPaths.ts";
 import { hostScript } from "../components/remote/scripts.ts";
 import { runScript } from "../components/remote/shell.ts";
 import { HostKeyError } from "../components/remote/ssh.ts";
 import type { DeployedServer } from "./deployed.ts";
 
-const HOST_SCRIPT = "/usr/local/sbin/pod-gateway-host";
 /** How many servers are read at once. */
 const AT_ONCE = 16;
 /** Seconds a server may take to answer. */
@@ -68,7 +68,7 @@ async function readOne({ name: server, target, desired }: DeployedServer): Promi
 	try {
 		const options = { input: desired, timeout: TIME_LIMIT };
 		const { stdout, stderr } = await runScript(target, hostScript("look-at-server.sh"), options);
-		if (resultOf(stdout) === "absent") return drift(`${HOST_SCRIPT} is not there`);
+		if (resultOf(stdout) === "absent") return drift(`${INSTALLED} is not there`);
 		const dryRun = parseDryRun(stdout);
 		if (!dryRun.ok) return unknown([words(stderr), ...dryRun.problems].filter((text) => text !== "").join("; "));
 		const { result, difference, inForceAt, record } = dryRun.value;

@@ -3,6 +3,7 @@ import { quote } from "../network/quote.ts";
 import { words } from "../network/words.ts";
 import type { Report } from "../progress.ts";
 import { isGone, mendOrForget } from "./gone.ts";
+import { INSTALLED } from "./hostPaths.ts";
 import { hostScript } from "./scripts.ts";
 import { runScript } from "./shell.ts";
 import { ConnectionError } from "./ssh.ts";
@@ -37,7 +38,7 @@ export async function restoreServer(server: SshTarget, report: Report, stack?: s
 			throw new Error(`${what}: ${error.message}; ${mendOrForget(server)}`);
 		}
 		report(
-			`warning: ${server.host} was not restored: ${error.message}; when it is back, run there: /usr/local/sbin/pod-gateway-host restore`,
+			`warning: ${server.host} was not restored: ${error.message}; when it is back, run there: ${INSTALLED} restore`,
 		);
 	}
 }

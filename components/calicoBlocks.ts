@@ -1,10 +1,10 @@
 import { ApiException, CoreV1Api, CustomObjectsApi } from "@kubernetes/client-node";
 import { type EtcdAccess, readKeys } from "./etcd/etcd.ts";
+import { isNotFound, problemOf } from "./kube/problem.ts";
 import { type BlockRecords, type ExpectedBlocks, expectedBlocks } from "./network/blocks.ts";
 import { CALICO_PREFIXES, recordsOf } from "./network/etcdRecords.ts";
 import type { Prefix } from "./network/prefix.ts";
 import { quoteReason } from "./network/quote.ts";
-import { statusMessage } from "./node/cluster.ts";
 import { ClusterUnreachable, clusterConnection } from "./node/clusterConnection.ts";
 import type { SecretText } from "./secretText.ts";
 
@@ -109,15 +109,9 @@ async function attempt(what: string, list: () => Promise<{ items?: unknown }>): 
 		if (Array.isArray(items)) return { items, notes: [] };
 		return { notes: [unknown(`the answer to «${what}» is no list`)] };
 	} catch (error) {
-		if (error instanceof ApiException) {
-			// Nobody keeps such records here: another network, or Calico on an etcd that the settings do not name.
-			if (error.code === 404) return { notes: [] };
-			const forbidden = error.code === 403;
-			const why = forbidden
-				? `the kubeconfig's user may not ${what}`
-				: `the API server answers ${error.code} to «${what}»: ${statusMessage(error.body)}`;
-			return { notes: [unknown(why)] };
-		}
+		// Nobody keeps such records here: another network, or Calico on an etcd that the settings do not name.
+		if (isNotFound(error)) return { notes: [] };
+		if (error instanceof ApiException) return { notes: [unknown(problemOf(error, what))] };
 		// The connection's own words are in plain text already.
 		const why = error instanceof ClusterUnreachable ? error.message : quoteReason((error as Error).message);
 		return { notes: [unknown(`cannot ${what}: ${why}`)] };

@@ -9,6 +9,7 @@ import type { Result } from "./network/result.ts";
 import { listed, refusal, valueOrRefusal } from "./refusal.ts";
 import type { SecretText } from "./secretText.ts";
 import type { Config } from "./settings/model.ts";
+import { COMPONENTS } from "./stack/resources.ts";
 
 export interface ClusterFactsArgs {
 	/** What overrides the cluster's own words. */
@@ -41,7 +42,7 @@ export class ClusterFacts extends pulumi.ComponentResource {
 	readonly caCertHashes: pulumi.Output<readonly string[]>;
 
 	constructor(name: string, { cluster, lock }: ClusterFactsArgs, opts?: pulumi.ComponentResourceOptions) {
-		super("pod-gateway:index:ClusterFacts", name, {}, opts);
+		super(COMPONENTS.clusterFacts, name, {}, opts);
 		const own =
 			lock && pulumi.runtime.isDryRun()
 				? pulumi.output(lock.cluster)

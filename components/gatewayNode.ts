@@ -5,6 +5,7 @@ import type { ClusterFacts } from "./clusterFacts.ts";
 import type { GatewayVm } from "./gatewayVm.ts";
 import { addressesOf } from "./network/machine.ts";
 import type { Config } from "./settings/model.ts";
+import { COMPONENTS, commandName } from "./stack/resources.ts";
 
 export interface GatewayNodeArgs {
 	/** The node's settings. */
@@ -29,7 +30,7 @@ export class GatewayNode extends pulumi.ComponentResource {
 	readonly nodeName: pulumi.Output<string>;
 
 	constructor(name: string, args: GatewayNodeArgs, opts?: pulumi.ComponentResourceOptions) {
-		super("pod-gateway:index:GatewayNode", name, {}, opts);
+		super(COMPONENTS.gatewayNode, name, {}, opts);
 		const { gateway, vm, cluster, facts, provider } = args;
 		const request = pulumi.jsonStringify({
 			cluster: {
@@ -57,7 +58,7 @@ export class GatewayNode extends pulumi.ComponentResource {
 			takeOver: gateway.takeOver,
 		});
 		const joined = new command.local.Command(
-			`${name}-node`,
+			commandName(name, "node"),
 			{
 				stdin: pulumi.secret(request),
 				create: action("join"),

@@ -10,6 +10,7 @@ import type { SshTarget } from "./remote/sshTarget.ts";
 import { parseHostKey } from "./settings/hostKey.ts";
 import type { Config } from "./settings/model.ts";
 import { sshTarget } from "./settings/reach.ts";
+import { COMPONENTS } from "./stack/resources.ts";
 
 export interface GatewayVmArgs {
 	/** The gateway; its driver makes the machine. */
@@ -41,7 +42,7 @@ export class GatewayVm extends pulumi.ComponentResource {
 	readonly disposable: boolean;
 
 	constructor(name: string, { gateway, reach, facts }: GatewayVmArgs, opts?: pulumi.ComponentResourceOptions) {
-		super("pod-gateway:index:GatewayVm", name, {}, opts);
+		super(COMPONENTS.gatewayMachine, name, {}, opts);
 		this.kubeletVersion = facts.kubernetesVersion.apply((apiServer) => kubeletVersion(gateway, apiServer));
 		const made: GatewayMachine = driverNamed(gateway.driver).provision({
 			gateway,

@@ -4,14 +4,15 @@ import type { ClusterFacts } from "./clusterFacts.ts";
 import type { GatewayNode } from "./gatewayNode.ts";
 import type { GatewayVm } from "./gatewayVm.ts";
 import type { Block } from "./network/blocks.ts";
-import { few } from "./network/few.ts";
 import type { Lock, LockedRoute } from "./network/lockFile.ts";
-import { outsideProblem, poolWarnings } from "./network/pools.ts";
+import { outsideProblem } from "./network/pools.ts";
 import type { Prefix } from "./network/prefix.ts";
 import { withNodes } from "./network/survey.ts";
 import { refusal } from "./refusal.ts";
 import { type GatewaySurvey, readRoutes } from "./remote/readRoutes.ts";
 import type { Config } from "./settings/model.ts";
+import { COMPONENTS } from "./stack/resources.ts";
+import { surveyWarnings } from "./survey/warnings.ts";
 
 export interface RouteSurveyArgs {
 	/** Its name in the settings is for messages. */
@@ -40,7 +41,7 @@ export class RouteSurvey extends pulumi.ComponentResource {
 	readonly found: pulumi.Output<readonly LockedRoute[]>;
 
 	constructor(name: string, args: RouteSurveyArgs, opts?: pulumi.ComponentResourceOptions) {
-		super("pod-gateway:index:RouteSurvey", name, {}, opts);
+		super(COMPONENTS.routeSurvey, name, {}, opts);
 		const { cluster, convergeTimeout, lock } = args;
 		if (lock && pulumi.runtime.isDryRun()) {
 			this.found = pulumi.output(lock.routes);
@@ -86,7 +87,9 @@ export async function surveyedRoutes(
 		await log("error", `${gateway} has no route that servers could get: ${outside}`);
 		throw refusal(outside);
 	}
-	for (const warning of warnings(survey, podRanges, seconds)) await log("warn", `${gateway}: ${warning}`);
+	const { missing } = survey;
+	const late = missing.length > 0 ? [`no route to ${named(missing)} after ${seconds} s`] : [];
+	for (const warning of [...surveyWarnings(survey, podRanges), ...late]) await log("warn", `${gateway}: ${warning}`);
 	// Records that nobody keeps (any more) are no news of who has a block.
 	return withNodes(survey.prefixes, survey.owners?.size ? survey.owners : undefined, locked);
 }
@@ -99,25 +102,6 @@ export interface SurveyReport {
 	readonly seconds: number;
 	readonly locked?: readonly LockedRoute[] | undefined;
 	readonly log: (how: "warn" | "error", text: string) => Promise<void>;
-}
-
-function warnings(
-	{ rejected, unreadable, missing, notes, pools }: GatewaySurvey,
-	podRanges: readonly Prefix[],
-	seconds: number,
-): readonly string[] {
-	return [
-		...few(notes),
-		...[outsideProblem(pools, podRanges)].filter((problem) => problem !== undefined),
-		...poolWarnings(pools),
-		...few(unreadable.map((problem) => `left out what is no route: ${problem}`)),
-		...few(
-			rejected
-				.filter(({ suspicious }) => suspicious)
-				.map(({ route, reason }) => `left out the route to ${route.destination.text}: ${reason}`),
-		),
-		...(missing.length > 0 ? [`no route to ${named(missing)} after ${seconds} s`] : []),
-	];
 }
 
 /** The first few blocks by name, the others by their number. */

@@ -4,6 +4,7 @@
  */
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
+import { parseJson } from "../components/network/read.ts";
 import { lockProblems, parseAudit } from "./dependencies.ts";
 
 /** Seconds for the registry to answer. */
@@ -28,11 +29,7 @@ async function audit(): Promise<unknown> {
 	const argv = ["audit", "--json", "--fetch-retries=1", "--fetch-timeout=30000"];
 	return await new Promise((resolve) => {
 		execFile("npm", argv, { timeout: AUDIT_LIMIT * 1000, maxBuffer: 2 ** 26 }, (error, stdout) => {
-			try {
-				resolve(JSON.parse(stdout));
-			} catch {
-				resolve({ message: error?.message ?? "no answer" });
-			}
+			resolve(parseJson(stdout) ?? { message: error?.message ?? "no answer" });
 		});
 	});
 }

@@ -3,15 +3,15 @@
  * standard input. `pulumi up` runs it; it can be run by hand. Progress and warnings go to standard error.
  */
 import { Command } from "commander";
-import { Cluster, problemOf } from "../components/node/cluster.ts";
+import { problemOf } from "../components/kube/problem.ts";
+import { Cluster } from "../components/node/cluster.ts";
 import { drainNode } from "../components/node/drainNode.ts";
 import { join } from "../components/node/join.ts";
 import { JOIN_ANNOTATION, newJoinId } from "../components/node/joinId.ts";
 import { leave } from "../components/node/leave.ts";
 import { type NodeRequest, nodeRequest } from "../components/node/request.ts";
+import { main, report } from "./main.ts";
 import { readRequest } from "./request.ts";
-
-const report = (line: string) => process.stderr.write(`${line}\n`);
 
 const request = () => readRequest(nodeRequest);
 
@@ -49,7 +49,4 @@ program
 		await leave(await request(), process.env["PULUMI_COMMAND_STDOUT"] ?? "", report);
 	});
 
-program.parseAsync().catch((error: unknown) => {
-	report(problemOf(error));
-	process.exitCode = 1;
-});
+main(program, problemOf);

@@ -7,9 +7,8 @@ import { create, ensure } from "../components/libvirt/create.ts";
 import { remove } from "../components/libvirt/remove.ts";
 import { vmRequest } from "../components/libvirt/request.ts";
 import { makeHostKeyPair } from "../components/remote/hostKeyPair.ts";
+import { main, report } from "./main.ts";
 import { readRequest } from "./request.ts";
-
-const report = (line: string) => process.stderr.write(`${line}\n`);
 
 const request = () => readRequest(vmRequest);
 
@@ -42,7 +41,4 @@ program
 		process.stdout.write(`${JSON.stringify(makeHostKeyPair())}\n`);
 	});
 
-program.parseAsync().catch((error: unknown) => {
-	report(error instanceof Error ? error.message : String(error));
-	process.exitCode = 1;
-});
+main(program);

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { messageOf } from "../components/network/messageOf.ts";
 import { coloursFor } from "./colours.ts";
 import { runOnLab } from "./onLab.ts";
 
@@ -17,7 +18,7 @@ export function start(program: Command): void {
 		})
 		.parseAsync()
 		.catch((error: unknown) => {
-			note(error instanceof Error ? error.message : String(error));
+			note(messageOf(error));
 			process.exitCode = 1;
 		});
 }

@@ -19,10 +19,9 @@ import {
 	parseLock,
 	renderLock,
 } from "../components/network/lockFile.ts";
-import { outsideProblem, poolWarnings } from "../components/network/pools.ts";
-import type { Prefix } from "../components/network/prefix.ts";
 import { onEveryGateway, withNodes } from "../components/network/survey.ts";
 import { type GatewaySurvey, readRoutes } from "../components/remote/readRoutes.ts";
+import { surveyWarnings } from "../components/survey/warnings.ts";
 import { coloursFor } from "./colours.ts";
 import { type DeployedSite, deployedSite } from "./deployed.ts";
 import { tell } from "./progress.ts";
@@ -91,7 +90,7 @@ async function surveyed(
 		gateways.map(async (gateway) => {
 			const expected = () => readExpectedBlocks(gateway.access, podRanges, nodes);
 			const survey = await readRoutes(gateway.target, podRanges, CONVERGE, expected);
-			for (const warning of warnings(survey, podRanges))
+			for (const warning of [...surveyWarnings(survey, podRanges), ...disagreements(survey)])
 				note(`${coloursFor(process.stderr).yellow("warning:")} ${gateway.name}: ${warning}`);
 			return withNodes(survey.prefixes, survey.owners?.size ? survey.owners : undefined, locked?.routes);
 		}),
@@ -99,17 +98,10 @@ async function surveyed(
 	return onEveryGateway(surveys);
 }
 
-/** What Calico's records and the kernel's routes do not agree on, and what made no sense. */
-function warnings(
-	{ prefixes, missing, unreadable, notes, owners, pools }: GatewaySurvey,
-	podRanges: readonly Prefix[],
-): readonly string[] {
+/** What Calico's records and the kernel's routes do not agree on. */
+function disagreements({ prefixes, missing, owners }: GatewaySurvey): readonly string[] {
 	const unowned = owners?.size ? prefixes.filter(({ prefix }) => !owners.has(prefix.text)) : [];
 	return [
-		...few(notes),
-		...[outsideProblem(pools, podRanges)].filter((problem) => problem !== undefined),
-		...poolWarnings(pools),
-		...few(unreadable.map((problem) => `left out what is no route: ${problem}`)),
 		...few(missing.map(({ prefix, node }) => `block ${prefix.text} of ${node} has no route`)),
 		...few(unowned.map(({ prefix }) => `the route to ${prefix.text} is to no block that Calico knows`)),
 	];

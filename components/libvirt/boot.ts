@@ -1,3 +1,4 @@
+import { messageOf } from "../network/messageOf.ts";
 import { words } from "../network/words.ts";
 import { type Report, withProgress } from "../progress.ts";
 import { hostScript } from "../remote/scripts.ts";
@@ -60,7 +61,7 @@ export async function booted(request: VmRequest, hypervisor: Hypervisor, report:
 	async function tooLate(error: unknown): Promise<string> {
 		const written = await hypervisor.console().then(words, () => "");
 		return [
-			`${name} has not booted within ${bootTimeout} s: ${error instanceof Error ? error.message : String(error)}`,
+			`${name} has not booted within ${bootTimeout} s: ${messageOf(error)}`,
 			written === ""
 				? "it wrote nothing to its console; does its kernel write to ttyS0 (console=ttyS0)?"
 				: `the end of its console:\n${written}`,

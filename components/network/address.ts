@@ -51,6 +51,12 @@ export function compareAddresses(a: Address, b: Address): number {
 	return a.family - b.family || compareText(a.bits, b.bits);
 }
 
+/** The addresses in order, each once. */
+export function sortedAddresses(addresses: readonly Address[]): readonly Address[] {
+	const byText = new Map(addresses.map((address) => [address.text, address]));
+	return [...byText.values()].sort(compareAddresses);
+}
+
 /** Orders two strings by code unit, the same in every locale. */
 export function compareText(a: string, b: string): number {
 	return a < b ? -1 : a > b ? 1 : 0;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isReady } from "./nodeReady.ts";
 import { type Pool, poolsOf } from "./pools.ts";
 import { comparePrefixes, contains, type Prefix, parsePrefix, sortedPrefixes } from "./prefix.ts";
 import { quote } from "./quote.ts";
@@ -61,7 +62,7 @@ export function expectedBlocks(
 	podRanges: readonly Prefix[],
 	gateways: readonly string[],
 ): ExpectedBlocks {
-	const ready = new Set(records.nodes.flatMap(readyNode));
+	const ready = new Set(records.nodes.flatMap(readyName));
 	const blocks = new Map<string, Block>();
 	const owners = new Map<string, string>();
 	const { pools, notes: poolNotes } = poolsOf(records.pools);
@@ -106,11 +107,10 @@ export function missingBlocks(
 		});
 }
 
-function readyNode(record: unknown): readonly string[] {
+/** A node's name, if it is ready. */
+function readyName(record: unknown): readonly string[] {
 	const parsed = node.safeParse(record);
-	if (!parsed.success) return [];
-	const { metadata, status } = parsed.data;
-	return status?.conditions.some(({ type, status }) => type === "Ready" && status === "True") ? [metadata.name] : [];
+	return parsed.success && isReady(parsed.data) ? [parsed.data.metadata.name] : [];
 }
 
 function isPartOf(podRanges: readonly Prefix[], prefix: Prefix): boolean {

@@ -1,7 +1,7 @@
 import { createHash, X509Certificate } from "node:crypto";
 import { z } from "zod";
-import { readYaml } from "./clusterRanges.ts";
 import { quote } from "./quote.ts";
+import { parseYaml } from "./read.ts";
 import { failure, type Result, success } from "./result.ts";
 
 /** What a joining node has to know of the cluster to trust it. */
@@ -22,7 +22,7 @@ const kubeconfig = z.object({
 
 /** Reads the key `kubeconfig` of the ConfigMap `cluster-info` in `kube-public`, which kubeadm's discovery is built on. */
 export function parseClusterInfo(yaml: string): Result<ClusterInfo> {
-	const parsed = kubeconfig.safeParse(readYaml(yaml));
+	const parsed = kubeconfig.safeParse(parseYaml(yaml));
 	if (!parsed.success) return failure(`cluster-info holds no kubeconfig with one cluster: ${quote(yaml)}`);
 	const { server, "certificate-authority-data": data } = parsed.data.clusters[0].cluster;
 	if (!/^https:\/\/[!-~]+$/.test(server) || !URL.canParse(server)) {

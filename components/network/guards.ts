@@ -2,18 +2,11 @@ import type { Address } from "./address.ts";
 import { isBelow, parseDomainName } from "./domainName.ts";
 import { addressesOf } from "./machine.ts";
 import { STACK } from "./parseDesired.ts";
-import { contains, covers, isDefault, overlaps, type Prefix, parsePrefix } from "./prefix.ts";
+import { contains, covers, isDefault, overlaps, type Prefix } from "./prefix.ts";
 import { quote } from "./quote.ts";
+import { neverRouted } from "./reservedRanges.ts";
 import type { ServerPlan } from "./serverPlan.ts";
 import { destinations, type PlannedServer, type Site } from "./site.ts";
-
-/** What no route by way of another host can mean: loopback, link-local and multicast, in both families. */
-const NEVER_ROUTED = ["127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "::1/128", "fe80::/10", "ff00::/8"].flatMap(
-	(text) => {
-		const prefix = parsePrefix(text);
-		return prefix.ok ? [prefix.value] : [];
-	},
-);
 
 /** A server is not to be flooded: the largest cluster, of 5,000 nodes with several blocks each, has less. */
 const MOST_ROUTES = 50_000;
@@ -80,7 +73,7 @@ function rangeProblems({ ranges }: Site): readonly string[] {
 
 function unroutable(prefix: Prefix): readonly string[] {
 	if (isDefault(prefix)) return ["is everything: a default route is never pushed"];
-	const never = NEVER_ROUTED.find((reserved) => overlaps(prefix, reserved));
+	const never = neverRouted(prefix);
 	return never ? [`overlaps ${never.text}, which is never routed by way of another host`] : [];
 }
 

@@ -1,4 +1,4 @@
-import { type Address, compareAddresses } from "./address.ts";
+import { type Address, sortedAddresses } from "./address.ts";
 import type { KernelRoute } from "./kernelRoutes.ts";
 import type { LockedRoute } from "./lockFile.ts";
 import { comparePrefixes, contains, isDefault, type Prefix } from "./prefix.ts";
@@ -72,12 +72,6 @@ export function withNodes(
 		prefix,
 		node: nodes.get(prefix.text) ?? via.map(({ text }) => text).join(", "),
 	}));
-}
-
-/** The addresses in order, each once. */
-export function sortedAddresses(addresses: readonly Address[]): readonly Address[] {
-	const byText = new Map(addresses.map((address) => [address.text, address]));
-	return [...byText.values()].sort(compareAddresses);
 }
 
 function objectionTo(

@@ -1,11 +1,12 @@
 import { randomInt } from "node:crypto";
 import { renderJoinConfiguration } from "../network/joinConfiguration.ts";
+import { isReady } from "../network/nodeReady.ts";
 import type { Result } from "../network/result.ts";
 import { checkKubeadm, checkSkew } from "../network/versionSkew.ts";
 import { Cluster } from "./cluster.ts";
 import { ClusterUnreachable } from "./clusterConnection.ts";
 import { clusterSoftware } from "./clusterSoftware.ts";
-import { isReady, joinSteps, registeredNode } from "./joinSteps.ts";
+import { joinSteps, registeredNode } from "./joinSteps.ts";
 import { joinMachine, machineState, resetMachine } from "./machine.ts";
 import { phase, type Report } from "./phase.ts";
 import { prepareMachine } from "./prepare.ts";

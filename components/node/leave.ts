@@ -1,6 +1,7 @@
+import { problemOf } from "../kube/problem.ts";
 import { isForgotten, isGone, mendOrForget, SAY_SO } from "../remote/gone.ts";
 import { ConnectionError } from "../remote/ssh.ts";
-import { Cluster, problemOf } from "./cluster.ts";
+import { Cluster } from "./cluster.ts";
 import { ClusterUnreachable } from "./clusterConnection.ts";
 import type { DrainedCluster } from "./drain.ts";
 import { drainNode } from "./drainNode.ts";

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime/index.js";
+import { parseJson } from "../network/read.ts";
 import { listed, refusal } from "../refusal.ts";
 import type { Authentication, Config, Credentials, Etcd, Secret, SecretSource, Settings, Ssh } from "./model.ts";
 import { completeSsh, parseSettings } from "./parse.ts";
@@ -34,11 +35,8 @@ function rawSettings(): Record<string, unknown> {
 }
 
 function parseValue(value: string): unknown {
-	try {
-		return JSON.parse(value);
-	} catch {
-		return value;
-	}
+	const read = parseJson(value);
+	return read === undefined ? value : read;
 }
 
 function refused(problems: readonly string[]): pulumi.RunError {

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { type Address, parseAddress } from "../network/address.ts";
 import { parseDomainName, parseLabel } from "../network/domainName.ts";
-import { covers, parsePrefix } from "../network/prefix.ts";
+import { parsePrefix } from "../network/prefix.ts";
 import { quote } from "../network/quote.ts";
+import { reservedFor } from "../network/reservedRanges.ts";
 import { failure, type Result, success } from "../network/result.ts";
 import { isLabelValue, isQualifiedName, parseTaint } from "../network/taint.ts";
 import { HOST_KEY_MISSING, parseHostKey } from "./hostKey.ts";
@@ -134,22 +135,9 @@ export const labels = z.record(z.string(), z.string()).superRefine((record, cont
 	}
 });
 
-const NO_HOST = [
-	{ range: "0.0.0.0/8", is: "no machine's" },
-	{ range: "127.0.0.0/8", is: "a loopback" },
-	{ range: "169.254.0.0/16", is: "a link-local" },
-	{ range: "224.0.0.0/3", is: "a multicast or reserved" },
-	{ range: "::/127", is: "an unspecified or loopback" },
-	{ range: "fe80::/10", is: "a link-local" },
-	{ range: "ff00::/8", is: "a multicast" },
-].flatMap(({ range, is }) => {
-	const prefix = parsePrefix(range);
-	return prefix.ok ? [{ prefix: prefix.value, is }] : [];
-});
-
 function asHost(parsed: Address): Result<Address> {
-	const wrong = NO_HOST.find(({ prefix }) => covers(prefix, parsed));
-	return wrong
-		? failure(`${parsed.text} is ${wrong.is} address; write the one the other machines reach it by`)
+	const reserved = reservedFor(parsed);
+	return reserved
+		? failure(`${parsed.text} is ${reserved.is} address; write the one the other machines reach it by`)
 		: success(parsed);
 }

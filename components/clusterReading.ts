@@ -5,7 +5,7 @@ import { parseClusterInfo } from "./network/clusterInfo.ts";
 import { parseClusterConfiguration } from "./network/clusterRanges.ts";
 import { endpointOf } from "./network/joinConfiguration.ts";
 import type { LockedCluster } from "./network/lockFile.ts";
-import { quote } from "./network/quote.ts";
+import { printable } from "./network/printable.ts";
 import { all, failure, type Result, success } from "./network/result.ts";
 import { parseKubernetesVersion } from "./network/versionSkew.ts";
 import { clusterConnection } from "./node/clusterConnection.ts";
@@ -67,7 +67,7 @@ async function dnsAddressesOf(api: CoreV1Api): Promise<Result<readonly Address[]
 	const services = items.filter(({ spec }) => spec?.clusterIP !== "None");
 	const [only, ...others] = services;
 	if (only && others.length === 0) return addressesOf(only);
-	const found = services.map(({ metadata }) => quote(metadata?.name)).join(", ");
+	const found = services.map(({ metadata }) => printable(metadata?.name)).join(", ");
 	throw new Error(
 		`there is no Service ${namespace}/${name}, and ${only ? `more than one there has` : "none there has"} the label ` +
 			`${labelSelector}${only ? ` (${found})` : ""}; set pod-gateway:cluster.dnsAddresses`,

@@ -5,7 +5,7 @@ import { parseOutcome } from "./network/outcome.ts";
 import { renderDesired } from "./network/render.ts";
 import type { ServerPlan } from "./network/serverPlan.ts";
 import { summary } from "./network/summary.ts";
-import { hostScript, quote } from "./remote/scripts.ts";
+import { hostScript, shellWord } from "./remote/scripts.ts";
 import type { Config } from "./settings/model.ts";
 import { sshTarget } from "./settings/reach.ts";
 import { COMPONENTS, commandName, TARGET_VARIABLE } from "./stack/resources.ts";
@@ -49,7 +49,7 @@ export class PhysicalServer extends pulumi.ComponentResource {
 			commandName(name, "restore"),
 			{
 				stdin: target,
-				delete: tool(`restore --stack ${quote(pulumi.getStack())}`),
+				delete: tool(`restore --stack ${shellWord(pulumi.getStack())}`),
 				addPreviousOutputInEnv: false,
 				logging: command.local.Logging.Stderr,
 			},

@@ -12,7 +12,7 @@ export type SecretText = string | { readonly file: string };
 export const secretTextSchema: z.ZodType<SecretText> = z.union([z.string(), z.object({ file: z.string() })]);
 
 /** The text itself. @param what names the secret in errors. @throws Error when its file cannot be read. */
-export function revealed(secret: SecretText, what: string): string {
+export function revealSecret(secret: SecretText, what: string): string {
 	if (typeof secret === "string") return secret;
 	try {
 		return readFileSync(atHome(secret.file), "utf8");

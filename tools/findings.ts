@@ -36,9 +36,9 @@ export interface Finding {
  *
  * @returns a finding for each, in the given order.
  */
-export async function findings(
+export async function compareServers(
 	servers: readonly DeployedServer[],
-	look: (server: DeployedServer) => Promise<Finding> = readOne,
+	look: (server: DeployedServer) => Promise<Finding> = compareOne,
 	settle = SETTLE,
 ): Promise<readonly Finding[]> {
 	const first = await readAll(servers, look);
@@ -62,7 +62,7 @@ async function readAll(
 	return servers.flatMap(({ name }) => findings.get(name) ?? []);
 }
 
-async function readOne({ name: server, target, desired }: DeployedServer): Promise<Finding> {
+async function compareOne({ name: server, target, desired }: DeployedServer): Promise<Finding> {
 	const unknown = (why: string): Finding => ({ server, state: "unknown", details: [why] });
 	const drift = (...details: string[]): Finding => ({ server, state: "drift", details });
 	try {

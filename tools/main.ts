@@ -1,10 +1,6 @@
 import type { Command } from "commander";
 import { messageOf } from "../components/network/messageOf.ts";
-
-/** Writes a line for people; standard output is for the answer alone. */
-export function report(line: string): void {
-	process.stderr.write(`${line}\n`);
-}
+import { report } from "../components/report.ts";
 
 /** Runs a command line. What goes wrong is text on standard error, with exit code 1. @param problemOf puts it in words. */
 export function main(program: Command, problemOf: (error: unknown) => string = messageOf): void {

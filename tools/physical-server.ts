@@ -8,8 +8,9 @@ import { Command } from "commander";
 import { applyToServer } from "../components/remote/applyServer.ts";
 import { restoreServer } from "../components/remote/restoreServer.ts";
 import { sshTargetSchema } from "../components/remote/sshTarget.ts";
+import { report } from "../components/report.ts";
 import { TARGET_VARIABLE } from "../components/stack/resources.ts";
-import { main, report } from "./main.ts";
+import { main } from "./main.ts";
 import { parseRequest, readRequest } from "./request.ts";
 
 const program = new Command("physical-server").description("A physical server; how to reach it is JSON.");

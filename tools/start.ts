@@ -18,12 +18,12 @@ export function start(program: Command): void {
 		})
 		.parseAsync()
 		.catch((error: unknown) => {
-			note(messageOf(error));
+			reportError(messageOf(error));
 			process.exitCode = 1;
 		});
 }
 
 /** Says on standard error what is wrong. */
-export function note(problem: string): void {
+export function reportError(problem: string): void {
 	process.stderr.write(`${coloursFor(process.stderr).red("error:")} ${problem}\n`);
 }

@@ -10,7 +10,7 @@ export interface Driver<Shape extends z.ZodRawShape = z.ZodRawShape> {
 	/** The keys a gateway with this driver has in a stack file, beside those of every gateway. */
 	readonly settings: Shape;
 	/** Makes the machine, or finds it. Its resources are children of `parent`. */
-	provision(args: ProvisionArgs<z.output<z.ZodObject<Shape>>>): GatewayMachine;
+	provision(args: ProvisionArgs<z.output<z.ZodObject<Shape>>>): ProvidedMachine;
 }
 
 export interface ProvisionArgs<Settings> {
@@ -26,7 +26,7 @@ export interface ProvisionArgs<Settings> {
 }
 
 /** A machine that is to become a gateway: the outputs of any provider will do. */
-export interface GatewayMachine {
+export interface ProvidedMachine {
 	/** IPv4 or IPv6 address: where it is reached, and the servers' next hop. */
 	readonly address: pulumi.Input<string>;
 	/** IPv6 address, where `address` is IPv4. */

@@ -1,6 +1,6 @@
 import { ApiException } from "@kubernetes/client-node";
 import { messageOf } from "../network/messageOf.ts";
-import { quoteReason } from "../network/quote.ts";
+import { printableReason } from "../network/printable.ts";
 import { parseJson } from "../network/read.ts";
 
 /**
@@ -25,5 +25,5 @@ export function isNotFound(error: unknown): boolean {
 function statusMessage(body: unknown): string {
 	const status = typeof body === "string" ? parseJson(body) : body;
 	const message = typeof status === "object" && status !== null && "message" in status ? status.message : body;
-	return quoteReason(message);
+	return printableReason(message);
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { isReady } from "./nodeReady.ts";
 import { type Pool, poolsOf } from "./pools.ts";
 import { comparePrefixes, contains, type Prefix, parsePrefix, sortedPrefixes } from "./prefix.ts";
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
 import type { GatheredPrefix } from "./survey.ts";
 
 /** A block of pod addresses and the node that has it. */
@@ -71,14 +71,14 @@ export function expectedBlocks(
 	for (const record of records.affinities) {
 		const parsed = affinity.safeParse(record);
 		if (!parsed.success) {
-			notes.push(`left out what is no block affinity: ${quote(record)}`);
+			notes.push(`left out what is no block affinity: ${printable(record)}`);
 			continue;
 		}
 		const { cidr, node, state, deleted } = parsed.data.spec;
 		if (state !== "confirmed" || `${deleted}` === "true") continue;
 		const prefix = parsePrefix(cidr);
 		if (!prefix.ok) {
-			notes.push(...prefix.problems.map((problem) => `left out a block of ${quote(node)}: ${problem}`));
+			notes.push(...prefix.problems.map((problem) => `left out a block of ${printable(node)}: ${problem}`));
 			continue;
 		}
 		if (/^[a-z0-9.-]+$/.test(node)) owners.set(prefix.value.text, node);

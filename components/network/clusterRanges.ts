@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { parseDomainName } from "./domainName.ts";
 import { type Prefix, parsePrefix } from "./prefix.ts";
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
 import { parseYaml } from "./read.ts";
 import { all, failure, type Result, success } from "./result.ts";
 import { parseKubernetesVersion } from "./versionSkew.ts";
@@ -41,7 +41,7 @@ const clusterConfiguration = z.object({
  */
 export function parseClusterConfiguration(yaml: string): Result<ClusterRanges> {
 	const parsed = clusterConfiguration.safeParse(parseYaml(yaml));
-	if (!parsed.success) return failure(`kubeadm-config holds no ClusterConfiguration: ${quote(yaml)}`);
+	if (!parsed.success) return failure(`kubeadm-config holds no ClusterConfiguration: ${printable(yaml)}`);
 	const { networking, kubernetesVersion, imageRepository } = parsed.data;
 	const { podSubnet, serviceSubnet, dnsDomain } = networking;
 	const pods = subnets("podSubnet", podSubnet);

@@ -3,7 +3,7 @@ import { isBelow, parseDomainName } from "./domainName.ts";
 import { addressesOf } from "./machine.ts";
 import { STACK } from "./parseDesired.ts";
 import { contains, covers, isDefault, overlaps, type Prefix } from "./prefix.ts";
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
 import { neverRouted } from "./reservedRanges.ts";
 import type { ServerPlan } from "./serverPlan.ts";
 import { destinations, type PlannedServer, type Site } from "./site.ts";
@@ -18,8 +18,8 @@ export function siteProblems(site: Site): readonly string[] {
 			? []
 			: [
 					/^[\w.@/-]+$/.test(site.stack)
-						? `the stack name ${quote(site.stack)} is none for a folder of that name on each server: it begins with . - or /, or has .. in it`
-						: `the stack name ${quote(site.stack)} has characters that no stack name has`,
+						? `the stack name ${printable(site.stack)} is none for a folder of that name on each server: it begins with . - or /, or has .. in it`
+						: `the stack name ${printable(site.stack)} has characters that no stack name has`,
 				]),
 		...rangeProblems(site),
 		...gatheredProblems(site),
@@ -31,7 +31,7 @@ export function siteProblems(site: Site): readonly string[] {
 
 /** What stands against this plan on this server. */
 export function serverProblems(server: PlannedServer, plan: ServerPlan): readonly string[] {
-	const place = `pod-gateway:servers: ${quote(server.name)}`;
+	const place = `pod-gateway:servers: ${printable(server.name)}`;
 	const named = parseDomainName(server.name);
 	return unique([
 		...(named.ok ? [] : named.problems.map((problem) => `${place}: ${problem}`)),
@@ -135,12 +135,15 @@ function nameProblems({ dns, verify }: Site): readonly string[] {
 		...[domain, ...searchDomains, ...verify.names, ...verify.pods, ...verify.outside].flatMap((name) => {
 			const parsed = parseDomainName(name);
 			if (!parsed.ok) return parsed.problems;
-			return parsed.value === name ? [] : [`the DNS name ${quote(name)} is to be written ${parsed.value}`];
+			return parsed.value === name ? [] : [`the DNS name ${printable(name)} is to be written ${parsed.value}`];
 		}),
 		...(["names", "pods"] as const).flatMap((key) =>
 			verify[key]
 				.filter((name) => !isBelow(name, domain))
-				.map((name) => `pod-gateway:verify.${key}: ${quote(name)} is not below the cluster's domain ${quote(domain)}`),
+				.map(
+					(name) =>
+						`pod-gateway:verify.${key}: ${printable(name)} is not below the cluster's domain ${printable(domain)}`,
+				),
 		),
 	];
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Family, parseAddress } from "./address.ts";
 import { type KernelRoute, type KernelTable, named, parseDestination, table, tooMany } from "./kernelRoutes.ts";
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
 import { parseJson } from "./read.ts";
 import { all, failure, type Result, success } from "./result.ts";
 
@@ -27,7 +27,7 @@ const row = hop.extend({
  */
 export function parseIpRoutes(text: string, family: Family): Result<KernelTable> {
 	const rows = parseJson(text);
-	if (!Array.isArray(rows)) return failure(`ip -j route answered ${quote(text)}, which is not a JSON list`);
+	if (!Array.isArray(rows)) return failure(`ip -j route answered ${printable(text)}, which is not a JSON list`);
 	return tooMany(rows.length) ?? success(table(rows.map((raw) => named(raw, readRow(raw, family)))));
 }
 

@@ -118,7 +118,7 @@ export class Cluster {
 			},
 		});
 		try {
-			await this.clusterInfoSigned(token.id);
+			await this.waitUntilSigned(token.id);
 			return await use(`${token.id}.${token.secret}`);
 		} finally {
 			await ifFound(this.core.deleteNamespacedSecret({ namespace: "kube-system", name }));
@@ -126,7 +126,7 @@ export class Cluster {
 	}
 
 	/** Waits until the bootstrap signer has signed cluster-info for the token: kubeadm looks for that signature. */
-	private async clusterInfoSigned(tokenId: string): Promise<void> {
+	private async waitUntilSigned(tokenId: string): Promise<void> {
 		const deadline = Date.now() + SIGNED_WITHIN_SECONDS * 1000;
 		while (Date.now() < deadline) {
 			const info = await this.core.readNamespacedConfigMap({ namespace: "kube-public", name: "cluster-info" });

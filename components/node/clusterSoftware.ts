@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { parseClusterConfiguration } from "../network/clusterRanges.ts";
-import { quote } from "../network/quote.ts";
+import { printable } from "../network/printable.ts";
 import { parseYaml } from "../network/read.ts";
 import { failure, type Result, success } from "../network/result.ts";
 import type { Cluster } from "./cluster.ts";
@@ -24,7 +24,7 @@ export interface ClusterSoftware {
 export type CgroupDriver = "systemd" | "cgroupfs";
 
 /** Asks the cluster. @throws Error naming what cannot be read. */
-export async function clusterSoftware(cluster: Cluster): Promise<ClusterSoftware> {
+export async function readClusterSoftware(cluster: Cluster): Promise<ClusterSoftware> {
 	const [apiServer, clusterConfiguration, kubeletConfiguration] = await Promise.all([
 		cluster.version(),
 		cluster.configMapEntry("kube-system", "kubeadm-config", "ClusterConfiguration"),
@@ -53,7 +53,7 @@ export function parseCgroupDriver(yaml: string): Result<CgroupDriver> {
 	const parsed = kubeletConfiguration.safeParse(parseYaml(yaml));
 	return parsed.success
 		? success(parsed.data.cgroupDriver)
-		: failure(`kubelet-config holds no KubeletConfiguration with a known cgroupDriver: ${quote(yaml)}`);
+		: failure(`kubelet-config holds no KubeletConfiguration with a known cgroupDriver: ${printable(yaml)}`);
 }
 
 const path = z.string().regex(/^\/[\w./-]{1,250}$/, "is not an absolute path");

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { resultOf } from "../network/outcome.ts";
-import type { Report } from "../progress.ts";
+import type { Report } from "../network/report.ts";
 import { UPLOADED, UPLOADED_BY_USER } from "./hostPaths.ts";
 import { type HostScript, hostScript } from "./scripts.ts";
 import { runScript } from "./shell.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type Address, parseAddress } from "../network/address.ts";
 import { parseDomainName, parseLabel } from "../network/domainName.ts";
 import { parsePrefix } from "../network/prefix.ts";
-import { quote } from "../network/quote.ts";
+import { printable } from "../network/printable.ts";
 import { reservedFor } from "../network/reservedRanges.ts";
 import { failure, type Result, success } from "../network/result.ts";
 import { isLabelValue, isQualifiedName, parseTaint } from "../network/taint.ts";
@@ -45,7 +45,7 @@ export const hostAddress6 = read((text) => {
 	if (!parsed.ok) return parsed;
 	return parsed.value.family === 6
 		? asHost(parsed.value)
-		: failure(`${quote(text)} is an IPv4 address; set address to it`);
+		: failure(`${printable(text)} is an IPv4 address; set address to it`);
 });
 
 /** A machine by address or name, for a connection only. */
@@ -53,7 +53,7 @@ export const host = read((text) => {
 	const parsed = parseAddress(text);
 	if (parsed.ok) return success(parsed.value.text);
 	const name = parseDomainName(text);
-	return name.ok && !/^[\d.]+$/.test(text) ? name : failure(`${quote(text)} is neither an address nor a DNS name`);
+	return name.ok && !/^[\d.]+$/.test(text) ? name : failure(`${printable(text)} is neither an address nor a DNS name`);
 });
 
 /** An SSH host key. */
@@ -68,7 +68,7 @@ export function httpsOrigin(example: string) {
 		const url = /^https:\/\/[!-~]+$/.test(text) && URL.canParse(text) ? new URL(text) : undefined;
 		return url && url.pathname === "/" && url.username === "" && url.search === "" && url.hash === ""
 			? success(url.origin)
-			: failure(`${quote(text)} is not https://HOST:PORT; example: ${example}`);
+			: failure(`${printable(text)} is not https://HOST:PORT; example: ${example}`);
 	});
 }
 
@@ -124,12 +124,12 @@ export const labels = z.record(z.string(), z.string()).superRefine((record, cont
 		if (!isQualifiedName(key) || !isLabelValue(value)) {
 			context.addIssue({
 				code: "custom",
-				message: `${quote(`${key}=${value}`)} is not a label; example: pod-gateway: "true"`,
+				message: `${printable(`${key}=${value}`)} is not a label; example: pod-gateway: "true"`,
 			});
 		} else if (/(^|\.)(kubernetes|k8s)\.io$/.test(domain) && !/(^|\.)(kubelet|node)\.kubernetes\.io$/.test(domain)) {
 			context.addIssue({
 				code: "custom",
-				message: `${quote(key)} is a label no kubelet may set; use a key of your own`,
+				message: `${printable(key)} is a label no kubelet may set; use a key of your own`,
 			});
 		}
 	}

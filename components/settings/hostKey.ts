@@ -1,4 +1,4 @@
-import { quote } from "../network/quote.ts";
+import { printable } from "../network/printable.ts";
 import { failure, type Result, success } from "../network/result.ts";
 
 /** The key types accepted, and how many bytes of key follow the names in a public key of that type (RFC 8709, RFC 5656). */
@@ -29,7 +29,7 @@ export function parseHostKey(text: string): Result<string> {
 	const keyBytes = KEY_BYTES[type];
 	if (keyBytes === undefined) {
 		return words[1] !== undefined && words[1] in KEY_BYTES
-			? failure(`begins with ${quote(type)}; leave that out: ${words[1]} ${words[2] ?? "AAAA…"}`)
+			? failure(`begins with ${printable(type)}; leave that out: ${words[1]} ${words[2] ?? "AAAA…"}`)
 			: failure(`is not an ed25519 or ecdsa public key; ${HOW}`);
 	}
 	return Buffer.from(base64, "base64").equals(blob(type, base64, keyBytes))

@@ -17,7 +17,7 @@ import {
 import type { Address } from "../../network/address.ts";
 import { listed, refusal, valueOrRefusal } from "../../refusal.ts";
 import { publicKeyOf } from "../../remote/hostKeyPair.ts";
-import { revealed } from "../../secretText.ts";
+import { revealSecret } from "../../secretText.ts";
 import { address, hostAddress, hostAddress6, hostKey, seconds, text } from "../../settings/fields.ts";
 import { sshTarget } from "../../settings/reach.ts";
 import { ssh } from "../../settings/sshSchema.ts";
@@ -148,7 +148,7 @@ export const driver: Driver<typeof settings> = {
 		const { user } = gateway.ssh;
 		const ownKey = gateway.ssh.auth.privateKey?.apply((key) =>
 			valueOrRefusal(
-				publicKeyOf(revealed(key, "privateKeyFile")),
+				publicKeyOf(revealSecret(key, "privateKeyFile")),
 				`the private key for ${name} is of no use to log in to its VM`,
 			),
 		);

@@ -5,8 +5,8 @@ import { type BlockRecords, type ExpectedBlocks, expectedBlocks } from "./networ
 import { CALICO_PREFIXES, recordsOf } from "./network/etcdRecords.ts";
 import type { Prefix } from "./network/prefix.ts";
 import { printableReason } from "./network/printable.ts";
+import type { SecretText } from "./network/secretText.ts";
 import { ClusterUnreachable, clusterConnection } from "./node/clusterConnection.ts";
-import type { SecretText } from "./secretText.ts";
 
 /** How to read the cluster's records. */
 export interface RecordsAccess {

@@ -6,8 +6,8 @@ import { endpointOf } from "./network/joinConfiguration.ts";
 import { clusterDifferences, type Lock, type LockedCluster } from "./network/lockFile.ts";
 import type { Prefix } from "./network/prefix.ts";
 import type { Result } from "./network/result.ts";
+import type { SecretText } from "./network/secretText.ts";
 import { listed, refusal, valueOrRefusal } from "./refusal.ts";
-import type { SecretText } from "./secretText.ts";
 import type { Config } from "./settings/model.ts";
 import { COMPONENTS } from "./stack/resources.ts";
 

@@ -7,9 +7,9 @@ import { endpointOf } from "./network/joinConfiguration.ts";
 import type { LockedCluster } from "./network/lockFile.ts";
 import { printable } from "./network/printable.ts";
 import { all, failure, type Result, success } from "./network/result.ts";
+import type { SecretText } from "./network/secretText.ts";
 import { parseKubernetesVersion } from "./network/versionSkew.ts";
 import { clusterConnection } from "./node/clusterConnection.ts";
-import type { SecretText } from "./secretText.ts";
 
 /**
  * What the cluster says about itself now.

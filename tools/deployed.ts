@@ -4,8 +4,8 @@ import { etcdAccess } from "../components/etcd/etcd.ts";
 import { type Outcome, parseOutcome } from "../components/network/outcome.ts";
 import { type Prefix, parsePrefix } from "../components/network/prefix.ts";
 import { all } from "../components/network/result.ts";
+import { secretTextSchema } from "../components/network/secretText.ts";
 import { type SshTarget, sshTargetSchema } from "../components/remote/sshTarget.ts";
-import { secretTextSchema } from "../components/secretText.ts";
 import { COMPONENTS, type CommandRole, commandOf, partsOf } from "../components/stack/resources.ts";
 
 /** A server as the last deployment left it. */

@@ -5,7 +5,8 @@ import grpc from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { z } from "zod";
 import { printableReason } from "../network/printable.ts";
-import { revealSecret, type SecretText, secretTextSchema } from "../secretText.ts";
+import { type SecretText, secretTextSchema } from "../network/secretText.ts";
+import { revealSecret } from "../remote/secretFile.ts";
 
 /** Seconds one endpoint has for its answer. */
 const ENDPOINT_SECONDS = 5;

@@ -8,7 +8,7 @@ import {
 	VersionApi,
 } from "@kubernetes/client-node";
 import { isNotFound } from "../kube/problem.ts";
-import type { SecretText } from "../secretText.ts";
+import type { SecretText } from "../network/secretText.ts";
 import { clusterConnection } from "./clusterConnection.ts";
 
 /** Seconds for the bootstrap signer, however long each question takes. */

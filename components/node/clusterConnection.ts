@@ -7,7 +7,7 @@ import {
 	wrapHttpLibrary,
 } from "@kubernetes/client-node";
 import { printable, printableReason } from "../network/printable.ts";
-import { atHome, type SecretText } from "../secretText.ts";
+import { atHome, type SecretText } from "../network/secretText.ts";
 
 /** Seconds one call may take, its whole answer too: where the API server's host is powered off nothing ever answers. */
 const CALL_SECONDS = 10;

@@ -3,8 +3,8 @@ import { StringDecoder } from "node:string_decoder";
 import { setTimeout as sleep } from "node:timers/promises";
 import ssh2, { type Client, type ClientChannel, type ConnectConfig } from "ssh2";
 import { shortened, words } from "../network/words.ts";
-import { revealSecret } from "../secretText.ts";
 import { withSlot } from "./bastionSlots.ts";
+import { revealSecret } from "./secretFile.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
 /** What a remote command left behind. */

@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { type Address, parseAddress } from "../network/address.ts";
 import { parseDomainName, parseLabel } from "../network/domainName.ts";
+import { HOST_KEY_MISSING, parseHostKey } from "../network/hostKey.ts";
 import { parsePrefix } from "../network/prefix.ts";
 import { printable } from "../network/printable.ts";
 import { reservedFor } from "../network/reservedRanges.ts";
 import { failure, type Result, success } from "../network/result.ts";
 import { isLabelValue, isQualifiedName, parseTaint } from "../network/taint.ts";
-import { HOST_KEY_MISSING, parseHostKey } from "./hostKey.ts";
 import { parseCertificates, parsePrivateKey } from "./pem.ts";
 
 /** A text that a parser reads; the parser's problems become the schema's. */

@@ -1,9 +1,9 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Address } from "../network/address.ts";
 import type { Prefix } from "../network/prefix.ts";
+import type { SecretText } from "../network/secretText.ts";
 import type { PlannedServer, RouteMode } from "../network/site.ts";
 import type { Taint } from "../network/taint.ts";
-import type { SecretText } from "../secretText.ts";
 import type { KeptAddress } from "./kept.ts";
 import type { ROUTE_SOURCES, StackFile } from "./schema.ts";
 import type { SshBlock } from "./sshSchema.ts";

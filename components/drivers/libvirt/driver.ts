@@ -17,7 +17,7 @@ import {
 import type { Address } from "../../network/address.ts";
 import { listed, refusal, valueOrRefusal } from "../../refusal.ts";
 import { publicKeyOf } from "../../remote/hostKeyPair.ts";
-import { revealSecret } from "../../secretText.ts";
+import { revealSecret } from "../../remote/secretFile.ts";
 import { address, hostAddress, hostAddress6, hostKey, seconds, text } from "../../settings/fields.ts";
 import { sshTarget } from "../../settings/reach.ts";
 import { ssh } from "../../settings/sshSchema.ts";

@@ -1,5 +1,12 @@
-import { printable } from "../network/printable.ts";
-import { failure, type Result, success } from "../network/result.ts";
+import { printable } from "./printable.ts";
+import { failure, type Result, success } from "./result.ts";
+
+/** An ed25519 key pair in OpenSSH's formats. */
+export interface HostKeyPair {
+	readonly privateKey: string;
+	/** `ssh-ed25519 AAAA…`, without comment. */
+	readonly publicKey: string;
+}
 
 /** The key types accepted, and how many bytes of key follow the names in a public key of that type (RFC 8709, RFC 5656). */
 const KEY_BYTES: Readonly<Record<string, number>> = {

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
-import { revealSecret, secretTextSchema } from "./secretText.ts";
+import { secretTextSchema } from "../network/secretText.ts";
+import { revealSecret } from "./secretFile.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pod-gateway-secret-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -5,32 +5,33 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ClusterFacts } from "./components/clusterFacts.ts";
 import { clusterProvider } from "./components/clusterProvider.ts";
-import { readConfig } from "./components/config.ts";
+import { drivers } from "./components/drivers/registry.ts";
+import { GatewayMachine } from "./components/gatewayMachine.ts";
 import { GatewayNode } from "./components/gatewayNode.ts";
-import { GatewayVm } from "./components/gatewayVm.ts";
 import { readLock } from "./components/lock.ts";
 import { addressesOf } from "./components/network/machine.ts";
 import { PhysicalServer } from "./components/physicalServer.ts";
 import { RouteSurvey } from "./components/routeSurvey.ts";
 import { planServers } from "./components/serverPlans.ts";
+import { readConfig } from "./components/settings/config.ts";
 
-const config = readConfig();
+const config = readConfig(drivers);
 const { cluster } = config;
 const lock = config.routes.source === "locked" ? readLock(pulumi.getStack()) : undefined;
 const facts = new ClusterFacts("facts", { cluster, lock });
 const provider = clusterProvider(cluster);
 
-const gatewayVms = config.gateways.map((gateway) => ({
+const gatewayMachines = config.gateways.map((gateway) => ({
 	gateway,
-	vm: new GatewayVm(gateway.name, { gateway, reach: config.reach, facts }),
+	machine: new GatewayMachine(gateway.name, { gateway, reach: config.reach, facts }),
 }));
-const gatewayNodes = gatewayVms.map(({ vm }) => vm.nodeName);
-const gatewayParts = gatewayVms.map(({ gateway, vm }) => {
+const gatewayNodes = gatewayMachines.map(({ machine }) => machine.nodeName);
+const gatewayParts = gatewayMachines.map(({ gateway, machine }) => {
 	const { name } = gateway;
-	const node = new GatewayNode(name, { gateway, vm, cluster, facts, provider });
+	const node = new GatewayNode(name, { gateway, machine, cluster, facts, provider });
 	const survey = new RouteSurvey(name, {
 		gateway,
-		vm,
+		machine,
 		node,
 		gatewayNodes,
 		cluster,
@@ -38,7 +39,7 @@ const gatewayParts = gatewayVms.map(({ gateway, vm }) => {
 		convergeTimeout: config.routes.convergeTimeout,
 		lock,
 	});
-	return { name, vm, node, survey };
+	return { name, machine, node, survey };
 });
 
 const planOf = planServers({ config, facts, lock, gateways: gatewayParts });
@@ -49,9 +50,12 @@ const physicalServers = config.servers.map(
 
 /** The machines that are the servers' next hops, and the nodes they are. */
 export const gateways = Object.fromEntries(
-	gatewayParts.map(({ name, vm }) => [
+	gatewayParts.map(({ name, machine }) => [
 		name,
-		{ node: vm.nodeName, addresses: vm.machine.apply((machine) => addressesOf(machine).map(({ text }) => text)) },
+		{
+			node: machine.nodeName,
+			addresses: machine.nextHop.apply((hop) => addressesOf(hop).map(({ text }) => text)),
+		},
 	]),
 );
 /** The cluster's own addresses and names. */

@@ -1,12 +1,12 @@
 import { ApiException, CoreV1Api, CustomObjectsApi } from "@kubernetes/client-node";
 import { type EtcdAccess, readKeys } from "./etcd/etcd.ts";
+import { isNotFound, problemOf } from "./kube/problem.ts";
 import { type BlockRecords, type ExpectedBlocks, expectedBlocks } from "./network/blocks.ts";
 import { CALICO_PREFIXES, recordsOf } from "./network/etcdRecords.ts";
 import type { Prefix } from "./network/prefix.ts";
-import { quoteReason } from "./network/quote.ts";
-import { statusMessage } from "./node/cluster.ts";
+import { printableReason } from "./network/printable.ts";
+import type { SecretText } from "./network/secretText.ts";
 import { ClusterUnreachable, clusterConnection } from "./node/clusterConnection.ts";
-import type { SecretText } from "./secretText.ts";
 
 /** How to read the cluster's records. */
 export interface RecordsAccess {
@@ -50,13 +50,13 @@ export async function readCalicoBlocks({ kubeconfig, context, calicoEtcd }: Reco
 	const connection = clusterConnection(kubeconfig, context);
 	const custom = (plural: string) =>
 		inFirstGroup((resource) =>
-			attempt(`list ${plural}.${resource.group}`, () =>
+			listOrNote(`list ${plural}.${resource.group}`, () =>
 				new CustomObjectsApi(connection).listClusterCustomObject({ ...resource, plural }),
 			),
 		);
 	const [[affinities, pools], nodes] = await Promise.all([
-		calicoEtcd ? fromEtcd(calicoEtcd) : Promise.all([custom("blockaffinities"), custom("ippools")]),
-		attempt("list nodes", () => new CoreV1Api(connection).listNode()),
+		calicoEtcd ? listFromEtcd(calicoEtcd) : Promise.all([custom("blockaffinities"), custom("ippools")]),
+		listOrNote("list nodes", () => new CoreV1Api(connection).listNode()),
 	]);
 	const notes = [...affinities.notes, ...pools.notes, ...nodes.notes];
 	if (affinities.items === undefined || nodes.items === undefined) return { notes };
@@ -82,7 +82,7 @@ async function inFirstGroup(list: (resource: (typeof CALICO_GROUPS)[number]) => 
 }
 
 /** Affinities and pools, each as the cluster's API would have them. */
-async function fromEtcd(access: EtcdAccess): Promise<readonly [Attempt, Attempt]> {
+async function listFromEtcd(access: EtcdAccess): Promise<readonly [Attempt, Attempt]> {
 	try {
 		const { affinities, pools } = recordsOf(await readKeys(access, CALICO_PREFIXES));
 		if (affinities.length === 0 && pools.length === 0) {
@@ -103,23 +103,17 @@ interface Attempt {
 }
 
 /** @param what the permission that it takes: verb and resource. */
-async function attempt(what: string, list: () => Promise<{ items?: unknown }>): Promise<Attempt> {
+async function listOrNote(what: string, list: () => Promise<{ items?: unknown }>): Promise<Attempt> {
 	try {
 		const { items } = await list();
 		if (Array.isArray(items)) return { items, notes: [] };
 		return { notes: [unknown(`the answer to «${what}» is no list`)] };
 	} catch (error) {
-		if (error instanceof ApiException) {
-			// Nobody keeps such records here: another network, or Calico on an etcd that the settings do not name.
-			if (error.code === 404) return { notes: [] };
-			const forbidden = error.code === 403;
-			const why = forbidden
-				? `the kubeconfig's user may not ${what}`
-				: `the API server answers ${error.code} to «${what}»: ${statusMessage(error.body)}`;
-			return { notes: [unknown(why)] };
-		}
+		// Nobody keeps such records here: another network, or Calico on an etcd that the settings do not name.
+		if (isNotFound(error)) return { notes: [] };
+		if (error instanceof ApiException) return { notes: [unknown(problemOf(error, what))] };
 		// The connection's own words are in plain text already.
-		const why = error instanceof ClusterUnreachable ? error.message : quoteReason((error as Error).message);
+		const why = error instanceof ClusterUnreachable ? error.message : printableReason((error as Error).message);
 		return { notes: [unknown(`cannot ${what}: ${why}`)] };
 	}
 }

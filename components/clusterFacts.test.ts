@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { ClusterFacts } from "./clusterFacts.ts";
-import type { Secret } from "./config.ts";
 import { exampleCertificates } from "./etcd/exampleEtcd.ts";
 import { parseAddress } from "./network/address.ts";
 import { must } from "./network/arbitraries.ts";
 import { type ApiAnswers, type ExampleApiServer, exampleApiServer } from "./node/exampleApiServer.ts";
+import type { Secret } from "./settings/model.ts";
 
 const resources: string[] = [];
 let server: ExampleApiServer | undefined;

@@ -1,14 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
 import { readCluster } from "./clusterReading.ts";
-import type { Config } from "./config.ts";
 import { lockCommand } from "./lock.ts";
 import type { Address } from "./network/address.ts";
 import { endpointOf } from "./network/joinConfiguration.ts";
 import { clusterDifferences, type Lock, type LockedCluster } from "./network/lockFile.ts";
 import type { Prefix } from "./network/prefix.ts";
 import type { Result } from "./network/result.ts";
+import type { SecretText } from "./network/secretText.ts";
 import { listed, refusal, valueOrRefusal } from "./refusal.ts";
-import type { SecretText } from "./secretText.ts";
+import type { Config } from "./settings/model.ts";
+import { COMPONENTS } from "./stack/resources.ts";
 
 export interface ClusterFactsArgs {
 	/** What overrides the cluster's own words. */
@@ -41,14 +42,14 @@ export class ClusterFacts extends pulumi.ComponentResource {
 	readonly caCertHashes: pulumi.Output<readonly string[]>;
 
 	constructor(name: string, { cluster, lock }: ClusterFactsArgs, opts?: pulumi.ComponentResourceOptions) {
-		super("pod-gateway:index:ClusterFacts", name, {}, opts);
+		super(COMPONENTS.clusterFacts, name, {}, opts);
 		const own =
 			lock && pulumi.runtime.isDryRun()
 				? pulumi.output(lock.cluster)
 				: // What was read holds no secret, though the kubeconfig that opened the way may be one.
 					pulumi.unsecret(
 						cluster.kubeconfig.apply((kubeconfig) =>
-							lock ? this.confirmed(lock.cluster, kubeconfig, cluster) : this.live(kubeconfig, cluster),
+							lock ? this.confirmAgainstCluster(lock.cluster, kubeconfig, cluster) : this.readLive(kubeconfig, cluster),
 						),
 					);
 		this.podRanges = own.apply((said) => cluster.podRanges ?? said.podRanges);
@@ -61,9 +62,9 @@ export class ClusterFacts extends pulumi.ComponentResource {
 		this.registerOutputs();
 	}
 
-	private async live(kubeconfig: SecretText, { context, dnsAddresses }: Asked): Promise<LockedCluster> {
+	private async readLive(kubeconfig: SecretText, { context, dnsAddresses }: Asked): Promise<LockedCluster> {
 		try {
-			return read(await readCluster(kubeconfig, context, { dnsAddresses }));
+			return factsOrRefusal(await readCluster(kubeconfig, context, { dnsAddresses }));
 		} catch (error) {
 			const { message } = error as Error;
 			// Said here, because the engine reports the refusal once per property that depends on it, and at length.
@@ -73,7 +74,7 @@ export class ClusterFacts extends pulumi.ComponentResource {
 	}
 
 	/** What was locked, once the cluster says the same. One that cannot be asked holds nothing up. */
-	private async confirmed(
+	private async confirmAgainstCluster(
 		locked: LockedCluster,
 		kubeconfig: SecretText,
 		{ context, dnsAddresses }: Asked,
@@ -83,7 +84,7 @@ export class ClusterFacts extends pulumi.ComponentResource {
 		const live = await readCluster(kubeconfig, context, instead).catch(async (error: Error) => {
 			await pulumi.log.warn(`the cluster was not compared with what is locked: ${error.message}`, this);
 		});
-		const differences = live ? clusterDifferences(locked, read(live)) : [];
+		const differences = live ? clusterDifferences(locked, factsOrRefusal(live)) : [];
 		if (differences.length > 0) {
 			const stack = pulumi.getStack();
 			const what = `the cluster is not as in stacks/${stack}.routes.json (+ live, - locked)`;
@@ -96,6 +97,6 @@ export class ClusterFacts extends pulumi.ComponentResource {
 /** How the cluster is asked, and what it is not asked for. */
 type Asked = Pick<Config["cluster"], "context" | "dnsAddresses">;
 
-function read<Value>(result: Result<Value>): Value {
+function factsOrRefusal<Value>(result: Result<Value>): Value {
 	return valueOrRefusal(result, "what the cluster says of itself cannot be read; nothing was touched");
 }

@@ -1,8 +1,15 @@
 import * as kubernetes from "@pulumi/kubernetes";
-import type { Config } from "./config.ts";
+import type * as pulumi from "@pulumi/pulumi";
+import type { SecretText } from "./network/secretText.ts";
 
 /** The cluster's API for resources. Given the kubeconfig's path where the settings have one, it reads that itself. */
-export function clusterProvider({ kubeconfig, context }: Config["cluster"]): kubernetes.Provider {
+export function clusterProvider({
+	kubeconfig,
+	context,
+}: {
+	readonly kubeconfig: pulumi.Output<SecretText>;
+	readonly context?: string | undefined;
+}): kubernetes.Provider {
 	const given = kubeconfig.apply((secret) => (typeof secret === "string" ? secret : secret.file));
 	return new kubernetes.Provider("cluster", { kubeconfig: given, context });
 }

@@ -1,15 +1,15 @@
 import { ApiException, CoreV1Api, type V1Service } from "@kubernetes/client-node";
+import { isNotFound, problemOf } from "./kube/problem.ts";
 import { type Address, parseAddress } from "./network/address.ts";
 import { parseClusterInfo } from "./network/clusterInfo.ts";
 import { parseClusterConfiguration } from "./network/clusterRanges.ts";
 import { endpointOf } from "./network/joinConfiguration.ts";
 import type { LockedCluster } from "./network/lockFile.ts";
-import { quote } from "./network/quote.ts";
+import { printable } from "./network/printable.ts";
 import { all, failure, type Result, success } from "./network/result.ts";
+import type { SecretText } from "./network/secretText.ts";
 import { parseKubernetesVersion } from "./network/versionSkew.ts";
-import { statusMessage } from "./node/cluster.ts";
 import { clusterConnection } from "./node/clusterConnection.ts";
-import type { SecretText } from "./secretText.ts";
 
 /**
  * What the cluster says about itself now.
@@ -27,8 +27,8 @@ export async function readCluster(
 	const configMap = { namespace: "kube-system", name: "kubeadm-config" };
 	const identityMap = { namespace: "kube-public", name: "cluster-info" };
 	const [kubeadm, info, dnsAddresses] = await Promise.all([
-		asked("read ConfigMap kube-system/kubeadm-config", api.readNamespacedConfigMap(configMap)),
-		asked("read ConfigMap kube-public/cluster-info", api.readNamespacedConfigMap(identityMap)),
+		withApiError("read ConfigMap kube-system/kubeadm-config", api.readNamespacedConfigMap(configMap)),
+		withApiError("read ConfigMap kube-public/cluster-info", api.readNamespacedConfigMap(identityMap)),
 		instead.dnsAddresses ? success(instead.dnsAddresses) : dnsAddressesOf(api),
 	]);
 	const ranges = parseClusterConfiguration(kubeadm.data?.["ClusterConfiguration"] ?? "");
@@ -54,20 +54,20 @@ export async function readCluster(
  */
 async function dnsAddressesOf(api: CoreV1Api): Promise<Result<readonly Address[]>> {
 	const [namespace, name, labelSelector] = ["kube-system", "kube-dns", "k8s-app=kube-dns"];
-	const usual = await asked(
+	const usual = await withApiError(
 		`read Service ${namespace}/${name}`,
 		api.readNamespacedService({ namespace, name }).catch((error: unknown) => {
-			if (error instanceof ApiException && error.code === 404) return undefined;
+			if (isNotFound(error)) return undefined;
 			throw error;
 		}),
 	);
 	if (usual) return addressesOf(usual);
 	const what = `list Services in ${namespace}`;
-	const { items } = await asked(what, api.listNamespacedService({ namespace, labelSelector }));
+	const { items } = await withApiError(what, api.listNamespacedService({ namespace, labelSelector }));
 	const services = items.filter(({ spec }) => spec?.clusterIP !== "None");
 	const [only, ...others] = services;
 	if (only && others.length === 0) return addressesOf(only);
-	const found = services.map(({ metadata }) => quote(metadata?.name)).join(", ");
+	const found = services.map(({ metadata }) => printable(metadata?.name)).join(", ");
 	throw new Error(
 		`there is no Service ${namespace}/${name}, and ${only ? `more than one there has` : "none there has"} the label ` +
 			`${labelSelector}${only ? ` (${found})` : ""}; set pod-gateway:cluster.dnsAddresses`,
@@ -79,12 +79,9 @@ function addressesOf({ spec }: V1Service): Result<readonly Address[]> {
 }
 
 /** @param what the permission that it takes: verb and object. */
-async function asked<Answer>(what: string, answer: Promise<Answer>): Promise<Answer> {
+async function withApiError<Answer>(what: string, answer: Promise<Answer>): Promise<Answer> {
 	return answer.catch((error: Error) => {
-		if (!(error instanceof ApiException)) throw error;
-		// The error's own text is the whole answer, with its headers.
-		if (error.code === 403) throw new Error(`the kubeconfig's user may not ${what}`);
-		if (error.code === 404) throw new Error(`the cluster has no ${what.replace("read ", "")}, which kubeadm makes`);
-		throw new Error(`the API server answers ${error.code} to «${what}»: ${statusMessage(error.body)}`);
+		if (isNotFound(error)) throw new Error(`the cluster has no ${what.replace("read ", "")}, which kubeadm makes`);
+		throw error instanceof ApiException ? new Error(problemOf(error, what)) : error;
 	});
 }

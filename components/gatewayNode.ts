@@ -2,15 +2,16 @@ import * as command from "@pulumi/command";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterFacts } from "./clusterFacts.ts";
-import type { Config } from "./config.ts";
-import type { GatewayVm } from "./gatewayVm.ts";
+import type { GatewayMachine } from "./gatewayMachine.ts";
 import { addressesOf } from "./network/machine.ts";
+import type { Config } from "./settings/model.ts";
+import { COMPONENTS, commandName } from "./stack/resources.ts";
 
 export interface GatewayNodeArgs {
 	/** The node's settings. */
 	gateway: Config["gateways"][number];
 	/** The machine that becomes the node. */
-	vm: GatewayVm;
+	machine: GatewayMachine;
 	/** Credentials for the cluster. */
 	cluster: Config["cluster"];
 	/** What the cluster says about itself. */
@@ -29,8 +30,8 @@ export class GatewayNode extends pulumi.ComponentResource {
 	readonly nodeName: pulumi.Output<string>;
 
 	constructor(name: string, args: GatewayNodeArgs, opts?: pulumi.ComponentResourceOptions) {
-		super("pod-gateway:index:GatewayNode", name, {}, opts);
-		const { gateway, vm, cluster, facts, provider } = args;
+		super(COMPONENTS.gatewayNode, name, {}, opts);
+		const { gateway, machine, cluster, facts, provider } = args;
 		const request = pulumi.jsonStringify({
 			cluster: {
 				kubeconfig: cluster.kubeconfig,
@@ -39,33 +40,33 @@ export class GatewayNode extends pulumi.ComponentResource {
 				caCertHashes: facts.caCertHashes,
 			},
 			node: {
-				name: vm.nodeName,
-				addresses: vm.machine.apply((machine) => addressesOf(machine)),
+				name: machine.nodeName,
+				addresses: machine.nextHop.apply((hop) => addressesOf(hop)),
 				taint: gateway.taint,
 				labels: gateway.labels,
 				drainTimeout: gateway.drainTimeout,
 			},
-			software: vm.kubeletVersion.apply((version) => ({
+			software: machine.kubeletVersion.apply((version) => ({
 				source: gateway.kubernetes.source,
 				version,
 				repository: gateway.kubernetes.repository.replaceAll("{minor}", version),
 				repositoryKey: gateway.kubernetes.repositoryKey.replaceAll("{minor}", version),
 			})),
 			masquerade: gateway.masquerade ? facts.podRanges.apply((ranges) => ranges.map(({ text }) => text)) : [],
-			machine: vm.target,
-			disposable: vm.disposable,
+			machine: machine.target,
+			disposable: machine.disposable,
 			takeOver: gateway.takeOver,
 		});
 		const joined = new command.local.Command(
-			`${name}-node`,
+			commandName(name, "node"),
 			{
 				stdin: pulumi.secret(request),
 				create: action("join"),
 				delete: action("leave"),
-				triggers: [vm.identity, vm.nodeName],
+				triggers: [machine.identity, machine.nodeName],
 				logging: command.local.Logging.Stderr,
 			},
-			{ parent: this, deleteBeforeReplace: !vm.sideBySide },
+			{ parent: this, deleteBeforeReplace: !machine.sideBySide },
 		);
 		// The kubelet says its labels once, when it registers the node. What the settings say later, and what somebody else changed, is
 		// for the cluster's API: a patch holds these fields alone. The Node object goes by `leave`, and its labels with it.
@@ -73,7 +74,7 @@ export class GatewayNode extends pulumi.ComponentResource {
 			`${name}-labels`,
 			{
 				metadata: {
-					name: vm.nodeName,
+					name: machine.nodeName,
 					labels: { ...gateway.labels },
 					// The kubelet is the other manager of these labels.
 					annotations: { "pulumi.com/patchForce": "true" },
@@ -81,7 +82,7 @@ export class GatewayNode extends pulumi.ComponentResource {
 			},
 			{ parent: this, provider, dependsOn: joined, retainOnDelete: true },
 		);
-		this.nodeName = pulumi.all([vm.nodeName, joined.stdout]).apply(([nodeName]) => nodeName);
+		this.nodeName = pulumi.all([machine.nodeName, joined.stdout]).apply(([nodeName]) => nodeName);
 		this.registerOutputs({ nodeName: this.nodeName });
 	}
 }

@@ -1,13 +1,14 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { Config } from "./config.ts";
 import type { DeploymentRecord } from "./network/deploymentRecord.ts";
 import { parseOutcome } from "./network/outcome.ts";
 import { renderDesired } from "./network/render.ts";
 import type { ServerPlan } from "./network/serverPlan.ts";
 import { summary } from "./network/summary.ts";
-import { sshTarget } from "./remote/connection.ts";
-import { hostScript, quote } from "./remote/scripts.ts";
+import { hostScript, shellWord } from "./remote/scripts.ts";
+import type { Config } from "./settings/model.ts";
+import { sshTarget } from "./settings/reach.ts";
+import { COMPONENTS, commandName, TARGET_VARIABLE } from "./stack/resources.ts";
 
 export interface PhysicalServerArgs {
 	/** The server and how to reach it. */
@@ -37,7 +38,7 @@ export class PhysicalServer extends pulumi.ComponentResource {
 		{ server, plan, gatewayNodes }: PhysicalServerArgs,
 		opts?: pulumi.ComponentResourceOptions,
 	) {
-		super("pod-gateway:index:PhysicalServer", name, {}, opts);
+		super(COMPONENTS.physicalServer, name, {}, opts);
 		this.name = server.name;
 		const target = pulumi.secret(pulumi.jsonStringify(sshTarget(server)));
 		// Another machine under the same name is another server: the old one is restored, then the new one set up.
@@ -45,21 +46,21 @@ export class PhysicalServer extends pulumi.ComponentResource {
 
 		// Made before the first transaction, so that it is there to undo it.
 		const restore = new command.local.Command(
-			`${name}-restore`,
+			commandName(name, "restore"),
 			{
 				stdin: target,
-				delete: tool(`restore --stack ${quote(pulumi.getStack())}`),
+				delete: tool(`restore --stack ${shellWord(pulumi.getStack())}`),
 				addPreviousOutputInEnv: false,
 				logging: command.local.Logging.Stderr,
 			},
 			{ ...perMachine, dependsOn: [...gatewayNodes] },
 		);
 		const network = new command.local.Command(
-			`${name}-network`,
+			commandName(name, "network"),
 			{
 				stdin: plan.apply(renderDesired),
 				// Another version of the script is a reason to run it, though the desired state is the same.
-				environment: { POD_GATEWAY_TARGET: target, POD_GATEWAY_SCRIPT: hostScript("server-network.sh").version },
+				environment: { [TARGET_VARIABLE]: target, POD_GATEWAY_SCRIPT: hostScript("server-network.sh").version },
 				create: tool("apply"),
 				addPreviousOutputInEnv: false,
 				logging: command.local.Logging.Stderr,

@@ -1,5 +1,4 @@
-/** Takes one line for people. */
-export type Report = (line: string) => void;
+import type { Report } from "./network/report.ts";
 
 /** Seconds between two signs of life. */
 const INTERVAL = 10;
@@ -20,7 +19,7 @@ export async function withProgress<T>(report: Report, what: () => string, action
 }
 
 /** Does one phase of the work and says at its end how long it took. @param label Example: `gw-1: booted`. */
-export async function timed<T>(report: Report, label: string, action: () => Promise<T>): Promise<T> {
+export async function reportTime<T>(report: Report, label: string, action: () => Promise<T>): Promise<T> {
 	const begin = Date.now();
 	const value = await action();
 	report(`${label} in ${((Date.now() - begin) / 1000).toFixed(1)} s`);

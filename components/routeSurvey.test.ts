@@ -4,7 +4,7 @@ import { poolsOf } from "./network/pools.ts";
 import { parsePrefix } from "./network/prefix.ts";
 import { gatherRoutes } from "./network/survey.ts";
 import { parseSurveyOutput } from "./network/surveyOutput.ts";
-import { surveyedRoutes } from "./routeSurvey.ts";
+import { reportSurvey } from "./routeSurvey.ts";
 
 const pods = [must(parsePrefix("10.244.0.0/16"))];
 let said: string[];
@@ -21,7 +21,7 @@ async function surveyed(routes: readonly string[], cidrs: readonly string[]) {
 	const rest = { unreadable: table.unreadable, missing: [], notes: [], owners: undefined, pools };
 	const log = async (how: string, text: string) => void said.push(`${how}: ${text}`);
 	const read = async () => ({ ...gatherRoutes(table.routes, pods), ...rest });
-	const found = await surveyedRoutes(read, pods, { gateway: "gw-1", seconds: 60, log });
+	const found = await reportSurvey(read, pods, { gateway: "gw-1", seconds: 60, log });
 	return found.map(({ prefix }) => prefix.text);
 }
 
@@ -50,6 +50,6 @@ describe("Calico's pools outside of the pod ranges", () => {
 test("a gateway that cannot be read: its reason, and nothing else", async () => {
 	const log = async (how: string, text: string) => void said.push(`${how}: ${text}`);
 	const read = () => Promise.reject(new Error("no connection"));
-	await expect(surveyedRoutes(read, pods, { gateway: "gw-1", seconds: 60, log })).rejects.toThrow("no connection");
+	await expect(reportSurvey(read, pods, { gateway: "gw-1", seconds: 60, log })).rejects.toThrow("no connection");
 	expect(said).toEqual(["error: gw-1 was not surveyed; no server was touched: no connection"]);
 });

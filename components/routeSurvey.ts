@@ -1,23 +1,25 @@
 import * as pulumi from "@pulumi/pulumi";
 import { readExpectedBlocks } from "./calicoBlocks.ts";
 import type { ClusterFacts } from "./clusterFacts.ts";
-import type { Config } from "./config.ts";
+import type { GatewayMachine } from "./gatewayMachine.ts";
 import type { GatewayNode } from "./gatewayNode.ts";
-import type { GatewayVm } from "./gatewayVm.ts";
 import type { Block } from "./network/blocks.ts";
-import { few } from "./network/few.ts";
-import type { Lock, LockedRoute } from "./network/lockFile.ts";
-import { outsideProblem, poolWarnings } from "./network/pools.ts";
+import type { Lock } from "./network/lockFile.ts";
+import { outsideProblem } from "./network/pools.ts";
 import type { Prefix } from "./network/prefix.ts";
+import type { PodRoute } from "./network/survey.ts";
 import { withNodes } from "./network/survey.ts";
 import { refusal } from "./refusal.ts";
 import { type GatewaySurvey, readRoutes } from "./remote/readRoutes.ts";
+import type { Config } from "./settings/model.ts";
+import { COMPONENTS } from "./stack/resources.ts";
+import { surveyWarnings } from "./survey/warnings.ts";
 
 export interface RouteSurveyArgs {
 	/** Its name in the settings is for messages. */
 	gateway: Pick<Config["gateways"][number], "name">;
 	/** The machine to read. */
-	vm: GatewayVm;
+	machine: GatewayMachine;
 	/** The survey waits for it: before the join there is nothing to survey. */
 	node: GatewayNode;
 	/** The nodes that are gateways, this one too: no gateway waits for routes to their blocks. */
@@ -37,10 +39,10 @@ export interface RouteSurveyArgs {
  */
 export class RouteSurvey extends pulumi.ComponentResource {
 	/** Pod prefixes that the gateway reaches by way of another host, sorted. Unknown until the gateway has joined. */
-	readonly found: pulumi.Output<readonly LockedRoute[]>;
+	readonly found: pulumi.Output<readonly PodRoute[]>;
 
 	constructor(name: string, args: RouteSurveyArgs, opts?: pulumi.ComponentResourceOptions) {
-		super("pod-gateway:index:RouteSurvey", name, {}, opts);
+		super(COMPONENTS.routeSurvey, name, {}, opts);
 		const { cluster, convergeTimeout, lock } = args;
 		if (lock && pulumi.runtime.isDryRun()) {
 			this.found = pulumi.output(lock.routes);
@@ -48,10 +50,10 @@ export class RouteSurvey extends pulumi.ComponentResource {
 			return;
 		}
 		const found = pulumi
-			.all([args.vm.target, args.facts.podRanges, args.node.nodeName, args.gatewayNodes, cluster])
+			.all([args.machine.target, args.facts.podRanges, args.node.nodeName, args.gatewayNodes, cluster])
 			.apply(async ([target, podRanges, _, gatewayNodes, access]) => {
 				const expected = () => readExpectedBlocks(access, podRanges, gatewayNodes);
-				return await surveyedRoutes(() => readRoutes(target, podRanges, convergeTimeout, expected), podRanges, {
+				return await reportSurvey(() => readRoutes(target, podRanges, convergeTimeout, expected), podRanges, {
 					gateway: args.gateway.name,
 					seconds: convergeTimeout,
 					locked: lock?.routes,
@@ -71,11 +73,11 @@ export class RouteSurvey extends pulumi.ComponentResource {
  *
  * @throws pulumi.RunError when there was none, or servers could get none of its routes, with the reason.
  */
-export async function surveyedRoutes(
+export async function reportSurvey(
 	read: () => Promise<GatewaySurvey>,
 	podRanges: readonly Prefix[],
 	{ gateway, seconds, locked, log }: SurveyReport,
-): Promise<readonly LockedRoute[]> {
+): Promise<readonly PodRoute[]> {
 	const survey = await read().catch(async (error: Error) => {
 		// Said here, because the engine reports the refusal once per property that depends on the survey, and at length.
 		await log("error", `${gateway} was not surveyed; no server was touched: ${error.message}`);
@@ -86,7 +88,9 @@ export async function surveyedRoutes(
 		await log("error", `${gateway} has no route that servers could get: ${outside}`);
 		throw refusal(outside);
 	}
-	for (const warning of warnings(survey, podRanges, seconds)) await log("warn", `${gateway}: ${warning}`);
+	const { missing } = survey;
+	const late = missing.length > 0 ? [`no route to ${named(missing)} after ${seconds} s`] : [];
+	for (const warning of [...surveyWarnings(survey, podRanges), ...late]) await log("warn", `${gateway}: ${warning}`);
 	// Records that nobody keeps (any more) are no news of who has a block.
 	return withNodes(survey.prefixes, survey.owners?.size ? survey.owners : undefined, locked);
 }
@@ -97,27 +101,8 @@ export interface SurveyReport {
 	readonly gateway: string;
 	/** Seconds the routes had to come to rest. */
 	readonly seconds: number;
-	readonly locked?: readonly LockedRoute[] | undefined;
+	readonly locked?: readonly PodRoute[] | undefined;
 	readonly log: (how: "warn" | "error", text: string) => Promise<void>;
-}
-
-function warnings(
-	{ rejected, unreadable, missing, notes, pools }: GatewaySurvey,
-	podRanges: readonly Prefix[],
-	seconds: number,
-): readonly string[] {
-	return [
-		...few(notes),
-		...[outsideProblem(pools, podRanges)].filter((problem) => problem !== undefined),
-		...poolWarnings(pools),
-		...few(unreadable.map((problem) => `left out what is no route: ${problem}`)),
-		...few(
-			rejected
-				.filter(({ suspicious }) => suspicious)
-				.map(({ route, reason }) => `left out the route to ${route.destination.text}: ${reason}`),
-		),
-		...(missing.length > 0 ? [`no route to ${named(missing)} after ${seconds} s`] : []),
-	];
 }
 
 /** The first few blocks by name, the others by their number. */

@@ -1,7 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterFacts } from "./clusterFacts.ts";
-import type { Config } from "./config.ts";
-import type { GatewayVm } from "./gatewayVm.ts";
+import type { GatewayMachine } from "./gatewayMachine.ts";
 import { lockCommand } from "./lock.ts";
 import { parseAddress } from "./network/address.ts";
 import { type Lock, lockDifferences } from "./network/lockFile.ts";
@@ -10,6 +9,7 @@ import type { ServerPlan } from "./network/serverPlan.ts";
 import { onEveryGateway } from "./network/survey.ts";
 import { listed, refusal, valueOrRefusal } from "./refusal.ts";
 import type { RouteSurvey } from "./routeSurvey.ts";
+import type { Config } from "./settings/model.ts";
 
 export interface ServerPlansArgs {
 	config: Config;
@@ -17,7 +17,7 @@ export interface ServerPlansArgs {
 	/** What was locked; a plan of anything else is refused. */
 	lock?: Lock | undefined;
 	/** Each gateway's machine and what was read from it. */
-	gateways: readonly { readonly vm: GatewayVm; readonly survey: RouteSurvey }[];
+	gateways: readonly { readonly machine: GatewayMachine; readonly survey: RouteSurvey }[];
 }
 
 /**
@@ -39,7 +39,7 @@ export function planServers({
 			facts.domain,
 			facts.dnsAddresses,
 			facts.endpoint,
-			pulumi.all(gateways.map(({ vm }) => vm.machine)),
+			pulumi.all(gateways.map(({ machine }) => machine.nextHop)),
 			pulumi.all(gateways.map(({ survey }) => survey.found)),
 		])
 		.apply(([pods, services, domain, addresses, endpoint, machines, gathered]) => {

@@ -1,6 +1,8 @@
 /** `npm run lab -- …`: the lab's site on the command line. */
+
 import { Command } from "commander";
 import pc from "picocolors";
+import { messageOf } from "../components/network/messageOf.ts";
 import { addBlock, removeBlock } from "./cluster/cluster.ts";
 import { type Engine, resolveEngine } from "./engine/engine.ts";
 import { gatewayOption } from "./gatewayOption.ts";
@@ -112,6 +114,6 @@ function withoutDashes(words: string[]): string[] {
 try {
 	await lab.parseAsync();
 } catch (error) {
-	process.stderr.write(`${pc.red("error:")} ${error instanceof Error ? error.message : String(error)}\n`);
+	process.stderr.write(`${pc.red("error:")} ${messageOf(error)}\n`);
 	process.exitCode = 1;
 }

@@ -3,8 +3,10 @@
  * on the stack `lab`, and shows from each physical server what it reaches now. Then the cluster changes, and a server is tampered
  * with: a review, a drift that is repaired, and the report.
  */
+
 import { Command } from "commander";
 import pc from "picocolors";
+import { messageOf } from "../components/network/messageOf.ts";
 import { checkServer } from "./checks.ts";
 import { addBlock, removeBlock } from "./cluster/cluster.ts";
 import { resolveEngine } from "./engine/engine.ts";
@@ -30,7 +32,7 @@ new Command("npm run demo --")
 	.action(({ gateway }: { gateway: GatewayKind }) => demo(gateway))
 	.parseAsync()
 	.catch((error: unknown) => {
-		process.stderr.write(`${pc.red("error:")} ${error instanceof Error ? error.message : String(error)}\n`);
+		process.stderr.write(`${pc.red("error:")} ${messageOf(error)}\n`);
 		process.exitCode = 1;
 	});
 

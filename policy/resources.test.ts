@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { connectionsOf, formerServers, planOf, serverOf, stackOf } from "./resources.ts";
+import { serverOf } from "../components/stack/resources.ts";
+import { connectionsOf, formerServers, planOf, stackOf } from "./resources.ts";
 
 const urn = "urn:pulumi:prod::pod-gateway::pod-gateway:index:PhysicalServer$command:local:Command::db-1-network";
 const type = "command:local:Command";

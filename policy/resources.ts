@@ -1,5 +1,7 @@
 import { parseDesired } from "../components/network/parseDesired.ts";
+import { parseJson } from "../components/network/read.ts";
 import type { ServerPlan } from "../components/network/serverPlan.ts";
+import { partsOf, serverOf, TARGET_VARIABLE } from "../components/stack/resources.ts";
 import { resourcesOf } from "../tools/deployed.ts";
 import type { Connection } from "./rules.ts";
 
@@ -10,14 +12,6 @@ export interface SeenResource {
 	readonly props: Readonly<Record<string, unknown>>;
 }
 
-/** By a tool of ours; a remote command is what former versions had. */
-const OF_SERVER = /::pod-gateway:index:PhysicalServer\$command:(?:local|remote):Command::(.*)-network$/;
-
-/** The name of the server whose desired state a resource carries; undefined of any other resource. */
-export function serverOf(urn: string): string | undefined {
-	return OF_SERVER.exec(urn)?.[1];
-}
-
 /**
  * The stack that a resource belongs to, by a name that `pulumi --stack` understands. Example of a URN:
  * `urn:pulumi:prod::pod-gateway::…`.
@@ -26,8 +20,9 @@ export function serverOf(urn: string): string | undefined {
  * @throws Error when it is no URN.
  */
 export function stackOf(urn: string, organization?: string): string {
-	const [, stack, project] = /^urn:pulumi:([^:]+)::([^:]+)::/.exec(urn) ?? [];
-	if (stack === undefined) throw new Error(`${urn} is no URN of a resource`);
+	const { stack, project } = partsOf(urn);
+	if (!urn.startsWith("urn:pulumi:") || stack === "" || project === "")
+		throw new Error(`${urn} is no URN of a resource`);
 	// Files and buckets have this one only, and older ones of them do not know it.
 	if (organization === undefined || organization === "" || organization === "organization") return stack;
 	return `${organization}/${project}/${stack}`;
@@ -64,20 +59,12 @@ export function connectionsOf({ type, props }: SeenResource): readonly Connectio
 	if (type.startsWith("command:remote:")) return [isObject(props["connection"]) ? props["connection"] : {}];
 	if (type !== "command:local:Command") return [];
 	const { stdin, environment } = props;
-	const requests = [json(stdin), isObject(environment) ? json(environment["POD_GATEWAY_TARGET"]) : undefined];
+	const requests = [stdin, isObject(environment) ? environment[TARGET_VARIABLE] : undefined];
 	return requests
+		.map((text) => (typeof text === "string" ? parseJson(text) : undefined))
 		.filter(isObject)
 		.flatMap((request) => [request, request["machine"], request["hypervisor"]])
 		.filter((part): part is Connection => isObject(part) && "host" in part);
-}
-
-function json(text: unknown): unknown {
-	if (typeof text !== "string") return undefined;
-	try {
-		return JSON.parse(text);
-	} catch {
-		return undefined;
-	}
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

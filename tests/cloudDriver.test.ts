@@ -1,4 +1,4 @@
-import { copyFile, cp, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
@@ -13,7 +13,7 @@ const root = join(import.meta.dirname, "..");
 
 describe.skipIf(inject("noLab") !== undefined)("a driver of one's own", () => {
 	let pulumi: LabPulumi;
-	/** The project as somebody has it who added one file. */
+	/** The project as somebody has it who added one folder. */
 	let project: string;
 
 	beforeAll(async () => {
@@ -24,7 +24,8 @@ describe.skipIf(inject("noLab") !== undefined)("a driver of one's own", () => {
 			await cp(join(root, part), join(project, part), { recursive: true });
 		}
 		await symlink(join(root, "node_modules"), join(project, "node_modules"));
-		await copyFile(join(root, "tests/cloudDriver.ts"), join(project, "components/drivers/cloud.ts"));
+		await mkdir(join(project, "components/drivers/cloud"));
+		await copyFile(join(root, "tests/cloudDriver.ts"), join(project, "components/drivers/cloud/driver.ts"));
 
 		const { settings } = existing;
 		const [{ name, address, hostKey, kubernetes }] = settings["pod-gateway:gateways"];
@@ -36,7 +37,7 @@ describe.skipIf(inject("noLab") !== undefined)("a driver of one's own", () => {
 
 	afterAll(() => rm(project, { recursive: true, force: true }));
 
-	test("is found by its file's name, and another provider's outputs are the gateway's address and host key", async () => {
+	test("is found by its folder's name, and another provider's outputs are the gateway's address and host key", async () => {
 		const up = await pulumi.run(["up", "--yes", "--skip-preview"], { check: false, cwd: project });
 		expect(up.exitCode, up.stdout + up.stderr).toBe(0);
 		expect(await kubectl(["get", "node", site.gateway.name])).toMatch(/Ready,SchedulingDisabled/);

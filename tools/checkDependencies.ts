@@ -4,22 +4,22 @@
  */
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
+import { parseJson } from "../components/network/read.ts";
+import { report } from "../components/report.ts";
 import { lockProblems, parseAudit } from "./dependencies.ts";
 
 /** Seconds for the registry to answer. */
 const AUDIT_LIMIT = 120;
 
-const note = (line: string) => process.stderr.write(`${line}\n`);
-
 const lock: unknown = JSON.parse(await readFile(new URL("../package-lock.json", import.meta.url), "utf8"));
 const inLock = lockProblems(lock);
 const { problems, notes, skipped } = parseAudit(await audit());
-for (const text of notes) note(`npm audit: ${text}`);
-if (skipped !== undefined) note(`npm audit was skipped: the registry here gives no audit (${skipped})`);
-for (const problem of [...inLock, ...problems.map((text) => `npm audit: ${text}`)]) note(`error: ${problem}`);
+for (const text of notes) report(`npm audit: ${text}`);
+if (skipped !== undefined) report(`npm audit was skipped: the registry here gives no audit (${skipped})`);
+for (const problem of [...inLock, ...problems.map((text) => `npm audit: ${text}`)]) report(`error: ${problem}`);
 if (inLock.length + problems.length > 0) process.exitCode = 1;
 else
-	note(
+	report(
 		`dependencies: hashes and licences are as they should be${skipped === undefined ? ", and no severe vulnerability is known" : ""}`,
 	);
 
@@ -28,11 +28,7 @@ async function audit(): Promise<unknown> {
 	const argv = ["audit", "--json", "--fetch-retries=1", "--fetch-timeout=30000"];
 	return await new Promise((resolve) => {
 		execFile("npm", argv, { timeout: AUDIT_LIMIT * 1000, maxBuffer: 2 ** 26 }, (error, stdout) => {
-			try {
-				resolve(JSON.parse(stdout));
-			} catch {
-				resolve({ message: error?.message ?? "no answer" });
-			}
+			resolve(parseJson(stdout) ?? { message: error?.message ?? "no answer" });
 		});
 	});
 }

@@ -4,8 +4,9 @@ import { etcdAccess } from "../components/etcd/etcd.ts";
 import { type Outcome, parseOutcome } from "../components/network/outcome.ts";
 import { type Prefix, parsePrefix } from "../components/network/prefix.ts";
 import { all } from "../components/network/result.ts";
+import { secretTextSchema } from "../components/network/secretText.ts";
 import { type SshTarget, sshTargetSchema } from "../components/remote/sshTarget.ts";
-import { secretTextSchema } from "../components/secretText.ts";
+import { COMPONENTS, type CommandRole, commandOf, partsOf } from "../components/stack/resources.ts";
 
 /** A server as the last deployment left it. */
 export interface DeployedServer {
@@ -68,23 +69,21 @@ const state = z.object({
 export function deployedServers(exported: unknown): readonly DeployedServer[] {
 	// Where an update from a former version was cut off, its remote commands are beside those that come after them.
 	const former = ({ type }: { type: string }) => type.startsWith("command:remote:");
-	const ofServer = new Map(
-		resourcesOf(exported)
-			.filter(({ urn }) => urn.includes("pod-gateway:index:PhysicalServer$command:"))
-			.sort((a, b) => Number(former(b)) - Number(former(a)))
-			.map((resource) => [resource.urn.split("::").at(-1) ?? "", resource]),
-	);
-	const stdin = (name: string) => shown(ofServer.get(name)?.inputs["stdin"]);
-	const stdout = (name: string) => shown(ofServer.get(name)?.outputs["stdout"]) ?? "";
-	const names = [...ofServer.keys()].flatMap((name) => /^(.*)-network$/.exec(name)?.[1] ?? []);
-	return names.sort().map((name) => {
-		const desired = stdin(`${name}-network`);
-		const target = sshTargetSchema.safeParse(JSON.parse(stdin(`${name}-restore`) ?? "null"));
+	const commands = resourcesOf(exported)
+		.sort((a, b) => Number(former(b)) - Number(former(a)))
+		.map((resource) => ({ ...resource, command: commandOf(resource.urn) }));
+	const commandsOf = (role: CommandRole) =>
+		new Map(commands.flatMap((one) => (one.command?.role === role ? [[one.command.owner, one] as const] : [])));
+	const [network, restore] = [commandsOf("network"), commandsOf("restore")];
+	return [...network.keys()].sort().map((name) => {
+		const desired = shown(network.get(name)?.inputs["stdin"]);
+		const target = sshTargetSchema.safeParse(JSON.parse(shown(restore.get(name)?.inputs["stdin"]) ?? "null"));
 		if (desired === undefined || !target.success) {
 			throw new Error(`the state of server ${name} is not as this version writes it; run pulumi up first`);
 		}
-		const urn = (ofServer.get(`${name}-restore`)?.urn ?? "").replace(/-restore$/, "-network");
-		return { name, target: target.data, desired, outcome: parseOutcome(stdout(`${name}-network`)), urn };
+		const urn = (restore.get(name)?.urn ?? "").replace(/-restore$/, "-network");
+		const outcome = parseOutcome(shown(network.get(name)?.outputs["stdout"]) ?? "");
+		return { name, target: target.data, desired, outcome, urn };
 	});
 }
 
@@ -135,16 +134,14 @@ export function deployedOutputs(exported: unknown): DeployedOutputs {
 export function deployedSite(exported: unknown): DeployedSite {
 	const resources = resourcesOf(exported);
 	const requests = resources
-		.filter(({ urn, delete: leaving }) => urn.includes("pod-gateway:index:GatewayNode$command:") && !leaving)
-		.map(({ urn, inputs }) => ({
-			name: (urn.split("::").at(-1) ?? "").replace(/-node$/, ""),
-			request: request.parse(JSON.parse(shown(inputs["stdin"]) ?? "null")),
-		}))
+		.flatMap(({ urn, inputs, delete: leaving }) => {
+			const command = commandOf(urn);
+			if (command?.role !== "node" || leaving) return [];
+			return [{ name: command.owner, request: request.parse(JSON.parse(shown(inputs["stdin"]) ?? "null")) }];
+		})
 		.sort((a, b) => a.name.localeCompare(b.name));
 	const etcdOf = (gateway: string) => {
-		const survey = resources.find(
-			({ type, urn }) => type === "pod-gateway:index:RouteSurvey" && urn.endsWith(`::${gateway}`),
-		);
+		const survey = resources.find(({ type, urn }) => type === COMPONENTS.routeSurvey && partsOf(urn).name === gateway);
 		const access = shown(survey?.outputs["calicoEtcd"]);
 		return access === undefined ? undefined : etcdAccess.parse(JSON.parse(access));
 	};

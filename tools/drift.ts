@@ -3,12 +3,12 @@
  * each. Exit code 0: all are in sync; 2: at least one is not; 1: it could not be told.
  */
 import { Command } from "commander";
+import { reportToTerminal } from "../components/report.ts";
 import { coloursFor } from "./colours.ts";
 import { deployedServers } from "./deployed.ts";
-import { type Finding, findings } from "./findings.ts";
-import { tell } from "./progress.ts";
+import { compareServers, type Finding } from "./findings.ts";
 import { exportState, runPulumi } from "./pulumiCli.ts";
-import { note, start } from "./start.ts";
+import { reportError, start } from "./start.ts";
 
 const program = new Command("npm run drift --")
 	.description(
@@ -18,10 +18,10 @@ const program = new Command("npm run drift --")
 	.option("--json", "print the findings as JSON")
 	.option("--repair", "put the drifted servers right through pulumi up, and look again")
 	.action(async (stack: string, options: { json?: boolean; repair?: boolean }) => {
-		tell(`reading the state of ${stack}`);
+		reportToTerminal(`reading the state of ${stack}`);
 		const servers = deployedServers(await exportState(stack));
-		tell(`looking at ${servers.length} servers`);
-		let found = await findings(servers);
+		reportToTerminal(`looking at ${servers.length} servers`);
+		let found = await compareServers(servers);
 		let repaired = true;
 		const repairable = servers.filter(({ name }) =>
 			found.some(({ server, state, otherHostKey }) => server === name && state === "drift" && !otherHostKey),
@@ -33,8 +33,8 @@ const program = new Command("npm run drift --")
 			// A server that refuses is no reason to leave the others as they are.
 			const flags = ["--yes", "--skip-preview", "--continue-on-error", "--stack", stack];
 			repaired = await runPulumi(["up", ...flags, ...targets]);
-			if (!repaired) note("pulumi up failed: see above; this is how the servers are now");
-			found = await findings(servers);
+			if (!repaired) reportError("pulumi up failed: see above; this is how the servers are now");
+			found = await compareServers(servers);
 		}
 		process.stdout.write(options.json ? `${JSON.stringify(found, null, "\t")}\n` : `${text(found)}\n`);
 		const states = new Set(found.map(({ state }) => state));

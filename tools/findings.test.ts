@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import type { DeployedServer } from "./deployed.ts";
-import { type Finding, findings } from "./findings.ts";
+import { compareServers, type Finding } from "./findings.ts";
 
 const servers = ["db-1", "db-2", "db-3"].map((name) => ({ name }) as DeployedServer);
 
 /** Each server's states, look by look. */
 async function seen(states: Record<string, readonly Finding["state"][]>) {
 	const looks = new Map(servers.map(({ name }) => [name, 0]));
-	const found = await findings(
+	const found = await compareServers(
 		servers,
 		async ({ name: server }) => {
 			const look = looks.get(server) ?? 0;

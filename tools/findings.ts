@@ -3,12 +3,12 @@ import type { DeploymentRecord } from "../components/network/deploymentRecord.ts
 import { parseDryRun } from "../components/network/dryRun.ts";
 import { resultOf } from "../components/network/outcome.ts";
 import { words } from "../components/network/words.ts";
+import { INSTALLED } from "../components/remote/hostPaths.ts";
 import { hostScript } from "../components/remote/scripts.ts";
 import { runScript } from "../components/remote/shell.ts";
 import { HostKeyError } from "../components/remote/ssh.ts";
 import type { DeployedServer } from "./deployed.ts";
 
-const HOST_SCRIPT = "/usr/local/sbin/pod-gateway-host";
 /** How many servers are read at once. */
 const AT_ONCE = 16;
 /** Seconds a server may take to answer. */
@@ -36,9 +36,9 @@ export interface Finding {
  *
  * @returns a finding for each, in the given order.
  */
-export async function findings(
+export async function compareServers(
 	servers: readonly DeployedServer[],
-	look: (server: DeployedServer) => Promise<Finding> = readOne,
+	look: (server: DeployedServer) => Promise<Finding> = compareOne,
 	settle = SETTLE,
 ): Promise<readonly Finding[]> {
 	const first = await readAll(servers, look);
@@ -62,13 +62,13 @@ async function readAll(
 	return servers.flatMap(({ name }) => findings.get(name) ?? []);
 }
 
-async function readOne({ name: server, target, desired }: DeployedServer): Promise<Finding> {
+async function compareOne({ name: server, target, desired }: DeployedServer): Promise<Finding> {
 	const unknown = (why: string): Finding => ({ server, state: "unknown", details: [why] });
 	const drift = (...details: string[]): Finding => ({ server, state: "drift", details });
 	try {
 		const options = { input: desired, timeout: TIME_LIMIT };
 		const { stdout, stderr } = await runScript(target, hostScript("look-at-server.sh"), options);
-		if (resultOf(stdout) === "absent") return drift(`${HOST_SCRIPT} is not there`);
+		if (resultOf(stdout) === "absent") return drift(`${INSTALLED} is not there`);
 		const dryRun = parseDryRun(stdout);
 		if (!dryRun.ok) return unknown([words(stderr), ...dryRun.problems].filter((text) => text !== "").join("; "));
 		const { result, difference, inForceAt, record } = dryRun.value;

@@ -3,15 +3,16 @@
  * standard input. `pulumi up` runs it; it can be run by hand. Progress and warnings go to standard error.
  */
 import { Command } from "commander";
-import { Cluster, problemOf } from "../components/node/cluster.ts";
+import { problemOf } from "../components/kube/problem.ts";
+import { Cluster } from "../components/node/cluster.ts";
 import { drainNode } from "../components/node/drainNode.ts";
-import { join } from "../components/node/join.ts";
+import { joinNode } from "../components/node/join.ts";
 import { JOIN_ANNOTATION, newJoinId } from "../components/node/joinId.ts";
-import { leave } from "../components/node/leave.ts";
+import { leaveCluster } from "../components/node/leave.ts";
 import { type NodeRequest, nodeRequest } from "../components/node/request.ts";
+import { report } from "../components/report.ts";
+import { main } from "./main.ts";
 import { readRequest } from "./request.ts";
-
-const report = (line: string) => process.stderr.write(`${line}\n`);
 
 const request = () => readRequest(nodeRequest);
 
@@ -27,7 +28,7 @@ program
 	.description("prepare the machine, join it with kubeadm unless it is a node already, drain it, and print a join id")
 	.action(async () => {
 		const wanted = await request();
-		await join(wanted, report);
+		await joinNode(wanted, report);
 		const cluster = clusterOf(wanted);
 		await drainNode(cluster, wanted.node, report);
 		const id = newJoinId();
@@ -46,10 +47,7 @@ program
 	.description("drain, reset and remove the node, unless it was joined again since; what cannot be done is a warning")
 	.action(async () => {
 		// Pulumi's command provider gives the output of `join` in this variable.
-		await leave(await request(), process.env["PULUMI_COMMAND_STDOUT"] ?? "", report);
+		await leaveCluster(await request(), process.env["PULUMI_COMMAND_STDOUT"] ?? "", report);
 	});
 
-program.parseAsync().catch((error: unknown) => {
-	report(problemOf(error));
-	process.exitCode = 1;
-});
+main(program, problemOf);

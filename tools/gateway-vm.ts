@@ -3,13 +3,13 @@
  * input, and `host-key`. `pulumi up` runs it; it can be run by hand. Progress and warnings go to standard error.
  */
 import { Command } from "commander";
-import { create, ensure } from "../components/libvirt/create.ts";
-import { remove } from "../components/libvirt/remove.ts";
+import { createVm, ensureVm } from "../components/libvirt/create.ts";
+import { removeVm } from "../components/libvirt/remove.ts";
 import { vmRequest } from "../components/libvirt/request.ts";
 import { makeHostKeyPair } from "../components/remote/hostKeyPair.ts";
+import { report } from "../components/report.ts";
+import { main } from "./main.ts";
 import { readRequest } from "./request.ts";
-
-const report = (line: string) => process.stderr.write(`${line}\n`);
 
 const request = () => readRequest(vmRequest);
 
@@ -18,7 +18,7 @@ program
 	.command("create")
 	.description("make the VM anew and print its instance id; a request is on standard input")
 	.action(async () => {
-		process.stdout.write(`${await create(await request(), report)}\n`);
+		process.stdout.write(`${await createVm(await request(), report)}\n`);
 	});
 program
 	.command("ensure")
@@ -26,14 +26,14 @@ program
 		"make the VM unless it is there as it should be, and print its instance id; a request is on standard input",
 	)
 	.action(async () => {
-		process.stdout.write(`${await ensure(await request(), report)}\n`);
+		process.stdout.write(`${await ensureVm(await request(), report)}\n`);
 	});
 program
 	.command("delete")
 	.description("remove the VM; a hypervisor out of reach is a warning; a request is on standard input")
 	.action(async () => {
 		// What `create` printed, as Pulumi's command provider hands it on.
-		await remove(await request(), process.env["PULUMI_COMMAND_STDOUT"], report);
+		await removeVm(await request(), process.env["PULUMI_COMMAND_STDOUT"], report);
 	});
 program
 	.command("host-key")
@@ -42,7 +42,4 @@ program
 		process.stdout.write(`${JSON.stringify(makeHostKeyPair())}\n`);
 	});
 
-program.parseAsync().catch((error: unknown) => {
-	report(error instanceof Error ? error.message : String(error));
-	process.exitCode = 1;
-});
+main(program);

@@ -8,16 +8,17 @@ import { Command } from "commander";
 import { applyToServer } from "../components/remote/applyServer.ts";
 import { restoreServer } from "../components/remote/restoreServer.ts";
 import { sshTargetSchema } from "../components/remote/sshTarget.ts";
+import { report } from "../components/report.ts";
+import { TARGET_VARIABLE } from "../components/stack/resources.ts";
+import { main } from "./main.ts";
 import { parseRequest, readRequest } from "./request.ts";
-
-const report = (line: string) => process.stderr.write(`${line}\n`);
 
 const program = new Command("physical-server").description("A physical server; how to reach it is JSON.");
 program
 	.command("apply")
 	.description("bring the desired state there, which is on standard input; how to reach it is in POD_GATEWAY_TARGET")
 	.action(async () => {
-		const target = parseRequest(sshTargetSchema, process.env["POD_GATEWAY_TARGET"] ?? "", "POD_GATEWAY_TARGET");
+		const target = parseRequest(sshTargetSchema, process.env[TARGET_VARIABLE] ?? "", TARGET_VARIABLE);
 		process.stdout.write(await applyToServer(target, await text(process.stdin), report));
 	});
 program
@@ -30,7 +31,4 @@ program
 		await restoreServer(await readRequest(sshTargetSchema), report, stack);
 	});
 
-program.parseAsync().catch((error: unknown) => {
-	report(error instanceof Error ? error.message : String(error));
-	process.exitCode = 1;
-});
+main(program);

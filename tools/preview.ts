@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { reviewServer, type ServerReview } from "../components/network/review.ts";
+import { COMPONENTS, partsOf, serverOf } from "../components/stack/resources.ts";
 import { alike } from "./alike.ts";
 
 const inputs = z.object({ inputs: z.object({ stdin: z.string().optional() }).optional() });
@@ -33,14 +34,16 @@ export function reviewOf(json: unknown): PreviewReview {
 	const others: string[] = [];
 	let unchanged = 0;
 	for (const { op, urn, oldState, newState } of parsed.data.steps) {
-		const name = urn.split("::").at(-1) ?? "";
-		const ofServer = urn.includes("pod-gateway:index:PhysicalServer$command:");
-		const server = ofServer && /^(.*)-network$/.exec(name)?.[1];
-		if (server) {
+		const { types, name } = partsOf(urn);
+		const [parent, type] = types.slice(-2);
+		const server = serverOf(urn);
+		if (server !== undefined) {
 			if (op === "same") unchanged++;
 			// One machine for another comes as two or three steps.
 			else states.set(server, { ...states.get(server), ...changed(op, oldState, newState) });
-		} else if (!ofServer && op !== "same" && op !== "read" && urn.includes("$command:")) others.push(`${op} ${name}`);
+		} else if (op !== "same" && op !== "read" && parent !== COMPONENTS.physicalServer && type?.startsWith("command:")) {
+			others.push(`${op} ${name}`);
+		}
 	}
 	const names = [...states.keys()].sort();
 	return {

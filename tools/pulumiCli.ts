@@ -1,5 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { promisify } from "node:util";
+import { parseJson } from "../components/network/read.ts";
 import { words } from "../components/network/words.ts";
 import { pulumiOnPath } from "./pulumiOnPath.ts";
 
@@ -33,11 +34,9 @@ async function json(argv: readonly string[]): Promise<unknown> {
 		const said = words([stderr, complete ? "" : stdout].map((text) => text?.trim()).join("\n"));
 		throw new Error(`${command}: ${said || `failed with exit code ${code}`}`);
 	});
-	try {
-		return JSON.parse(stdout);
-	} catch {
-		throw new Error(`${command}: printed something that is not JSON`);
-	}
+	const printed = parseJson(stdout);
+	if (printed === undefined) throw new Error(`${command}: printed something that is not JSON`);
+	return printed;
 }
 
 /** A file that may be executed is no Pulumi yet: it may be for another processor, or a folder's that forbids to run anything. */

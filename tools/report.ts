@@ -6,10 +6,10 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { Command } from "commander";
 import { parseDesired } from "../components/network/parseDesired.ts";
+import { report, reportToTerminal } from "../components/report.ts";
 import { type DeployedServer, deployedOutputs, deployedServers } from "./deployed.ts";
-import { findings } from "./findings.ts";
+import { compareServers } from "./findings.ts";
 import { reviewOf } from "./preview.ts";
-import { tell } from "./progress.ts";
 import { exportState, historyJson, previewJson } from "./pulumiCli.ts";
 import { parseHistory } from "./report/history.ts";
 import { reportMarkdown } from "./report/markdown.ts";
@@ -17,8 +17,6 @@ import { page } from "./report/page.ts";
 import { picture } from "./report/picture.ts";
 import type { SiteReport } from "./report/site.ts";
 import { start } from "./start.ts";
-
-const note = (line: string) => process.stderr.write(`${line}\n`);
 
 const program = new Command("npm run report --")
 	.description(
@@ -28,13 +26,15 @@ const program = new Command("npm run report --")
 	.option("--out <folder>", "where to write them", ".")
 	.option("--no-live", "look at no server and run no preview: only what was deployed")
 	.action(async (stack: string, { out, live }: { out: string; live: boolean }) => {
-		tell(`reading the state of ${stack}`);
+		reportToTerminal(`reading the state of ${stack}`);
 		const [state, history] = await Promise.all([exportState(stack), historyJson(stack)]);
 		const servers = deployedServers(state);
 		const { gateways, ranges, podRoutes } = deployedOutputs(state);
-		if (live) tell(`looking at ${servers.length} servers, and at what would change`);
-		const [found, pending] = live ? await Promise.all([findings(servers), whatWouldChange(stack)]) : [[], undefined];
-		const report: SiteReport = {
+		if (live) reportToTerminal(`looking at ${servers.length} servers, and at what would change`);
+		const [found, pending] = live
+			? await Promise.all([compareServers(servers), whatWouldChange(stack)])
+			: [[], undefined];
+		const site: SiteReport = {
 			...{ stack, at: new Date(), pending },
 			gateways: Object.entries(gateways).map(([name, gateway]) => ({ name, ...gateway })),
 			blocks: [...new Set(podRoutes.flat())].map((line) => {
@@ -52,18 +52,18 @@ const program = new Command("npm run report --")
 		};
 		// A stack may be named with its organization and project, as in `acme/pod-gateway/prod`.
 		const file = join(out, `${basename(stack)}.report`);
-		await written(`${file}.html`, page(report, await picture(report)));
-		await written(`${file}.md`, reportMarkdown(report));
+		await writeReport(`${file}.html`, page(site, await picture(site)));
+		await writeReport(`${file}.md`, reportMarkdown(site));
 	});
 
-async function written(path: string, text: string): Promise<void> {
+async function writeReport(path: string, text: string): Promise<void> {
 	try {
 		await mkdir(dirname(path), { recursive: true });
 		await writeFile(path, text);
 	} catch (error) {
 		throw new Error(`cannot write ${path}, choose another folder by --out: ${(error as Error).message}`);
 	}
-	note(`wrote ${path}`);
+	report(`wrote ${path}`);
 }
 
 function planOf({ name, desired }: DeployedServer) {

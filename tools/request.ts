@@ -1,5 +1,6 @@
 import { text } from "node:stream/consumers";
 import type { z } from "zod";
+import { parseJson } from "../components/network/read.ts";
 
 /**
  * Reads a tool's request: JSON on standard input, in the shape of the schema.
@@ -17,17 +18,11 @@ export async function readRequest<T>(schema: z.ZodType<T>): Promise<T> {
  * @throws Error naming what is wrong with it, and no value of it: keys and credentials may be in there.
  */
 export function parseRequest<T>(schema: z.ZodType<T>, request: string, what: string): T {
-	const parsed = schema.safeParse(json(request, what));
+	const read = parseJson(request);
+	// The parser's own words quote the text.
+	if (read === undefined) throw new Error(`${what} is not JSON`);
+	const parsed = schema.safeParse(read);
 	if (parsed.success) return parsed.data;
 	const problems = parsed.error.issues.map(({ path, message }) => `  ${path.join(".")}: ${message}`);
 	throw new Error(`${what} is not valid:\n${problems.join("\n")}`);
-}
-
-function json(text: string, what: string): unknown {
-	try {
-		return JSON.parse(text);
-	} catch {
-		// The parser's own words quote the text.
-		throw new Error(`${what} is not JSON`);
-	}
 }

@@ -3,8 +3,8 @@
  * 2: something does; 1: the preview failed.
  */
 import { Command } from "commander";
+import { reportToTerminal } from "../components/report.ts";
 import { markdown, reviewOf } from "./preview.ts";
-import { tell } from "./progress.ts";
 import { previewJson } from "./pulumiCli.ts";
 import { start } from "./start.ts";
 
@@ -14,7 +14,7 @@ const program = new Command("npm run review --")
 	)
 	.argument("<env>", "name of the stack, such as prod")
 	.action(async (stack: string) => {
-		tell(`waiting for pulumi preview of ${stack}`);
+		reportToTerminal(`waiting for pulumi preview of ${stack}`);
 		const review = reviewOf(await previewJson(stack));
 		process.stdout.write(markdown(stack, review));
 		if (review.servers.length > 0 || review.others.length > 0) process.exitCode = 2;

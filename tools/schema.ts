@@ -3,7 +3,8 @@ import { execFileSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { Command } from "commander";
-import { stackFileSchema } from "../components/settings/jsonSchema.ts";
+import { drivers } from "../components/drivers/registry.ts";
+import { editorSchema } from "../components/settings/jsonSchema.ts";
 import { settingsPage } from "../components/settings/settingsPage.ts";
 import { start } from "./start.ts";
 
@@ -17,9 +18,9 @@ start(
 			"Writes stacks/settings.schema.json anew, by which editors know the settings, and docs/settings.md.\nExit code 0: written; 1: not.",
 		)
 		.action(async () => {
-			await writeFile(path, `${JSON.stringify(stackFileSchema(), null, "\t")}\n`);
+			await writeFile(path, `${JSON.stringify(editorSchema(drivers), null, "\t")}\n`);
 			execFileSync("npx", ["--no-install", "biome", "format", "--write", path], { cwd: project, stdio: "pipe" });
-			await writeFile(page, settingsPage());
+			await writeFile(page, settingsPage(drivers));
 			for (const written of [path, page]) process.stderr.write(`wrote ${relative(process.cwd(), written)}\n`);
 		}),
 );

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { messageOf } from "../components/network/messageOf.ts";
 import { coloursFor } from "./colours.ts";
 import { runOnLab } from "./onLab.ts";
 
@@ -17,12 +18,12 @@ export function start(program: Command): void {
 		})
 		.parseAsync()
 		.catch((error: unknown) => {
-			note(error instanceof Error ? error.message : String(error));
+			reportError(messageOf(error));
 			process.exitCode = 1;
 		});
 }
 
 /** Says on standard error what is wrong. */
-export function note(problem: string): void {
+export function reportError(problem: string): void {
 	process.stderr.write(`${coloursFor(process.stderr).red("error:")} ${problem}\n`);
 }

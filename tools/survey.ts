@@ -14,25 +14,22 @@ import {
 	clusterDifferences,
 	type Lock,
 	type LockedCluster,
-	type LockedRoute,
 	lockDifferences,
 	parseLock,
 	renderLock,
 } from "../components/network/lockFile.ts";
-import { outsideProblem, poolWarnings } from "../components/network/pools.ts";
-import type { Prefix } from "../components/network/prefix.ts";
+import type { PodRoute } from "../components/network/survey.ts";
 import { onEveryGateway, withNodes } from "../components/network/survey.ts";
 import { type GatewaySurvey, readRoutes } from "../components/remote/readRoutes.ts";
+import { report, reportToTerminal } from "../components/report.ts";
+import { surveyWarnings } from "../components/survey/warnings.ts";
 import { coloursFor } from "./colours.ts";
 import { type DeployedSite, deployedSite } from "./deployed.ts";
-import { tell } from "./progress.ts";
 import { exportState } from "./pulumiCli.ts";
 import { start } from "./start.ts";
 
 /** Seconds the routes may take to come to rest: nobody has just joined. */
 const CONVERGE = 15;
-
-const note = (line: string) => process.stderr.write(`${line}\n`);
 
 const program = new Command("npm run survey --")
 	.description(
@@ -50,9 +47,9 @@ const program = new Command("npm run survey --")
 			throw new Error(`${shownPath} cannot be read:\n${parsed.problems.map((line) => `  ${line}`).join("\n")}`);
 		}
 		const locked = parsed?.ok ? parsed.value : undefined;
-		tell(`reading the state of ${stack}, then the gateways and the cluster`);
+		reportToTerminal(`reading the state of ${stack}, then the gateways and the cluster`);
 		const site = deployedSite(await exportState(stack));
-		const [routes, cluster] = await Promise.all([surveyed(site, locked), clusterOf(site)]);
+		const [routes, cluster] = await Promise.all([surveyGateways(site, locked), readClusterOf(site)]);
 		const live: Lock = { cluster, routes };
 		print(routes, [
 			...(locked ? clusterDifferences(locked.cluster, cluster) : []),
@@ -64,11 +61,11 @@ const program = new Command("npm run survey --")
 				await writeFile(`${path}.new`, wanted);
 				await rename(`${path}.new`, path);
 			}
-			note(text === wanted ? `${shownPath} was up to date` : `${shownPath} is written: commit it`);
+			report(text === wanted ? `${shownPath} was up to date` : `${shownPath} is written: commit it`);
 			return;
 		}
 		if (text === wanted) return;
-		note(
+		report(
 			text === undefined
 				? `there is no ${shownPath} yet; to make it: ${lockCommand(stack)}`
 				: `${shownPath} is not as it is live (+ live, - locked); to bring it up to date: ${lockCommand(stack)}`,
@@ -76,47 +73,40 @@ const program = new Command("npm run survey --")
 		process.exitCode = 2;
 	});
 
-async function clusterOf({ gateways: [{ access }] }: DeployedSite): Promise<LockedCluster> {
+async function readClusterOf({ gateways: [{ access }] }: DeployedSite): Promise<LockedCluster> {
 	const cluster = await readCluster(access.kubeconfig, access.context);
 	if (!cluster.ok) throw new Error(`what the cluster says of itself cannot be read: ${cluster.problems.join("; ")}`);
 	return cluster.value;
 }
 
-async function surveyed(
+async function surveyGateways(
 	{ gateways, podRanges }: DeployedSite,
 	locked: Lock | undefined,
-): Promise<readonly LockedRoute[]> {
+): Promise<readonly PodRoute[]> {
 	const nodes = gateways.map(({ node }) => node);
 	const surveys = await Promise.all(
 		gateways.map(async (gateway) => {
 			const expected = () => readExpectedBlocks(gateway.access, podRanges, nodes);
 			const survey = await readRoutes(gateway.target, podRanges, CONVERGE, expected);
-			for (const warning of warnings(survey, podRanges))
-				note(`${coloursFor(process.stderr).yellow("warning:")} ${gateway.name}: ${warning}`);
+			for (const warning of [...surveyWarnings(survey, podRanges), ...disagreements(survey)])
+				report(`${coloursFor(process.stderr).yellow("warning:")} ${gateway.name}: ${warning}`);
 			return withNodes(survey.prefixes, survey.owners?.size ? survey.owners : undefined, locked?.routes);
 		}),
 	);
 	return onEveryGateway(surveys);
 }
 
-/** What Calico's records and the kernel's routes do not agree on, and what made no sense. */
-function warnings(
-	{ prefixes, missing, unreadable, notes, owners, pools }: GatewaySurvey,
-	podRanges: readonly Prefix[],
-): readonly string[] {
+/** What Calico's records and the kernel's routes do not agree on. */
+function disagreements({ prefixes, missing, owners }: GatewaySurvey): readonly string[] {
 	const unowned = owners?.size ? prefixes.filter(({ prefix }) => !owners.has(prefix.text)) : [];
 	return [
-		...few(notes),
-		...[outsideProblem(pools, podRanges)].filter((problem) => problem !== undefined),
-		...poolWarnings(pools),
-		...few(unreadable.map((problem) => `left out what is no route: ${problem}`)),
 		...few(missing.map(({ prefix, node }) => `block ${prefix.text} of ${node} has no route`)),
 		...few(unowned.map(({ prefix }) => `the route to ${prefix.text} is to no block that Calico knows`)),
 	];
 }
 
 /** Every live route, and what is new, other or gone. */
-function print(live: readonly LockedRoute[], differences: readonly string[]): void {
+function print(live: readonly PodRoute[], differences: readonly string[]): void {
 	const added = new Set(differences.filter((line) => line.startsWith("+ ")));
 	const lines = live.map(({ prefix, node }) => `${prefix.text} of ${node}`).filter((line) => !added.has(`+ ${line}`));
 	for (const line of lines) process.stdout.write(`  ${line}\n`);

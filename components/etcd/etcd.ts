@@ -4,8 +4,9 @@ import { fileURLToPath } from "node:url";
 import grpc from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { z } from "zod";
-import { quoteReason } from "../network/quote.ts";
-import { revealed, type SecretText, secretTextSchema } from "../secretText.ts";
+import { printableReason } from "../network/printable.ts";
+import { type SecretText, secretTextSchema } from "../network/secretText.ts";
+import { revealSecret } from "../remote/secretFile.ts";
 
 /** Seconds one endpoint has for its answer. */
 const ENDPOINT_SECONDS = 5;
@@ -73,7 +74,7 @@ export async function readKeys(access: EtcdAccess, prefixes: readonly string[]):
 function connect(endpoint: string, { ca, client }: EtcdAccess): grpc.Client {
 	const { hostname, port } = new URL(endpoint);
 	const host = hostname.replace(/^\[(.*)\]$/, "$1");
-	const pem = (what: string, text?: SecretText) => (text === undefined ? null : Buffer.from(revealed(text, what)));
+	const pem = (what: string, text?: SecretText) => (text === undefined ? null : Buffer.from(revealSecret(text, what)));
 	const [key, cert] = [pem("the client's key", client?.key), pem("the client's certificate", client?.cert)];
 	const credentials = grpc.credentials.createSsl(pem("the CA's certificate", ca), key, cert, {
 		checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
@@ -133,6 +134,6 @@ function reasonOf({ message, details = message }: Error & { details?: string }, 
 	const known = REASONS.find(([word]) => word.test(details));
 	return (
 		known?.[1] ??
-		quoteReason(/Last error: (?:Error(?: \[\w+\])?: )?(.*)\. Resolution note:/s.exec(details)?.[1] ?? details)
+		printableReason(/Last error: (?:Error(?: \[\w+\])?: )?(.*)\. Resolution note:/s.exec(details)?.[1] ?? details)
 	);
 }

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 
 const folder = join(import.meta.dirname, "server");
 
@@ -17,11 +18,19 @@ export function parts(): readonly string[] {
 	return [...before.map(named), ...owners.map((name) => join(folder, "dns", name)), ...after.map(named)];
 }
 
+const project = z.object({ version: z.string().regex(/^\d+\.\d+\.\d+$/) });
+
+/** The version of pod-gateway, which a server's record names. */
+export function version(): string {
+	return project.parse(JSON.parse(readFileSync(join(import.meta.dirname, "../..", "package.json"), "utf8"))).version;
+}
+
 /** The script's text. A part's first line is for shellcheck alone, which sees each part by itself. */
 export function assemble(): string {
 	return parts()
 		.map((path) => readFileSync(path, "utf8").replace(/^# shellcheck .*\n/, ""))
-		.join("\n");
+		.join("\n")
+		.replace(/^VERSION=$/m, `VERSION=${version()}`);
 }
 
 function named(name: string): string {

@@ -41,15 +41,15 @@ trap 'exit 1' HUP INT TERM
 say() { printf '%s\n' "$*" >&2; }
 
 fail() {
-	say "$@"
+	printf '%s\n' "$*" >&2
 	exit 1
 }
 
-# ends FILE: what a command said: all of it, or its beginning and its end, which may both have the reason.
+# ends: of what a command said, on standard input, all of it, or its beginning and its end, which may both have the reason.
 ends() {
 	awk '{ line[NR] = $0 } END {
 		for (i = 1; i <= NR; i++) { if (NR > 40 && i == 11) { i = NR - 29; print "... " i - 11 " more lines ..." } print line[i] }
-	}' "$1"
+	}'
 }
 
 has() { command -v "$1" >/dev/null; }
@@ -164,7 +164,7 @@ add_repository() {
 	http://* | https://* | file:/*)
 		timeout 60 /usr/lib/apt/apt-helper -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o Acquire::Retries=2 \
 			download-file "$repository_key" "$work/key" >"$work/log" 2>&1 ||
-			fail "the apt repository's key cannot be fetched from $repository_key (exit code $?; 124: nothing came within 60 s): $(ends "$work/log")"
+			fail "the apt repository's key cannot be fetched from $repository_key (exit code $?; 124: nothing came within 60 s): $(ends <"$work/log")"
 		key_text=$(cat "$work/key")
 		;;
 	*) key_text=$repository_key ;;
@@ -195,7 +195,7 @@ update_lists() {
 	done
 	if [ $status -eq 0 ]; then return 0; fi
 	problems=$(grep -E '^(E|W|Err)[: ]' "$work/log" | grep -v 'Some index files failed to download' | sort -u)
-	problems=${problems:-$(ends "$work/log")}
+	problems=${problems:-$(ends <"$work/log")}
 	if [ -n "$repository" ] && printf %s "$problems" | grep -qF "${repository%/}"; then
 		fail "apt cannot use the repository $repository (exit code $status):
 $problems"
@@ -210,13 +210,13 @@ install() {
 	result=changed
 	case "$*" in *kubelet=*) add_repository ;; esac
 	update_lists
-	timeout 300 dpkg --configure -a >"$work/log" 2>&1 || fail "dpkg --configure -a failed (exit code $?; 124: it hung): $(ends "$work/log")"
+	timeout 300 dpkg --configure -a >"$work/log" 2>&1 || fail "dpkg --configure -a failed (exit code $?; 124: it hung): $(ends <"$work/log")"
 	timeout 900 apt-get -y -q --no-install-recommends -o DPkg::Lock::Timeout=120 \
 		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold install "$@" >"$work/log" 2>&1 ||
 		fail "apt-get install $* failed (exit code $?; kubelet and kubeadm come from ${repository:-no repository}):
-$(ends "$work/log")"
+$(ends <"$work/log")"
 	repository_added=''
-	case "$*" in *kubelet=*) apt-mark hold kubelet kubeadm >"$work/log" 2>&1 || say "kubelet and kubeadm cannot be held: $(ends "$work/log")" ;; esac
+	case "$*" in *kubelet=*) apt-mark hold kubelet kubeadm >"$work/log" 2>&1 || say "kubelet and kubeadm cannot be held: $(ends <"$work/log")" ;; esac
 	rm -f $STATE/installing
 }
 
@@ -304,13 +304,13 @@ containerd_config() {
 	fi
 	case $pause in *[!a-zA-Z0-9._:/@-]*) pause='' ;; esac
 	if [ -z "$pause" ]; then
-		said=$(ends "$work/log")
+		said=$(ends <"$work/log")
 		say "kubeadm does not name the pause image of Kubernetes $kubernetes_version: containerd's own stays${said:+; $said}"
 	fi
 	timeout 60 containerd config default >"$work/default" || fail "containerd config default failed"
 	adapted $systemd "$pause" <"$work/default" >"$work/config.toml"
 	timeout 60 containerd --config "$work/config.toml" config dump >"$work/dump" 2>"$work/log" ||
-		fail "containerd does not take its own defaults with the cluster's settings: $(ends "$work/log")"
+		fail "containerd does not take its own defaults with the cluster's settings: $(ends <"$work/log")"
 	if [ "$(systemd_cgroup <"$work/dump")" != $systemd ]; then
 		fail "containerd's own defaults give no place for runc's SystemdCgroup = $systemd; write $CONTAINERD_CONFIG with that, and" \
 			"this program keeps it"
@@ -442,6 +442,6 @@ masquerading
 echo $result
 if [ "$print_kubelet" = yes ]; then
 	kubelet_version=$(timeout 60 kubelet --version 2>"$work/log") ||
-		fail "the kubelet that is installed here does not run: $(ends "$work/log")"
+		fail "the kubelet that is installed here does not run: $(ends <"$work/log")"
 	echo "kubelet ${kubelet_version##* }"
 fi

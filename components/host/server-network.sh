@@ -31,6 +31,7 @@ umask 022
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 # resolvectl(1) and others wrap their lines at this width.
 export LC_ALL=C COLUMNS=9999
+# Of package.json; `npm run host` writes it here.
 VERSION=0.1.0
 
 # Our routes carry a protocol number of their own (rtnetlink(7), rtm_protocol; 4 to 255 are free for user space).

@@ -1,5 +1,7 @@
+import { messageOf } from "../network/messageOf.ts";
+import type { Report } from "../network/report.ts";
 import { words } from "../network/words.ts";
-import { type Report, withProgress } from "../progress.ts";
+import { withProgress } from "../progress.ts";
 import { hostScript } from "../remote/scripts.ts";
 import { NOTHING, type Run } from "../remote/shell.ts";
 import type { RemoteResult } from "../remote/ssh.ts";
@@ -19,7 +21,12 @@ const TIMED_OUT = 124;
  * @throws Error with the end of the console when that takes longer than the request allows, and with cloud-init's own words when
  * it failed.
  */
-export async function booted(request: VmRequest, hypervisor: Hypervisor, report: Report, run: Run): Promise<void> {
+export async function waitUntilBooted(
+	request: VmRequest,
+	hypervisor: Hypervisor,
+	report: Report,
+	run: Run,
+): Promise<void> {
 	const { definition, bootTimeout, machine } = request;
 	const { name } = definition;
 	const deadline = Date.now() + bootTimeout * 1000;
@@ -60,7 +67,7 @@ export async function booted(request: VmRequest, hypervisor: Hypervisor, report:
 	async function tooLate(error: unknown): Promise<string> {
 		const written = await hypervisor.console().then(words, () => "");
 		return [
-			`${name} has not booted within ${bootTimeout} s: ${error instanceof Error ? error.message : String(error)}`,
+			`${name} has not booted within ${bootTimeout} s: ${messageOf(error)}`,
 			written === ""
 				? "it wrote nothing to its console; does its kernel write to ttyS0 (console=ttyS0)?"
 				: `the end of its console:\n${written}`,

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { type Report, timed, withProgress } from "../progress.ts";
+import type { Report } from "../network/report.ts";
+import { reportTime, withProgress } from "../progress.ts";
 import { NOTHING, type Run, runScript } from "../remote/shell.ts";
 import { ConnectionError } from "../remote/ssh.ts";
 import type { SshTarget } from "../remote/sshTarget.ts";
 import { digestOf } from "../vm/describe.ts";
-import { booted } from "./boot.ts";
+import { waitUntilBooted } from "./boot.ts";
 import { Hypervisor, renderInput } from "./hypervisor.ts";
 import type { VmRequest } from "./request.ts";
 
@@ -12,17 +13,17 @@ import type { VmRequest } from "./request.ts";
 const SILENCE = 3;
 
 /**
- * Finds the VM as it should be, and starts it should it not run; makes it otherwise, as {@link create} does.
+ * Finds the VM as it should be, and starts it should it not run; makes it otherwise, as {@link createVm} does.
  *
  * @returns the instance id: another one is another machine.
  */
-export async function ensure(request: VmRequest, report: Report, run: Run = runScript): Promise<string> {
+export async function ensureVm(request: VmRequest, report: Report, run: Run = runScript): Promise<string> {
 	const { definition } = request;
 	const hypervisor = new Hypervisor(request, run);
 	const state = await hypervisor.state();
-	if (state.is !== "ready" || state.digest !== digestOf(definition)) return create(request, report, run);
-	const wait = () => booted(request, hypervisor, report, run);
-	await ((await hypervisor.start()) ? timed(report, `${definition.name}: booted`, wait) : wait());
+	if (state.is !== "ready" || state.digest !== digestOf(definition)) return createVm(request, report, run);
+	const wait = () => waitUntilBooted(request, hypervisor, report, run);
+	await ((await hypervisor.start()) ? reportTime(report, `${definition.name}: booted`, wait) : wait());
 	return state.instanceId;
 }
 
@@ -33,7 +34,7 @@ export async function ensure(request: VmRequest, report: Report, run: Run = runS
  * @returns the instance id: another one is another machine.
  * @throws Error when the name or the address is somebody else's, when the hypervisor cannot make it, or when it does not boot.
  */
-export async function create(request: VmRequest, report: Report, run: Run = runScript): Promise<string> {
+export async function createVm(request: VmRequest, report: Report, run: Run = runScript): Promise<string> {
 	const { definition, machine } = request;
 	const { name } = definition;
 	const hypervisor = new Hypervisor(request, run);
@@ -46,7 +47,7 @@ export async function create(request: VmRequest, report: Report, run: Run = runS
 	}
 
 	const instanceId = `${name}-${Date.now().toString(36)}-${randomBytes(4).toString("hex")}`;
-	await timed(report, `${name}: provisioned`, async () => {
+	await reportTime(report, `${name}: provisioned`, async () => {
 		if (state.is === "unfinished") report(`${name}: removing a VM that never finished booting`);
 		if (state.is === "ready") report(`${name}: removing the VM ${state.instanceId}`);
 		// Even where there is no domain: a run that was cut off may have left files.
@@ -59,8 +60,8 @@ export async function create(request: VmRequest, report: Report, run: Run = runS
 			() => hypervisor.create(renderInput(request, instanceId)),
 		);
 	});
-	await timed(report, `${name}: booted`, () => booted(request, hypervisor, report, run));
-	await hypervisor.ready();
+	await reportTime(report, `${name}: booted`, () => waitUntilBooted(request, hypervisor, report, run));
+	await hypervisor.markReady();
 	return instanceId;
 }
 

@@ -1,4 +1,4 @@
-import { quote } from "../network/quote.ts";
+import { printable } from "../network/printable.ts";
 import { words } from "../network/words.ts";
 import { hostScript } from "../remote/scripts.ts";
 import type { Run } from "../remote/shell.ts";
@@ -41,7 +41,7 @@ export class Hypervisor {
 	}
 
 	/** Says that the VM has booted. */
-	async ready(): Promise<void> {
+	async markReady(): Promise<void> {
 		await this.script("ready");
 	}
 
@@ -67,7 +67,7 @@ export class Hypervisor {
 		const args = ["--directory", this.directory, action, this.name, ...options];
 		const limits = { input, timeout: TIME_LIMITS[action] };
 		const result = await this.run(this.target, hostScript("libvirt-vm.sh"), { args, ...limits });
-		return succeeded(`${action} of the VM ${this.name} failed on the hypervisor ${this.target.host}`, result);
+		return stdoutOrThrow(`${action} of the VM ${this.name} failed on the hypervisor ${this.target.host}`, result);
 	}
 }
 
@@ -77,7 +77,7 @@ export function removalByHand({ directory, definition }: VmRequest): string {
 }
 
 /** What a command printed. @throws Error with what it complained of when it failed. */
-export function succeeded(what: string, { exitCode, stdout, stderr }: RemoteResult): string {
+export function stdoutOrThrow(what: string, { exitCode, stdout, stderr }: RemoteResult): string {
 	if (exitCode !== 0) throw new Error(`${what} (exit code ${exitCode}):\n${words(stderr)}`);
 	return stdout;
 }
@@ -88,7 +88,7 @@ export function parseState(stdout: string): VmState {
 	if (digest !== undefined && instanceId !== undefined) return { is: "ready", digest, instanceId };
 	const is = stdout.trim();
 	if (is === "absent" || is === "foreign" || is === "unfinished") return { is };
-	throw new Error(`the hypervisor gave no state of the VM but: ${quote(stdout)}`);
+	throw new Error(`the hypervisor gave no state of the VM but: ${printable(stdout)}`);
 }
 
 /** The lines that `libvirt-vm.sh create` reads; secret, because the VM's private host key is in them. */

@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Run } from "../remote/shell.ts";
 import { ConnectionError, type RemoteResult } from "../remote/ssh.ts";
 import { digestOf } from "../vm/describe.ts";
-import { create, ensure } from "./create.ts";
+import { createVm, ensureVm } from "./create.ts";
 import { exampleRequest } from "./example.ts";
-import { remove } from "./remove.ts";
+import { removeVm } from "./remove.ts";
 
 const HYPERVISOR = exampleRequest.hypervisor.host;
 const digest = digestOf(exampleRequest.definition);
@@ -50,9 +50,9 @@ function site({ script = {}, machine = [{}] }: { script?: Record<string, Answer>
 	return {
 		events,
 		lines,
-		create: () => through(create(exampleRequest, report, run)),
-		ensure: () => through(ensure(exampleRequest, report, run)),
-		remove: (instanceId?: string) => through(remove(exampleRequest, instanceId, report, run)),
+		create: () => through(createVm(exampleRequest, report, run)),
+		ensure: () => through(ensureVm(exampleRequest, report, run)),
+		remove: (instanceId?: string) => through(removeVm(exampleRequest, instanceId, report, run)),
 	};
 }
 

@@ -1,4 +1,4 @@
-import type { Report } from "../progress.ts";
+import type { Report } from "../network/report.ts";
 import { isGone, mendOrForget } from "../remote/gone.ts";
 import { NOTHING, type Run, runScript } from "../remote/shell.ts";
 import { ConnectionError } from "../remote/ssh.ts";
@@ -12,7 +12,7 @@ import type { VmRequest } from "./request.ts";
  * @param instanceId the VM that is meant; where another one has its name by now, nothing is removed. Default: whichever.
  * @throws Error when the hypervisor is there and could not remove it.
  */
-export async function remove(
+export async function removeVm(
 	request: VmRequest,
 	instanceId: string | undefined,
 	report: Report,

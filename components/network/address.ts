@@ -1,5 +1,5 @@
 import { IPv4, IPv6 } from "ip-num";
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
 import { failure, type Result, success } from "./result.ts";
 
 /** The version of the Internet Protocol. */
@@ -26,11 +26,11 @@ export function parseAddress(text: string): Result<Address> {
 	if (value === undefined) {
 		const [bare = "", zone] = text.split("%");
 		return zone === undefined || numericValue(bare) === undefined
-			? failure(`${quote(text)} is not an IPv4 or IPv6 address`)
-			: failure(`${quote(text)} carries a zone; did you mean ${bare}?`);
+			? failure(`${printable(text)} is not an IPv4 or IPv6 address`)
+			: failure(`${printable(text)} carries a zone; did you mean ${bare}?`);
 	}
 	if (text.includes(":") && value >> 32n === 0xffffn) {
-		return failure(`${quote(text)} is an IPv4-mapped address; did you mean ${new IPv4(value & 0xffffffffn)}?`);
+		return failure(`${printable(text)} is an IPv4-mapped address; did you mean ${new IPv4(value & 0xffffffffn)}?`);
 	}
 	return success(addressOf(text.includes(":") ? 6 : 4, value));
 }
@@ -49,6 +49,12 @@ export function numberOf(address: Address): bigint {
 /** Orders by family, then by value. */
 export function compareAddresses(a: Address, b: Address): number {
 	return a.family - b.family || compareText(a.bits, b.bits);
+}
+
+/** The addresses in order, each once. */
+export function sortedAddresses(addresses: readonly Address[]): readonly Address[] {
+	const byText = new Map(addresses.map((address) => [address.text, address]));
+	return [...byText.values()].sort(compareAddresses);
 }
 
 /** Orders two strings by code unit, the same in every locale. */

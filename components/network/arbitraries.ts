@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { ADDRESS_BITS, type Address, addressOf, type Family } from "./address.ts";
 import { type Prefix, prefixAround } from "./prefix.ts";
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
 import type { Result } from "./result.ts";
 
 /** The value of a result that a test relies on. */
 export function must<Value>(result: Result<Value>): Value {
-	if (!result.ok) throw new Error(`expected a value, got: ${quote(result.problems)}`);
+	if (!result.ok) throw new Error(`expected a value, got: ${printable(result.problems)}`);
 	return result.value;
 }
 

@@ -1,7 +1,8 @@
 import { z } from "zod";
+import { isReady } from "./nodeReady.ts";
 import { type Pool, poolsOf } from "./pools.ts";
 import { comparePrefixes, contains, type Prefix, parsePrefix, sortedPrefixes } from "./prefix.ts";
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
 import type { GatheredPrefix } from "./survey.ts";
 
 /** A block of pod addresses and the node that has it. */
@@ -61,7 +62,7 @@ export function expectedBlocks(
 	podRanges: readonly Prefix[],
 	gateways: readonly string[],
 ): ExpectedBlocks {
-	const ready = new Set(records.nodes.flatMap(readyNode));
+	const ready = new Set(records.nodes.flatMap(readyName));
 	const blocks = new Map<string, Block>();
 	const owners = new Map<string, string>();
 	const { pools, notes: poolNotes } = poolsOf(records.pools);
@@ -70,14 +71,14 @@ export function expectedBlocks(
 	for (const record of records.affinities) {
 		const parsed = affinity.safeParse(record);
 		if (!parsed.success) {
-			notes.push(`left out what is no block affinity: ${quote(record)}`);
+			notes.push(`left out what is no block affinity: ${printable(record)}`);
 			continue;
 		}
 		const { cidr, node, state, deleted } = parsed.data.spec;
 		if (state !== "confirmed" || `${deleted}` === "true") continue;
 		const prefix = parsePrefix(cidr);
 		if (!prefix.ok) {
-			notes.push(...prefix.problems.map((problem) => `left out a block of ${quote(node)}: ${problem}`));
+			notes.push(...prefix.problems.map((problem) => `left out a block of ${printable(node)}: ${problem}`));
 			continue;
 		}
 		if (/^[a-z0-9.-]+$/.test(node)) owners.set(prefix.value.text, node);
@@ -106,11 +107,10 @@ export function missingBlocks(
 		});
 }
 
-function readyNode(record: unknown): readonly string[] {
+/** A node's name, if it is ready. */
+function readyName(record: unknown): readonly string[] {
 	const parsed = node.safeParse(record);
-	if (!parsed.success) return [];
-	const { metadata, status } = parsed.data;
-	return status?.conditions.some(({ type, status }) => type === "Ready" && status === "True") ? [metadata.name] : [];
+	return parsed.success && isReady(parsed.data) ? [parsed.data.metadata.name] : [];
 }
 
 function isPartOf(podRanges: readonly Prefix[], prefix: Prefix): boolean {

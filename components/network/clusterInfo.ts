@@ -1,7 +1,7 @@
 import { createHash, X509Certificate } from "node:crypto";
 import { z } from "zod";
-import { readYaml } from "./clusterRanges.ts";
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
+import { parseYaml } from "./read.ts";
 import { failure, type Result, success } from "./result.ts";
 
 /** What a joining node has to know of the cluster to trust it. */
@@ -22,11 +22,11 @@ const kubeconfig = z.object({
 
 /** Reads the key `kubeconfig` of the ConfigMap `cluster-info` in `kube-public`, which kubeadm's discovery is built on. */
 export function parseClusterInfo(yaml: string): Result<ClusterInfo> {
-	const parsed = kubeconfig.safeParse(readYaml(yaml));
-	if (!parsed.success) return failure(`cluster-info holds no kubeconfig with one cluster: ${quote(yaml)}`);
+	const parsed = kubeconfig.safeParse(parseYaml(yaml));
+	if (!parsed.success) return failure(`cluster-info holds no kubeconfig with one cluster: ${printable(yaml)}`);
 	const { server, "certificate-authority-data": data } = parsed.data.clusters[0].cluster;
 	if (!/^https:\/\/[!-~]+$/.test(server) || !URL.canParse(server)) {
-		return failure(`cluster-info: the API server's URL ${quote(server)} is not an https:// URL`);
+		return failure(`cluster-info: the API server's URL ${printable(server)} is not an https:// URL`);
 	}
 	const caCertificate = Buffer.from(data, "base64").toString("utf8");
 	try {

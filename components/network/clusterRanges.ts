@@ -1,8 +1,8 @@
-import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { parseDomainName } from "./domainName.ts";
 import { type Prefix, parsePrefix } from "./prefix.ts";
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
+import { parseYaml } from "./read.ts";
 import { all, failure, type Result, success } from "./result.ts";
 import { parseKubernetesVersion } from "./versionSkew.ts";
 
@@ -40,8 +40,8 @@ const clusterConfiguration = z.object({
  * comma, in a dual-stack cluster.
  */
 export function parseClusterConfiguration(yaml: string): Result<ClusterRanges> {
-	const parsed = clusterConfiguration.safeParse(readYaml(yaml));
-	if (!parsed.success) return failure(`kubeadm-config holds no ClusterConfiguration: ${quote(yaml)}`);
+	const parsed = clusterConfiguration.safeParse(parseYaml(yaml));
+	if (!parsed.success) return failure(`kubeadm-config holds no ClusterConfiguration: ${printable(yaml)}`);
 	const { networking, kubernetesVersion, imageRepository } = parsed.data;
 	const { podSubnet, serviceSubnet, dnsDomain } = networking;
 	const pods = subnets("podSubnet", podSubnet);
@@ -59,15 +59,6 @@ export function parseClusterConfiguration(yaml: string): Result<ClusterRanges> {
 		...[pods, services, domain].flatMap((result) => (result.ok ? [] : result.problems)),
 		...versionProblems,
 	);
-}
-
-/** Reads YAML that another machine wrote; what is no YAML is undefined. */
-export function readYaml(text: string): unknown {
-	try {
-		return parseYaml(text, { logLevel: "silent" });
-	} catch {
-		return undefined;
-	}
 }
 
 function subnets(field: string, text: string): Result<readonly Prefix[]> {

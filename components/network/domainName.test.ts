@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { must } from "./arbitraries.ts";
 import { isBelow, parseDomainName, parseLabel } from "./domainName.ts";
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
 import { parseTaint } from "./taint.ts";
 
 test.each([
@@ -30,9 +30,9 @@ test("a name is below a domain, not merely like it", () => {
 });
 
 test("what is shown has no control characters and an end", () => {
-	expect(quote("a\u001b[31m\u202e\u0085b")).toBe('"a\\u001b[31m\\u202e\\u0085b"');
-	expect(quote(`${"x".repeat(500)}end`)).toMatch(/^"x{39} … 385 characters … x{76}end"$/);
-	expect(quote(undefined)).toBe("undefined");
+	expect(printable("a\u001b[31m\u202e\u0085b")).toBe('"a\\u001b[31m\\u202e\\u0085b"');
+	expect(printable(`${"x".repeat(500)}end`)).toMatch(/^"x{39} … 385 characters … x{76}end"$/);
+	expect(printable(undefined)).toBe("undefined");
 });
 
 describe("parseTaint", () => {

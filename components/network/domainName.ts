@@ -1,4 +1,4 @@
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
 import { failure, type Result, success } from "./result.ts";
 
 const LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
@@ -9,14 +9,14 @@ export function parseDomainName(text: string): Result<string> {
 	const name = text.toLowerCase().replace(/\.$/, "");
 	return NAME.test(name) && name.length <= 253
 		? success(name)
-		: failure(`${quote(text)} is not a DNS name such as cluster.local`);
+		: failure(`${printable(text)} is not a DNS name such as cluster.local`);
 }
 
 /** Reads one label of a DNS name: lower-case letters, digits and hyphens, at most 63. */
 export function parseLabel(text: string): Result<string> {
 	return NAME.test(text) && !text.includes(".")
 		? success(text)
-		: failure(`${quote(text)} is not a name of at most 63 lower-case letters, digits and hyphens`);
+		: failure(`${printable(text)} is not a name of at most 63 lower-case letters, digits and hyphens`);
 }
 
 /** Whether the name lies below the domain. */

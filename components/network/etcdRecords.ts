@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { BlockRecords } from "./blocks.ts";
+import { parseJson } from "./read.ts";
 
 /**
  * Where Calico keeps its records in etcd: the blocks of nodes, those of no node (addresses of load balancers), the pools
@@ -28,20 +29,11 @@ export function recordsOf(
 	const affinities = pairs.flatMap(({ key, value }): readonly unknown[] => {
 		const [, node = "", block = ""] = affinityKey.exec(key) ?? [];
 		if (node === "") return [];
-		const parsed = affinityValue.safeParse(value === "" ? {} : json(value));
+		const parsed = affinityValue.safeParse(value === "" ? {} : parseJson(value));
 		if (!parsed.success) return [{ key, value }];
 		const { state, deleted } = parsed.data;
 		return [{ spec: { cidr: block.replace("-", "/"), node, state: state || "confirmed", deleted } }];
 	});
-	const pools = pairs.flatMap(({ key, value }) => (poolKey.test(key) ? [json(value) ?? { key, value }] : []));
+	const pools = pairs.flatMap(({ key, value }) => (poolKey.test(key) ? [parseJson(value) ?? { key, value }] : []));
 	return { affinities, pools };
-}
-
-/** Undefined where it is no JSON. */
-function json(text: string): unknown {
-	try {
-		return JSON.parse(text);
-	} catch {
-		return undefined;
-	}
 }

@@ -2,18 +2,11 @@ import type { Address } from "./address.ts";
 import { isBelow, parseDomainName } from "./domainName.ts";
 import { addressesOf } from "./machine.ts";
 import { STACK } from "./parseDesired.ts";
-import { contains, covers, isDefault, overlaps, type Prefix, parsePrefix } from "./prefix.ts";
-import { quote } from "./quote.ts";
+import { contains, covers, isDefault, overlaps, type Prefix } from "./prefix.ts";
+import { printable } from "./printable.ts";
+import { neverRouted } from "./reservedRanges.ts";
 import type { ServerPlan } from "./serverPlan.ts";
 import { destinations, type PlannedServer, type Site } from "./site.ts";
-
-/** What no route by way of another host can mean: loopback, link-local and multicast, in both families. */
-const NEVER_ROUTED = ["127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "::1/128", "fe80::/10", "ff00::/8"].flatMap(
-	(text) => {
-		const prefix = parsePrefix(text);
-		return prefix.ok ? [prefix.value] : [];
-	},
-);
 
 /** A server is not to be flooded: the largest cluster, of 5,000 nodes with several blocks each, has less. */
 const MOST_ROUTES = 50_000;
@@ -25,8 +18,8 @@ export function siteProblems(site: Site): readonly string[] {
 			? []
 			: [
 					/^[\w.@/-]+$/.test(site.stack)
-						? `the stack name ${quote(site.stack)} is none for a folder of that name on each server: it begins with . - or /, or has .. in it`
-						: `the stack name ${quote(site.stack)} has characters that no stack name has`,
+						? `the stack name ${printable(site.stack)} is none for a folder of that name on each server: it begins with . - or /, or has .. in it`
+						: `the stack name ${printable(site.stack)} has characters that no stack name has`,
 				]),
 		...rangeProblems(site),
 		...gatheredProblems(site),
@@ -38,7 +31,7 @@ export function siteProblems(site: Site): readonly string[] {
 
 /** What stands against this plan on this server. */
 export function serverProblems(server: PlannedServer, plan: ServerPlan): readonly string[] {
-	const place = `pod-gateway:servers: ${quote(server.name)}`;
+	const place = `pod-gateway:servers: ${printable(server.name)}`;
 	const named = parseDomainName(server.name);
 	return unique([
 		...(named.ok ? [] : named.problems.map((problem) => `${place}: ${problem}`)),
@@ -80,7 +73,7 @@ function rangeProblems({ ranges }: Site): readonly string[] {
 
 function unroutable(prefix: Prefix): readonly string[] {
 	if (isDefault(prefix)) return ["is everything: a default route is never pushed"];
-	const never = NEVER_ROUTED.find((reserved) => overlaps(prefix, reserved));
+	const never = neverRouted(prefix);
 	return never ? [`overlaps ${never.text}, which is never routed by way of another host`] : [];
 }
 
@@ -142,12 +135,15 @@ function nameProblems({ dns, verify }: Site): readonly string[] {
 		...[domain, ...searchDomains, ...verify.names, ...verify.pods, ...verify.outside].flatMap((name) => {
 			const parsed = parseDomainName(name);
 			if (!parsed.ok) return parsed.problems;
-			return parsed.value === name ? [] : [`the DNS name ${quote(name)} is to be written ${parsed.value}`];
+			return parsed.value === name ? [] : [`the DNS name ${printable(name)} is to be written ${parsed.value}`];
 		}),
 		...(["names", "pods"] as const).flatMap((key) =>
 			verify[key]
 				.filter((name) => !isBelow(name, domain))
-				.map((name) => `pod-gateway:verify.${key}: ${quote(name)} is not below the cluster's domain ${quote(domain)}`),
+				.map(
+					(name) =>
+						`pod-gateway:verify.${key}: ${printable(name)} is not below the cluster's domain ${printable(domain)}`,
+				),
 		),
 	];
 }

@@ -106,13 +106,13 @@ describe("whatever a gateway answers", () => {
 				const table = parseSurveyOutput(text);
 				if (!table.ok) return isSafe(table.problems);
 				isSafe(table.value.unreadable);
-				for (const { prefix, via } of gatherRoutes(table.value.routes, pods).prefixes) {
+				for (const { prefix, nodes } of gatherRoutes(table.value.routes, pods).prefixes) {
 					kept++;
 					insist(
 						pods.some((range) => contains(range, prefix) && !contains(prefix, range)),
 						prefix.text,
 					);
-					insist(via.length > 0 && via.every(({ text }) => /^[0-9a-f:.]+$/.test(text)), "a next hop");
+					insist(nodes.length > 0 && nodes.every(({ text }) => /^[0-9a-f:.]+$/.test(text)), "a next hop");
 				}
 			}),
 			CASES,

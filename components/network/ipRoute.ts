@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { type Family, parseAddress } from "./address.ts";
 import { type KernelRoute, type KernelTable, named, parseDestination, table, tooMany } from "./kernelRoutes.ts";
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
+import { parseJson } from "./read.ts";
 import { all, failure, type Result, success } from "./result.ts";
 
 const word = z.string().regex(/^[!-~]{1,64}$/);
@@ -25,8 +26,8 @@ const row = hop.extend({
  * anything but a JSON list is an error.
  */
 export function parseIpRoutes(text: string, family: Family): Result<KernelTable> {
-	const rows = parseList(text);
-	if (rows === undefined) return failure(`ip -j route answered ${quote(text)}, which is not a JSON list`);
+	const rows = parseJson(text);
+	if (!Array.isArray(rows)) return failure(`ip -j route answered ${printable(text)}, which is not a JSON list`);
 	return tooMany(rows.length) ?? success(table(rows.map((raw) => named(raw, readRow(raw, family)))));
 }
 
@@ -43,13 +44,4 @@ function readRow(raw: unknown, family: Family): Result<KernelRoute> {
 	const nextHops = all(gateways.map(parseAddress));
 	if (!nextHops.ok) return nextHops;
 	return success({ destination: destination.value, type, nextHops: nextHops.value, protocol, metric, flags });
-}
-
-function parseList(text: string): readonly unknown[] | undefined {
-	try {
-		const value: unknown = JSON.parse(text);
-		return Array.isArray(value) ? value : undefined;
-	} catch {
-		return undefined;
-	}
 }

@@ -1,6 +1,6 @@
 import { type Address, type Family, parseAddress } from "./address.ts";
 import { type Prefix, parsePrefix, prefixAround } from "./prefix.ts";
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
 import { failure, type Result, success } from "./result.ts";
 
 /** A row of a kernel's routing table. */
@@ -46,7 +46,7 @@ export function tooMany(rows: number): Result<never> | undefined {
 
 /** Says of which row a problem is. */
 export function named<Value>(source: unknown, result: Result<Value>): Result<Value> {
-	return result.ok ? result : failure(`route ${quote(source)}: ${result.problems.join("; ")}`);
+	return result.ok ? result : failure(`route ${printable(source)}: ${result.problems.join("; ")}`);
 }
 
 /** Parts what was read from what was not. */

@@ -2,11 +2,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseAddress } from "./address.ts";
 import { anyPrefix, must } from "./arbitraries.ts";
-import { clusterDifferences, type Lock, type LockedRoute, lockDifferences, parseLock, renderLock } from "./lockFile.ts";
+import { clusterDifferences, type Lock, lockDifferences, parseLock, renderLock } from "./lockFile.ts";
 import { parsePrefix } from "./prefix.ts";
+import type { PodRoute } from "./survey.ts";
 
 const prefix = (text: string) => must(parsePrefix(text));
-const route = (text: string, node: string): LockedRoute => ({ prefix: prefix(text), node });
+const route = (text: string, node: string): PodRoute => ({ prefix: prefix(text), node });
 
 const cluster: Lock["cluster"] = {
 	podRanges: [prefix("192.244.0.0/16")],

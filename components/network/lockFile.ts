@@ -2,16 +2,10 @@ import { z } from "zod";
 import { type Address, parseAddress } from "./address.ts";
 import { parseDomainName } from "./domainName.ts";
 import { comparePrefixes, type Prefix, parsePrefix } from "./prefix.ts";
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
 import { all, failure, type Result, success } from "./result.ts";
+import type { PodRoute } from "./survey.ts";
 import { words } from "./words.ts";
-
-/** A prefix of pods, and who is behind it. */
-export interface LockedRoute {
-	readonly prefix: Prefix;
-	/** The node that has the block; where nobody knows, the addresses by way of which the gateways reach it. */
-	readonly node: string;
-}
 
 /** What the cluster says of itself, as far as a plan needs it. */
 export interface LockedCluster {
@@ -31,7 +25,7 @@ export interface LockedCluster {
 export interface Lock {
 	readonly cluster: LockedCluster;
 	/** In order, each prefix once. */
-	readonly routes: readonly LockedRoute[];
+	readonly routes: readonly PodRoute[];
 }
 
 const file = z.strictObject({
@@ -55,7 +49,7 @@ export function parseLock(text: string): Result<Lock> {
 	try {
 		json = JSON.parse(text);
 	} catch (error) {
-		return failure(`it is not JSON: ${quote((error as Error).message)}`);
+		return failure(`it is not JSON: ${printable((error as Error).message)}`);
 	}
 	const parsed = file.safeParse(json);
 	if (!parsed.success) {
@@ -89,7 +83,7 @@ export function parseLock(text: string): Result<Lock> {
 	});
 }
 
-function lockedRoute({ prefix: text, family, node }: z.infer<typeof file>["routes"][number]): Result<LockedRoute> {
+function lockedRoute({ prefix: text, family, node }: z.infer<typeof file>["routes"][number]): Result<PodRoute> {
 	const prefix = parsePrefix(text);
 	if (!prefix.ok) return prefix;
 	if (prefix.value.family !== family) return failure(`${text} is not of family ${family}`);
@@ -132,9 +126,9 @@ function list(values: readonly string[]): string {
 }
 
 /** How the live routes differ from the locked ones, a line each: `+ PREFIX of NODE` is live only, `- …` locked only. */
-export function lockDifferences(locked: readonly LockedRoute[], live: readonly LockedRoute[]): readonly string[] {
-	const line = ({ prefix, node }: LockedRoute) => `${prefix.text} of ${node}`;
-	const lacking = (these: readonly LockedRoute[], those: readonly LockedRoute[]) => {
+export function lockDifferences(locked: readonly PodRoute[], live: readonly PodRoute[]): readonly string[] {
+	const line = ({ prefix, node }: PodRoute) => `${prefix.text} of ${node}`;
+	const lacking = (these: readonly PodRoute[], those: readonly PodRoute[]) => {
 		const known = new Set(those.map(line));
 		return inOrder(these).filter((route) => !known.has(line(route)));
 	};
@@ -147,7 +141,7 @@ export function lockDifferences(locked: readonly LockedRoute[], live: readonly L
 		.map(({ sign, route }) => `${sign} ${line(route)}`);
 }
 
-function inOrder(routes: readonly LockedRoute[]): readonly LockedRoute[] {
+function inOrder(routes: readonly PodRoute[]): readonly PodRoute[] {
 	const byPrefix = new Map(routes.map((route) => [route.prefix.text, route]));
 	return [...byPrefix.values()].sort((a, b) => comparePrefixes(a.prefix, b.prefix));
 }

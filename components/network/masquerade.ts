@@ -1,7 +1,7 @@
 import { contains, type Prefix, sortedPrefixes } from "./prefix.ts";
 
 /** The nftables table of each family that holds the rules; prepare-node.sh and reset-node.sh remove it by this name. */
-const TABLE = "pod_gateway_masquerade";
+export const TABLE = "pod_gateway_masquerade";
 
 /**
  * Rules for `nft -f` that make forwarded packets from outside the pod ranges look as if they came from the gateway, which every

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type DeploymentRecord, recordSchema } from "./deploymentRecord.ts";
+import { parseJson } from "./read.ts";
 
 /** What the host script did on a server. */
 export interface Outcome {
@@ -22,11 +23,7 @@ export function parseOutcome(stdout: string): Outcome {
 
 /** The last line of what the host script printed, which is JSON; undefined where it is not. */
 export function lastLine(stdout: string): unknown {
-	try {
-		return JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "");
-	} catch {
-		return undefined;
-	}
+	return parseJson(stdout.trimEnd().split("\n").at(-1) ?? "");
 }
 
 /** What the last line says was done, such as `applied` or `restored`; undefined where it says nothing. */

@@ -1,6 +1,6 @@
 import { parseAddress } from "./address.ts";
 import { parsePrefix } from "./prefix.ts";
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
 import { FORMAT } from "./render.ts";
 import { all, failure, type Result, success } from "./result.ts";
 import type { ServerPlan } from "./serverPlan.ts";
@@ -147,5 +147,5 @@ function assembled(pieces: readonly Piece[]): Result<ServerPlan> {
 }
 
 function named<Value>(line: string, result: Result<Value>): Result<Value> {
-	return result.ok ? result : failure(`line ${quote(line)}: ${result.problems.join("; ")}`);
+	return result.ok ? result : failure(`line ${printable(line)}: ${result.problems.join("; ")}`);
 }

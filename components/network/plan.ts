@@ -1,4 +1,4 @@
-import type { Address, Family } from "./address.ts";
+import { type Address, type Family, sortedAddresses } from "./address.ts";
 import { serverProblems, siteProblems } from "./guards.ts";
 import { addressesOf } from "./machine.ts";
 import { sortedPrefixes } from "./prefix.ts";
@@ -6,7 +6,6 @@ import { all, failure, type Result, success } from "./result.ts";
 import { reverseZones } from "./reverseZones.ts";
 import type { PlannedDns, PlannedRoute, PlannedVerification, ServerPlan } from "./serverPlan.ts";
 import { type DnsMethod, destinations, type PlannedServer, type Site } from "./site.ts";
-import { sortedAddresses } from "./survey.ts";
 
 /** The plans of these servers, or everything that stands against them, each problem once. */
 export function planSite(site: Site, servers: readonly PlannedServer[]): Result<readonly ServerPlan[]> {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { contains, type Prefix, parsePrefix } from "./prefix.ts";
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
 
 /** A pool of pod addresses, as Calico keeps it. */
 export interface Pool {
@@ -33,7 +33,7 @@ export function poolsOf(records: readonly unknown[]): { pools: readonly Pool[]; 
 		const parsed = pool.safeParse(record);
 		const prefix = parsed.success ? parsePrefix(parsed.data.spec.cidr) : undefined;
 		if (!parsed.success || !prefix?.ok) {
-			notes.push(`left out what is no IP pool: ${quote(record)}`);
+			notes.push(`left out what is no IP pool: ${printable(record)}`);
 			continue;
 		}
 		const { ipipMode, vxlanMode, natOutgoing, disabled, disableBGPExport } = parsed.data.spec;

@@ -1,5 +1,5 @@
 import { ADDRESS_BITS, type Address, addressOf, compareText, type Family, numberOf, parseAddress } from "./address.ts";
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
 import { failure, type Result, success } from "./result.ts";
 
 /** A range of addresses that a route can name. Plain data: it survives JSON, and prefixes are equal when their texts are. */
@@ -23,17 +23,17 @@ export function parsePrefix(text: string, hostBits: "refuse" | "clear" = "refuse
 	const [addressText = "", lengthText, ...rest] = text.split("/");
 	const address = parseAddress(addressText);
 	if (!address.ok || rest.length > 0)
-		return failure(`${quote(text)} is not a prefix such as 192.0.2.0/24 or fd00::/64`);
+		return failure(`${printable(text)} is not a prefix such as 192.0.2.0/24 or fd00::/64`);
 	const bits = ADDRESS_BITS[address.value.family];
 	if (lengthText === undefined) {
-		return failure(`${quote(text)} has no prefix length; did you mean ${address.value.text}/${bits}?`);
+		return failure(`${printable(text)} has no prefix length; did you mean ${address.value.text}/${bits}?`);
 	}
 	if (!/^(0|[1-9]\d{0,2})$/.test(lengthText) || Number(lengthText) > bits) {
-		return failure(`${quote(text)} has a prefix length that is not a number from 0 to ${bits}`);
+		return failure(`${printable(text)} has a prefix length that is not a number from 0 to ${bits}`);
 	}
 	const prefix = prefixAround(address.value, Number(lengthText));
 	if (prefix.first !== address.value.bits && hostBits === "refuse") {
-		return failure(`${quote(text)} has host bits set; did you mean ${prefix.text}?`);
+		return failure(`${printable(text)} has host bits set; did you mean ${prefix.text}?`);
 	}
 	return success(prefix);
 }

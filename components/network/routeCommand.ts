@@ -1,7 +1,7 @@
 import { IPv4Mask } from "ip-num";
 import { type Family, parseAddress } from "./address.ts";
 import { type KernelRoute, type KernelTable, named, parseDestination, table, tooMany } from "./kernelRoutes.ts";
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
 import { failure, type Result, success } from "./result.ts";
 
 /** The columns of `route -n` (net-tools), by family. */
@@ -17,7 +17,8 @@ const COLUMNS = {
 export function parseRouteCommand(text: string, family: Family): Result<KernelTable> {
 	const lines = text.split("\n").filter((line) => line.trim() !== "");
 	const header = lines.findIndex((line) => words(line).join(" ") === COLUMNS[family].join(" "));
-	if (header < 0) return failure(`route -n answered ${quote(text)}, which has no line ${COLUMNS[family].join(" ")}`);
+	if (header < 0)
+		return failure(`route -n answered ${printable(text)}, which has no line ${COLUMNS[family].join(" ")}`);
 	return (
 		tooMany(lines.length) ?? success(table(lines.slice(header + 1).map((line) => named(line, readLine(line, family)))))
 	);
@@ -50,7 +51,7 @@ function maskLength(mask: string): Result<string> {
 	try {
 		return success(`/${new IPv4Mask(mask).prefix}`);
 	} catch {
-		return failure(`${quote(mask)} is not a netmask`);
+		return failure(`${printable(mask)} is not a netmask`);
 	}
 }
 

@@ -20,7 +20,7 @@ function route(destination: string, ...nextHops: string[]): KernelRoute {
 
 function gathered(...routes: KernelRoute[]): string[] {
 	return gatherRoutes(routes, pods).prefixes.map(
-		({ prefix, via }) => `${prefix.text} via ${via.map(({ text }) => text)}`,
+		({ prefix, nodes }) => `${prefix.text} via ${nodes.map(({ text }) => text)}`,
 	);
 }
 
@@ -80,11 +80,11 @@ const anyRoute: fc.Arbitrary<KernelRoute> = fc.record({
 
 function holds(routes: readonly KernelRoute[], ranges: typeof pods) {
 	const { prefixes, rejected } = gatherRoutes(routes, ranges);
-	for (const [index, { prefix, via }] of prefixes.entries()) {
+	for (const [index, { prefix, nodes }] of prefixes.entries()) {
 		expect(isDefault(prefix)).toBe(false);
 		expect(ranges.some((range) => contains(range, prefix))).toBe(true);
 		expect(ranges.some((range) => contains(prefix, range))).toBe(false);
-		expect(via.length).toBeGreaterThan(0);
+		expect(nodes.length).toBeGreaterThan(0);
 		const next = prefixes[index + 1];
 		if (next) expect(comparePrefixes(prefix, next.prefix)).toBeLessThan(0);
 	}
@@ -153,7 +153,7 @@ test("with several gateways, a prefix counts that every one of them reaches", ()
 
 describe("the node behind a prefix", () => {
 	const prefix = must(parsePrefix("192.244.32.0/26"));
-	const gathered = [{ prefix, via: ["10.200.0.11", "10.200.0.12"].map((text) => must(parseAddress(text))) }];
+	const gathered = [{ prefix, nodes: ["10.200.0.11", "10.200.0.12"].map((text) => must(parseAddress(text))) }];
 	const locked = [{ prefix, node: "ku13-2" }];
 
 	test.each([

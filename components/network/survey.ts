@@ -1,13 +1,19 @@
-import { type Address, compareAddresses } from "./address.ts";
+import { type Address, sortedAddresses } from "./address.ts";
 import type { KernelRoute } from "./kernelRoutes.ts";
-import type { LockedRoute } from "./lockFile.ts";
 import { comparePrefixes, contains, isDefault, type Prefix } from "./prefix.ts";
 
 /** A prefix of pods that the gateway reaches by way of other hosts: in most clusters a block. */
 export interface GatheredPrefix {
 	readonly prefix: Prefix;
 	/** The nodes by way of which the gateway reaches it, in order. */
-	readonly via: readonly Address[];
+	readonly nodes: readonly Address[];
+}
+
+/** A prefix of pods, and who is behind it. */
+export interface PodRoute {
+	readonly prefix: Prefix;
+	/** The node that has the block; where nobody knows, the addresses by way of which the gateways reach it. */
+	readonly node: string;
 }
 
 /** A route of the gateway that no server is to have. */
@@ -39,7 +45,7 @@ export function gatherRoutes(routes: readonly KernelRoute[], podRanges: readonly
 		}
 		const { destination: prefix, nextHops } = route;
 		// Several rows for one prefix (other metrics, multipath as IPv6 shows it) are one prefix with several nodes.
-		kept.set(prefix.text, { prefix, via: sortedAddresses([...(kept.get(prefix.text)?.via ?? []), ...nextHops]) });
+		kept.set(prefix.text, { prefix, nodes: sortedAddresses([...(kept.get(prefix.text)?.nodes ?? []), ...nextHops]) });
 	}
 	return { prefixes: [...kept.values()].sort((a, b) => comparePrefixes(a.prefix, b.prefix)), rejected };
 }
@@ -65,19 +71,13 @@ export function onEveryGateway<Route extends { readonly prefix: Prefix }>(
 export function withNodes(
 	prefixes: readonly GatheredPrefix[],
 	owners: ReadonlyMap<string, string> | undefined,
-	locked: readonly LockedRoute[] = [],
-): readonly LockedRoute[] {
-	const nodes = owners ?? new Map(locked.map(({ prefix, node }) => [prefix.text, node]));
-	return prefixes.map(({ prefix, via }) => ({
+	locked: readonly PodRoute[] = [],
+): readonly PodRoute[] {
+	const known = owners ?? new Map(locked.map(({ prefix, node }) => [prefix.text, node]));
+	return prefixes.map(({ prefix, nodes }) => ({
 		prefix,
-		node: nodes.get(prefix.text) ?? via.map(({ text }) => text).join(", "),
+		node: known.get(prefix.text) ?? nodes.map(({ text }) => text).join(", "),
 	}));
-}
-
-/** The addresses in order, each once. */
-export function sortedAddresses(addresses: readonly Address[]): readonly Address[] {
-	const byText = new Map(addresses.map((address) => [address.text, address]));
-	return [...byText.values()].sort(compareAddresses);
 }
 
 function objectionTo(

@@ -1,6 +1,6 @@
 import { parseIpRoutes } from "./ipRoute.ts";
 import type { KernelTable } from "./kernelRoutes.ts";
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
 import { all, failure, type Result, success } from "./result.ts";
 import { parseRouteCommand } from "./routeCommand.ts";
 
@@ -29,6 +29,6 @@ function readSection(section: string): Result<KernelTable> {
 		case "route -n":
 			return parseRouteCommand(output, 4);
 		default:
-			return failure(`read-routes.sh printed the output of an unknown command: ${quote(command)}`);
+			return failure(`read-routes.sh printed the output of an unknown command: ${printable(command)}`);
 	}
 }

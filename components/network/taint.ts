@@ -1,4 +1,4 @@
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
 import { failure, type Result, success } from "./result.ts";
 
 /** What keeps pods off a node unless they tolerate it. */
@@ -18,7 +18,7 @@ export function parseTaint(text: string): Result<Taint> {
 	return key !== undefined && value !== undefined && effect !== undefined && isQualifiedName(key) && isLabelValue(value)
 		? success({ key, value, effect: effect as Taint["effect"] })
 		: failure(
-				`${quote(text)} is not key=value:Effect with the effect NoSchedule, PreferNoSchedule or NoExecute; ` +
+				`${printable(text)} is not key=value:Effect with the effect NoSchedule, PreferNoSchedule or NoExecute; ` +
 					"example: pod-gateway=true:NoSchedule",
 			);
 }

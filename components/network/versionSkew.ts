@@ -1,4 +1,4 @@
-import { quote } from "./quote.ts";
+import { printable } from "./printable.ts";
 import { failure, type Result, success } from "./result.ts";
 
 /** A Kubernetes release, without its patch level. */
@@ -14,7 +14,7 @@ const KUBELET_BEHIND = 3;
 export function parseKubernetesVersion(text: string): Result<KubernetesVersion> {
 	const [, major, minor] = /^v?([1-9]\d{0,2})\.(0|[1-9]\d{0,2})(?:\.\d{1,5}(?:[-+][\w.+-]{1,60})?)?$/.exec(text) ?? [];
 	return major === undefined || minor === undefined
-		? failure(`${quote(text)} is not a Kubernetes version such as v1.34.4 or 1.34`)
+		? failure(`${printable(text)} is not a Kubernetes version such as v1.34.4 or 1.34`)
 		: success({ major: Number(major), minor: Number(minor) });
 }
 

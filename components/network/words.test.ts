@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { printable, shortened, words } from "./words.ts";
+import { shortened, withoutControls, words } from "./words.ts";
 
 test("a console's control characters reach no terminal", () => {
-	expect(printable("\u001b[31mred\u001b[0m\u0007 \u009b1mline\r\nnext\u202e\n")).toBe("red line\nnext\n");
+	expect(withoutControls("\u001b[31mred\u001b[0m\u0007 \u009b1mline\r\nnext\u202e\n")).toBe("red line\nnext\n");
 });
 
 test("a long text keeps its beginning and its end, and says how much is left out", () => {
@@ -24,7 +24,7 @@ const said = fc
 test("whatever is said, what is shown is bounded, whole where it is short, and safe", () => {
 	fc.assert(
 		fc.property(said, fc.integer({ min: 3, max: 30 }), (text, longest) => {
-			const [shown, whole, part] = [words(text, longest), printable(text).trim(), Math.floor(longest / 3) - 1];
+			const [shown, whole, part] = [words(text, longest), withoutControls(text).trim(), Math.floor(longest / 3) - 1];
 			if (
 				shown.length > longest + 50 ||
 				/[^\n\P{C}]/u.test(shown) ||

@@ -8,11 +8,11 @@ const LOOKED_AT = 100_000;
 
 /**
  * What another machine or program said, made fit for an error: no control characters but line ends, no blanks around it, and of
- * more than `longest` characters both ends. Whoever shows a foreign text does it by this function, or by `quote` in a sentence.
+ * more than `longest` characters both ends. Whoever shows a foreign text does it by this function, or by `printable` in a sentence.
  */
 export function words(text: string, longest = LONGEST): string {
 	const looked = ends(text, Math.max(8 * longest, LOOKED_AT), text.includes("\n") ? "\n" : " ");
-	return shortened(printable(looked).trim(), longest, text.length);
+	return shortened(withoutControls(looked).trim(), longest, text.length);
 }
 
 /**
@@ -29,7 +29,7 @@ export function shortened(text: string, longest: number, before = text.length): 
 }
 
 /** Another machine's words, made safe for a terminal: line ends are the only control characters left. */
-export function printable(text: string): string {
+export function withoutControls(text: string): string {
 	return stripVTControlCharacters(text).replace(/[^\n\P{C}]/gu, "");
 }
 

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { Cluster, problemOf } from "./cluster.ts";
+import { problemOf } from "../kube/problem.ts";
+import { Cluster } from "./cluster.ts";
 import { ClusterUnreachable } from "./clusterConnection.ts";
 
 const kubeconfig = (server: string) => `apiVersion: v1

@@ -7,8 +7,8 @@ import {
 	type V1Pod,
 	VersionApi,
 } from "@kubernetes/client-node";
-import { quoteReason } from "../network/quote.ts";
-import type { SecretText } from "../secretText.ts";
+import { isNotFound } from "../kube/problem.ts";
+import type { SecretText } from "../network/secretText.ts";
 import { clusterConnection } from "./clusterConnection.ts";
 
 /** Seconds for the bootstrap signer, however long each question takes. */
@@ -118,7 +118,7 @@ export class Cluster {
 			},
 		});
 		try {
-			await this.clusterInfoSigned(token.id);
+			await this.waitUntilSigned(token.id);
 			return await use(`${token.id}.${token.secret}`);
 		} finally {
 			await ifFound(this.core.deleteNamespacedSecret({ namespace: "kube-system", name }));
@@ -126,7 +126,7 @@ export class Cluster {
 	}
 
 	/** Waits until the bootstrap signer has signed cluster-info for the token: kubeadm looks for that signature. */
-	private async clusterInfoSigned(tokenId: string): Promise<void> {
+	private async waitUntilSigned(tokenId: string): Promise<void> {
 		const deadline = Date.now() + SIGNED_WITHIN_SECONDS * 1000;
 		while (Date.now() < deadline) {
 			const info = await this.core.readNamespacedConfigMap({ namespace: "kube-public", name: "cluster-info" });
@@ -159,36 +159,11 @@ export function namespaceOf(pod: V1Pod): string {
 	return pod.metadata?.namespace ?? "default";
 }
 
-/** What went wrong, in words for people: of an answer of the API server its status and message. */
-export function problemOf(error: unknown): string {
-	if (error instanceof ApiException) {
-		return `the API server answered ${error.code}: ${statusMessage(error.body)}`;
-	}
-	return error instanceof Error ? error.message : String(error);
-}
-
-/** The message of a Status object, which comes as text or as an object. */
-export function statusMessage(body: unknown): string {
-	const status = typeof body === "string" ? parsed(body) : body;
-	const message = typeof status === "object" && status !== null && "message" in status ? status.message : body;
-	return quoteReason(message);
-}
-
-function parsed(json: string): unknown {
-	try {
-		return JSON.parse(json);
-	} catch {
-		return undefined;
-	}
-}
-
 async function ifFound<T>(call: Promise<T>): Promise<T | undefined> {
 	try {
 		return await call;
 	} catch (error) {
-		if (error instanceof ApiException && error.code === 404) {
-			return undefined;
-		}
+		if (isNotFound(error)) return undefined;
 		throw error;
 	}
 }

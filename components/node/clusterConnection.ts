@@ -6,8 +6,8 @@ import {
 	ServerConfiguration,
 	wrapHttpLibrary,
 } from "@kubernetes/client-node";
-import { quote, quoteReason } from "../network/quote.ts";
-import { atHome, type SecretText } from "../secretText.ts";
+import { printable, printableReason } from "../network/printable.ts";
+import { atHome, type SecretText } from "../network/secretText.ts";
 
 /** Seconds one call may take, its whole answer too: where the API server's host is powered off nothing ever answers. */
 const CALL_SECONDS = 10;
@@ -70,7 +70,7 @@ function bounded(server: string) {
 			const reached = async <T>(step: Promise<T>): Promise<T> =>
 				step.catch((error: Error & { code?: string }) => {
 					const late = `no ${answered ? "end of its answer" : "answer"} within ${CALL_SECONDS} s`;
-					const reason = limit.aborted ? late : quoteReason(error.message);
+					const reason = limit.aborted ? late : printableReason(error.message);
 					const silent = !answered && (limit.aborted || SILENCE.includes(error.code ?? ""));
 					throw new ClusterUnreachable(`the API server ${server} cannot be reached: ${reason}`, { silent });
 				});
@@ -92,7 +92,7 @@ function withinTime(config: KubeConfig): SecurityAuthentication {
 			const limit = AbortSignal.timeout(CREDENTIALS_SECONDS * 1000);
 			const { exec } = config.getCurrentUser() ?? {};
 			const late = new Promise<never>((_, reject) => {
-				const program = quote(exec?.command ?? "the kubeconfig's user");
+				const program = printable(exec?.command ?? "the kubeconfig's user");
 				const why = `${program}, which the kubeconfig names, gave no credentials within ${CREDENTIALS_SECONDS} s`;
 				limit.addEventListener("abort", () => reject(new ClusterUnreachable(why, { silent: false })));
 			});

@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { parseClusterConfiguration, readYaml } from "../network/clusterRanges.ts";
-import { quote } from "../network/quote.ts";
+import { parseClusterConfiguration } from "../network/clusterRanges.ts";
+import { printable } from "../network/printable.ts";
+import { parseYaml } from "../network/read.ts";
 import { failure, type Result, success } from "../network/result.ts";
 import type { Cluster } from "./cluster.ts";
 
@@ -23,7 +24,7 @@ export interface ClusterSoftware {
 export type CgroupDriver = "systemd" | "cgroupfs";
 
 /** Asks the cluster. @throws Error naming what cannot be read. */
-export async function clusterSoftware(cluster: Cluster): Promise<ClusterSoftware> {
+export async function readClusterSoftware(cluster: Cluster): Promise<ClusterSoftware> {
 	const [apiServer, clusterConfiguration, kubeletConfiguration] = await Promise.all([
 		cluster.version(),
 		cluster.configMapEntry("kube-system", "kubeadm-config", "ClusterConfiguration"),
@@ -49,10 +50,10 @@ const kubeletConfiguration = z.object({
 
 /** Reads the key `kubelet` of the ConfigMap `kube-system/kubelet-config`. Default: systemd. */
 export function parseCgroupDriver(yaml: string): Result<CgroupDriver> {
-	const parsed = kubeletConfiguration.safeParse(readYaml(yaml));
+	const parsed = kubeletConfiguration.safeParse(parseYaml(yaml));
 	return parsed.success
 		? success(parsed.data.cgroupDriver)
-		: failure(`kubelet-config holds no KubeletConfiguration with a known cgroupDriver: ${quote(yaml)}`);
+		: failure(`kubelet-config holds no KubeletConfiguration with a known cgroupDriver: ${printable(yaml)}`);
 }
 
 const path = z.string().regex(/^\/[\w./-]{1,250}$/, "is not an absolute path");
@@ -63,7 +64,7 @@ const kubeletFiles = z.object({
 
 /** Reads the files that the key `kubelet` of the ConfigMap `kube-system/kubelet-config` names, which each node is to have. */
 export function parseKubeletFiles(yaml: string): Result<Pick<ClusterSoftware, "clientCaFile" | "resolvConf">> {
-	const parsed = kubeletFiles.safeParse(readYaml(yaml));
+	const parsed = kubeletFiles.safeParse(parseYaml(yaml));
 	if (!parsed.success) {
 		return failure(...parsed.error.issues.map(({ path, message }) => `kubelet-config: ${path.join(".")} ${message}`));
 	}

@@ -1,6 +1,6 @@
 import type { V1Pod } from "@kubernetes/client-node";
+import { isReady } from "../network/nodeReady.ts";
 import { type Cluster, nameOf, namespaceOf } from "./cluster.ts";
-import { isReady } from "./joinSteps.ts";
 
 /**
  * Whether a drain has to move the pod away: not a DaemonSet's (its controller ignores cordons), not a static pod's mirror (the

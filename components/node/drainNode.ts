@@ -1,5 +1,6 @@
+import type { Report } from "../network/report.ts";
 import { type DrainedCluster, drain } from "./drain.ts";
-import { phase, type Report } from "./phase.ts";
+import { reportPhase } from "./phase.ts";
 import type { NodeRequest } from "./request.ts";
 
 /** Cordons and drains the node, and reports it as one phase. Errors and `notReadyTimeout` as of `drain`. */
@@ -9,7 +10,7 @@ export async function drainNode(
 	report: Report,
 	notReadyTimeout?: number,
 ): Promise<void> {
-	const { left } = await phase(
+	const { left } = await reportPhase(
 		report,
 		name,
 		{ doing: "draining", done: "drained", unchanged: "is drained" },

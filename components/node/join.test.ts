@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type ExampleSshd, exampleSshd, scripted } from "../remote/exampleSshd.ts";
 import { exampleRequest } from "./exampleRequest.ts";
-import { join } from "./join.ts";
+import { joinNode } from "./join.ts";
 import type { NodeRequest } from "./request.ts";
 
 /** Of kubespray, whose cluster has its certificates elsewhere. */
@@ -88,7 +88,7 @@ const inputOf = (action: string) => done.find((line) => line.startsWith(`${actio
 
 describe("a cluster that keeps its CA elsewhere, and whose pods get another resolv.conf", () => {
 	test("is joined with that CA's path, by a machine that was asked for that file before", async () => {
-		await join(request, () => {});
+		await joinNode(request, () => {});
 		expect(actions()).toEqual(["state", "prepare", "token", "join"]);
 		expect(inputOf("prepare")).toContain("\nresolv-conf /run/systemd/resolve/resolv.conf\n");
 		expect(inputOf("join")).toContain("\ncaCertPath: /etc/kubernetes/ssl/ca.crt\n");
@@ -99,7 +99,7 @@ describe("a cluster that keeps its CA elsewhere, and whose pods get another reso
 			exitCode: 1,
 			stderr: "the cluster's kubelets give their pods /run/x, which this machine has not\n",
 		};
-		await expect(join(request, () => {})).rejects.toThrow(
+		await expect(joinNode(request, () => {})).rejects.toThrow(
 			"preparing the machine failed on 127.0.0.1 (exit code 1):\nthe cluster's kubelets give their pods /run/x, which this machine has not",
 		);
 		expect(actions()).toEqual(["state", "prepare"]);
@@ -108,7 +108,7 @@ describe("a cluster that keeps its CA elsewhere, and whose pods get another reso
 	test("has a node that works: the file is no reason to fail its update", async () => {
 		joined = true;
 		answers["state"] = { stdout: "machine-id 0123\nkubelet v1.34.4\nstate joined\n" };
-		await join(request, () => {});
+		await joinNode(request, () => {});
 		expect(actions()).toEqual(["state", "prepare"]);
 		expect(inputOf("prepare")).not.toContain("resolv-conf");
 	});

@@ -1,13 +1,15 @@
 import { randomInt } from "node:crypto";
 import { renderJoinConfiguration } from "../network/joinConfiguration.ts";
+import { isReady } from "../network/nodeReady.ts";
+import type { Report } from "../network/report.ts";
 import type { Result } from "../network/result.ts";
 import { checkKubeadm, checkSkew } from "../network/versionSkew.ts";
 import { Cluster } from "./cluster.ts";
 import { ClusterUnreachable } from "./clusterConnection.ts";
-import { clusterSoftware } from "./clusterSoftware.ts";
-import { isReady, joinSteps, registeredNode } from "./joinSteps.ts";
-import { joinMachine, machineState, resetMachine } from "./machine.ts";
-import { phase, type Report } from "./phase.ts";
+import { readClusterSoftware } from "./clusterSoftware.ts";
+import { joinSteps, registeredNode } from "./joinSteps.ts";
+import { joinMachine, readMachineState, resetMachine } from "./machine.ts";
+import { reportPhase } from "./phase.ts";
 import { prepareMachine } from "./prepare.ts";
 import type { NodeRequest } from "./request.ts";
 
@@ -25,14 +27,14 @@ const READY_WITHIN_SECONDS = 600;
  * @throws Error when the machine belongs to another cluster or is another node of this one, when another machine bears the node's name, when the kubelet's
  * version does not fit, or when kubeadm fails.
  */
-export async function join(request: NodeRequest, report: Report): Promise<void> {
+export async function joinNode(request: NodeRequest, report: Report): Promise<void> {
 	const { machine } = request;
 	const { name } = request.node;
 	const cluster = new Cluster(request.cluster.kubeconfig, request.cluster.context);
 	const [software, node, state] = await Promise.all([
-		clusterSoftware(cluster),
+		readClusterSoftware(cluster),
 		cluster.node(name),
-		machineState(machine, name, request.cluster.caCertHashes),
+		readMachineState(machine, name, request.cluster.caCertHashes),
 	]);
 	// What is installed stays, whatever the settings say.
 	const expected = state.kubelet || (request.software.source === "packages" ? request.software.version : "");
@@ -53,7 +55,7 @@ export async function join(request: NodeRequest, report: Report): Promise<void> 
 	// What only a join needs is no reason to fail the update of a node that works.
 	const needed = steps.join ? software : { ...software, resolvConf: undefined };
 	const preparing = { doing: "preparing", done: "prepared", unchanged: "is prepared" };
-	const prepared = await phase(report, name, preparing, async () => {
+	const prepared = await reportPhase(report, name, preparing, async () => {
 		if (steps.reset) say(await resetMachine(machine));
 		const prepared = await prepareMachine(request, {
 			software: needed,
@@ -72,13 +74,15 @@ export async function join(request: NodeRequest, report: Report): Promise<void> 
 	if (!steps.join) {
 		report(`${name}: is a node already`);
 		if (node && isReady(node)) return;
-		await phase(report, name, { doing: "waiting until it is ready", done: "ready" }, () => ready(cluster, name));
+		await reportPhase(report, name, { doing: "waiting until it is ready", done: "ready" }, () =>
+			waitUntilReady(cluster, name),
+		);
 		return;
 	}
-	await phase(report, name, { doing: "joining", done: "joined" }, async () => {
+	await reportPhase(report, name, { doing: "joining", done: "joined" }, async () => {
 		if (steps.removeNode) await cluster.deleteNode(name);
 		await joinCluster(cluster, request, software.clientCaFile);
-		return await ready(cluster, name);
+		return await waitUntilReady(cluster, name);
 	});
 }
 
@@ -101,7 +105,7 @@ async function joinCluster(
 }
 
 /** Waits; an API server that cannot be reached for a while is waited for, too. */
-async function ready(cluster: Cluster, name: string): Promise<{ readonly changed: true }> {
+async function waitUntilReady(cluster: Cluster, name: string): Promise<{ readonly changed: true }> {
 	const deadline = Date.now() + READY_WITHIN_SECONDS * 1000;
 	for (;;) {
 		const node = await cluster.node(name).catch((error: unknown) => {

@@ -1,5 +1,6 @@
 import type { V1Node } from "@kubernetes/client-node";
 import { parseAddress } from "../network/address.ts";
+import { isReady } from "../network/nodeReady.ts";
 import type { MachineState } from "./machineState.ts";
 
 /** What is known before a join. */
@@ -113,11 +114,4 @@ function haveCommon(some: readonly string[], others: readonly string[]): boolean
 function canonical(text: string): string {
 	const parsed = parseAddress(text);
 	return parsed.ok ? parsed.value.text : text;
-}
-
-/** Whether the node's kubelet calls it ready. */
-export function isReady(node: V1Node): boolean {
-	return (
-		node.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ?? false
-	);
 }

@@ -4,7 +4,7 @@ import { ConnectionError } from "../remote/ssh.ts";
 import { ClusterUnreachable } from "./clusterConnection.ts";
 import { exampleRequest } from "./exampleRequest.ts";
 import { JOIN_ANNOTATION } from "./joinId.ts";
-import { type LeaveActs, leave } from "./leave.ts";
+import { type LeaveActs, leaveCluster } from "./leave.ts";
 import type { MachineState } from "./machineState.ts";
 
 const is = (kind: MachineState["kind"], detail = "") => ({ kind, detail, machineId: "", kubelet: "" });
@@ -39,7 +39,12 @@ function acts(more: Partial<LeaveActs["cluster"]> & Partial<Omit<LeaveActs, "clu
 
 async function run({ all, events }: ReturnType<typeof acts>, joinId = "first", disposable = false) {
 	const lines: string[] = [];
-	await leave({ ...exampleRequest, disposable }, joinId, (line) => lines.push(line.replace(/[\d.]+ s$/, "N s")), all);
+	await leaveCluster(
+		{ ...exampleRequest, disposable },
+		joinId,
+		(line) => lines.push(line.replace(/[\d.]+ s$/, "N s")),
+		all,
+	);
 	return { events, lines };
 }
 

@@ -1,13 +1,15 @@
+import { problemOf } from "../kube/problem.ts";
+import type { Report } from "../network/report.ts";
 import { isForgotten, isGone, mendOrForget, SAY_SO } from "../remote/gone.ts";
 import { ConnectionError } from "../remote/ssh.ts";
-import { Cluster, problemOf } from "./cluster.ts";
+import { Cluster } from "./cluster.ts";
 import { ClusterUnreachable } from "./clusterConnection.ts";
 import type { DrainedCluster } from "./drain.ts";
 import { drainNode } from "./drainNode.ts";
 import { joinedSince } from "./joinId.ts";
-import { machineState, resetMachine } from "./machine.ts";
+import { readMachineState, resetMachine } from "./machine.ts";
 import type { MachineState } from "./machineState.ts";
-import { phase, type Report } from "./phase.ts";
+import { reportPhase } from "./phase.ts";
 import type { NodeRequest } from "./request.ts";
 
 /** How long a node that is not ready is waited for. */
@@ -33,7 +35,7 @@ export interface LeaveActs {
  * @param joinId the output of the join that is undone: a node that was joined again since is left alone. "" where unknown.
  * @throws Error, after everything else was done, when the machine or the cluster is there and something of the node was left.
  */
-export async function leave(
+export async function leaveCluster(
 	request: NodeRequest,
 	joinId: string,
 	report: Report,
@@ -67,7 +69,7 @@ export async function leave(
 		await ask("draining", () => drainNode(cluster, request.node, report, NOT_READY_SECONDS), false);
 	}
 	if (!request.disposable) {
-		await phase(report, name, { doing: "resetting", done: "reset" }, async () => {
+		await reportPhase(report, name, { doing: "resetting", done: "reset" }, async () => {
 			const { kind, detail } = await state();
 			// Somebody has made something else of it since, or its address is another machine's now.
 			const other = {
@@ -111,7 +113,7 @@ class OtherMachine extends Error {}
 function actsOf({ cluster, machine, node }: NodeRequest): LeaveActs {
 	return {
 		cluster: new Cluster(cluster.kubeconfig, cluster.context),
-		state: () => machineState(machine, node.name, cluster.caCertHashes),
+		state: () => readMachineState(machine, node.name, cluster.caCertHashes),
 		reset: () => resetMachine(machine),
 	};
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { answering, type ExampleSshd, exampleSshd } from "../remote/exampleSshd.ts";
-import { joinMachine, succeeded } from "./machine.ts";
+import { joinMachine, runScriptOrThrow } from "./machine.ts";
 
 const TOKEN = "abcdef.0123456789abcdef";
 const running: ExampleSshd[] = [];
@@ -42,7 +42,7 @@ describe("what kubeadm said is told in whole or with both its ends, and never th
 	test("when it does not end", async () => {
 		const target = await machine(`echo "waiting, with ${TOKEN}" >&2; sleep 5`);
 		const limits = { timeout: -299, secret: TOKEN };
-		expect(await failure(succeeded(target, "kubeadm join", "join-node.sh", limits))).toBe(
+		expect(await failure(runScriptOrThrow(target, "kubeadm join", "join-node.sh", limits))).toBe(
 			"no end after 1 s: join-node.sh; it had said: waiting, with [token]",
 		);
 	});

@@ -12,13 +12,13 @@ const LOCK_SECONDS = 300;
 export type Notes = readonly string[];
 
 /** Asks the machine what it is; changes nothing. @param caCertHashes the cluster's, as kubeadm writes them. */
-export async function machineState(
+export async function readMachineState(
 	machine: SshTarget,
 	node: string,
 	caCertHashes: readonly string[],
 ): Promise<MachineState> {
 	const args = ["state", node, ...caCertHashes];
-	const { stdout } = await succeeded(machine, "looking for a kubelet", "join-node.sh", { args, timeout: 30 });
+	const { stdout } = await runScriptOrThrow(machine, "looking for a kubelet", "join-node.sh", { args, timeout: 30 });
 	const state = parseMachineState(stdout);
 	if (!state.ok) throw new Error(`${machine.host} gave ${state.problems.join("; ")}`);
 	return state.value;
@@ -27,12 +27,12 @@ export async function machineState(
 /** Runs `kubeadm join`. @param configuration the JoinConfiguration, YAML. @param token is kept out of error texts. */
 export async function joinMachine(machine: SshTarget, configuration: string, token: string): Promise<void> {
 	const options = { args: ["join"], input: configuration, timeout: 270, secret: token };
-	await succeeded(machine, "kubeadm join", "join-node.sh", options);
+	await runScriptOrThrow(machine, "kubeadm join", "join-node.sh", options);
 }
 
 /** Runs `kubeadm reset` and removes what that leaves behind. */
 export async function resetMachine(machine: SshTarget): Promise<Notes> {
-	return notes(await succeeded(machine, "the reset", "reset-node.sh", { timeout: 500 }));
+	return notes(await runScriptOrThrow(machine, "the reset", "reset-node.sh", { timeout: 500 }));
 }
 
 /**
@@ -42,7 +42,7 @@ export async function resetMachine(machine: SshTarget): Promise<Notes> {
  * errors.
  * @throws Error with all that it said when its exit code is not 0.
  */
-export async function succeeded(
+export async function runScriptOrThrow(
 	machine: SshTarget,
 	what: string,
 	script: string,

@@ -1,4 +1,4 @@
-import { quote } from "../network/quote.ts";
+import { printable } from "../network/printable.ts";
 import { failure, type Result, success } from "../network/result.ts";
 
 const KINDS = ["free", "joined", "other-node", "partial", "other", "control-plane"] as const;
@@ -27,11 +27,11 @@ export function parseMachineState(output: string): Result<MachineState> {
 			.map((line) => [line.replace(/ .*/, ""), line.replace(/^\S* ?/, "")]),
 	);
 	const kind = KINDS.find((known) => known === values.get("state"));
-	if (kind === undefined) return failure(`no state of a kubelet but: ${quote(output)}`);
+	if (kind === undefined) return failure(`no state of a kubelet but: ${printable(output)}`);
 	const detail = values.get("detail") ?? "";
 	return success({
 		kind,
-		detail: /^[ -~]{0,200}$/.test(detail) ? detail : quote(detail),
+		detail: /^[ -~]{0,200}$/.test(detail) ? detail : printable(detail),
 		machineId: values.get("machine-id") ?? "",
 		kubelet: values.get("kubelet") ?? "",
 	});

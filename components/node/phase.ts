@@ -1,6 +1,5 @@
-import { type Report, withProgress } from "../progress.ts";
-
-export type { Report } from "../progress.ts";
+import type { Report } from "../network/report.ts";
+import { withProgress } from "../progress.ts";
 
 /** What one phase is called while it goes on and when it is over, each after the node's name. */
 export interface PhaseName {
@@ -13,7 +12,7 @@ export interface PhaseName {
 }
 
 /** Does one phase of a node's way and reports its end. @param action tells whether it changed anything. */
-export async function phase<T extends { readonly changed: boolean }>(
+export async function reportPhase<T extends { readonly changed: boolean }>(
 	report: Report,
 	node: string,
 	{ doing, done, unchanged }: PhaseName,

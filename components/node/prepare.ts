@@ -1,9 +1,9 @@
 import { renderMasquerade } from "../network/masquerade.ts";
 import { parsePrefix } from "../network/prefix.ts";
-import { quote } from "../network/quote.ts";
+import { printable } from "../network/printable.ts";
 import { all } from "../network/result.ts";
 import type { ClusterSoftware } from "./clusterSoftware.ts";
-import { type Notes, notes, succeeded } from "./machine.ts";
+import { type Notes, notes, runScriptOrThrow } from "./machine.ts";
 import type { NodeRequest } from "./request.ts";
 
 /** Seconds for everything: more than the script's own limits together, so that it is the script that says what took too long. */
@@ -30,12 +30,12 @@ export interface PrepareOptions {
  * @throws Error saying what is missing or could not be installed.
  */
 export async function prepareMachine(request: NodeRequest, options: PrepareOptions): Promise<Preparation> {
-	const result = await succeeded(request.machine, "preparing the machine", "prepare-node.sh", {
+	const result = await runScriptOrThrow(request.machine, "preparing the machine", "prepare-node.sh", {
 		input: prepareInput(request, options),
 		timeout: TIMEOUT,
 	});
 	const said = /^(changed|unchanged)\n(?:kubelet (v\S+)\n)?$/.exec(result.stdout);
-	if (!said) throw new Error(`preparing ${request.machine.host} ended with ${quote(result.stdout)}`);
+	if (!said) throw new Error(`preparing ${request.machine.host} ended with ${printable(result.stdout)}`);
 	return { changed: said[1] === "changed", kubelet: said[2], notes: notes(result) };
 }
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { parsePrefix } from "../network/prefix.ts";
+import { secretTextSchema } from "../network/secretText.ts";
 import { sshTargetSchema } from "../remote/sshTarget.ts";
-import { secretTextSchema } from "../secretText.ts";
 
 /** A web address without anything that would end a word. */
 const WEB_ADDRESS = /^https?:\/\/[!-~]+$/;

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { resultOf } from "../network/outcome.ts";
-import type { Report } from "../progress.ts";
+import type { Report } from "../network/report.ts";
+import { UPLOADED, UPLOADED_BY_USER } from "./hostPaths.ts";
 import { type HostScript, hostScript } from "./scripts.ts";
 import { runScript } from "./shell.ts";
 import { place } from "./ssh.ts";
@@ -42,5 +43,5 @@ function digestOf({ text }: HostScript): string {
 
 /** Where the user may write; a relative path is one in their home. */
 function uploadPath(user: string, { version }: HostScript): string {
-	return user === "root" ? `/usr/local/lib/pod-gateway-host-${version}` : `.pod-gateway-host-${version}`;
+	return `${user === "root" ? UPLOADED : UPLOADED_BY_USER}-${version}`;
 }

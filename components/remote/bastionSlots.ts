@@ -25,7 +25,7 @@ export async function withSlot<T>(
 	action: () => Promise<T>,
 	folder = join(tmpdir(), `pod-gateway-${userInfo().uid}`),
 ): Promise<T> {
-	const slot = (await isOurs(folder)) ? await takenSlot(join(folder, digest(bastion))) : undefined;
+	const slot = (await isOurs(folder)) ? await takeSlot(join(folder, digest(bastion))) : undefined;
 	try {
 		return await action();
 	} finally {
@@ -45,7 +45,7 @@ async function isOurs(folder: string): Promise<boolean> {
 }
 
 /** The file of a slot that is ours now; undefined where there is none to be had. */
-async function takenSlot(base: string): Promise<string | undefined> {
+async function takeSlot(base: string): Promise<string | undefined> {
 	const deadline = Date.now() + PATIENCE * 1000;
 	while (Date.now() < deadline) {
 		for (let number = 0; number < AT_ONCE; number++) {

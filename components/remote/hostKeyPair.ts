@@ -1,7 +1,6 @@
 import ssh2 from "ssh2";
+import { type HostKeyPair, parseHostKey } from "../network/hostKey.ts";
 import { failure, type Result, success } from "../network/result.ts";
-import { parseHostKey } from "../settings/hostKey.ts";
-import type { HostKeyPair } from "../vm/definition.ts";
 
 /**
  * Makes an ed25519 key pair. Both texts are as ssh-keygen writes them, the public one without a comment.

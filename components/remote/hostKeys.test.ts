@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { exampleRequest as exampleVmRequest } from "../libvirt/example.ts";
 import { Hypervisor } from "../libvirt/hypervisor.ts";
-import { remove } from "../libvirt/remove.ts";
+import { removeVm } from "../libvirt/remove.ts";
 import { must } from "../network/arbitraries.ts";
 import { parsePrefix } from "../network/prefix.ts";
 import { exampleRequest } from "../node/exampleRequest.ts";
-import { joinMachine, machineState, resetMachine } from "../node/machine.ts";
+import { joinMachine, readMachineState, resetMachine } from "../node/machine.ts";
 import { prepareMachine } from "../node/prepare.ts";
 import { type ExampleSshd, exampleSshd } from "./exampleSshd.ts";
 import { readRoutes } from "./readRoutes.ts";
@@ -41,7 +41,7 @@ const silent = () => {};
 const vm = (hypervisor: SshTarget) => ({ ...exampleVmRequest, hypervisor });
 const acts: readonly (readonly [string, string, (target: SshTarget) => Promise<unknown>])[] = [
 	["server", "is restored", (target) => restoreServer(target, silent)],
-	["gateway", "is asked what it is", (machine) => machineState(machine, "gw-1", [])],
+	["gateway", "is asked what it is", (machine) => readMachineState(machine, "gw-1", [])],
 	[
 		"gateway",
 		"is prepared",
@@ -56,7 +56,7 @@ const acts: readonly (readonly [string, string, (target: SshTarget) => Promise<u
 	["gateway", "has its routes read", (target) => readRoutes(target, pods, 1, noBlocks)],
 	["hypervisor", "is asked for a VM", (target) => new Hypervisor(vm(target), runScript).state()],
 	["hypervisor", "makes a VM", (target) => new Hypervisor(vm(target), runScript).create("a private key")],
-	["hypervisor", "removes a VM", (target) => remove(vm(target), "gw-1-abc", silent)],
+	["hypervisor", "removes a VM", (target) => removeVm(vm(target), "gw-1-abc", silent)],
 ];
 
 /** What may be wrong with a host key: the target that we have of a machine then. */

@@ -1,8 +1,9 @@
 import { resultOf } from "../network/outcome.ts";
-import { quote } from "../network/quote.ts";
+import { printable } from "../network/printable.ts";
+import type { Report } from "../network/report.ts";
 import { words } from "../network/words.ts";
-import type { Report } from "../progress.ts";
 import { isGone, mendOrForget } from "./gone.ts";
+import { INSTALLED } from "./hostPaths.ts";
 import { hostScript } from "./scripts.ts";
 import { runScript } from "./shell.ts";
 import { ConnectionError } from "./ssh.ts";
@@ -27,7 +28,7 @@ export async function restoreServer(server: SshTarget, report: Report, stack?: s
 		if (exitCode !== 0) throw new Error(`restoring ${server.host} failed (exit code ${exitCode}):\n${said}`);
 		// An exit code of 0 alone is what a script leaves, too, that did nothing.
 		if (resultOf(stdout) !== "restored") {
-			throw new Error(`${server.host} did not say that it is restored, but: ${quote(stdout)}\n${said}`);
+			throw new Error(`${server.host} did not say that it is restored, but: ${printable(stdout)}\n${said}`);
 		}
 		if (said !== "") report(said);
 	} catch (error) {
@@ -37,7 +38,7 @@ export async function restoreServer(server: SshTarget, report: Report, stack?: s
 			throw new Error(`${what}: ${error.message}; ${mendOrForget(server)}`);
 		}
 		report(
-			`warning: ${server.host} was not restored: ${error.message}; when it is back, run there: /usr/local/sbin/pod-gateway-host restore`,
+			`warning: ${server.host} was not restored: ${error.message}; when it is back, run there: ${INSTALLED} restore`,
 		);
 	}
 }

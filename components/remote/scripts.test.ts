@@ -1,13 +1,13 @@
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { hostScript, quote } from "./scripts.ts";
+import { hostScript, shellWord } from "./scripts.ts";
 
 test("whatever is quoted, a shell reads it back as one word", () => {
 	const word = fc.string({ unit: "binary-ascii" }).filter((text) => !text.includes("\0"));
 	fc.assert(
 		fc.property(word, (text) => {
-			expect(execFileSync("sh", ["-c", `printf %s ${quote(text)}`]).toString()).toBe(text);
+			expect(execFileSync("sh", ["-c", `printf %s ${shellWord(text)}`]).toString()).toBe(text);
 		}),
 		{ numRuns: 50 },
 	);

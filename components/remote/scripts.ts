@@ -23,6 +23,6 @@ export function hostScript(name: string): HostScript {
 }
 
 /** Quotes one word for a POSIX shell (XCU 2.2.2): nothing inside single quotes is special. */
-export function quote(word: string): string {
+export function shellWord(word: string): string {
 	return `'${word.replaceAll("'", `'\\''`)}'`;
 }

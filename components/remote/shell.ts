@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
+import type { Report } from "../network/report.ts";
 import { words as shown } from "../network/words.ts";
-import type { Report } from "../progress.ts";
-import { type HostScript, quote } from "./scripts.ts";
+import { type HostScript, shellWord } from "./scripts.ts";
 import { place, type RemoteResult, runRemote } from "./ssh.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
@@ -83,7 +83,7 @@ function linesAfter(mark: string, report: Report): (text: string) => void {
 function framed(text: string, args: readonly string[], mark: string): string {
 	return [
 		`echo ${mark}; echo ${mark} >&2`,
-		`(set -- ${args.map(quote).join(" ")}`,
+		`(set -- ${args.map(shellWord).join(" ")}`,
 		text,
 		")",
 		`printf '\\n%s %s\\n' ${mark} $?`,

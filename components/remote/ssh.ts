@@ -3,8 +3,8 @@ import { StringDecoder } from "node:string_decoder";
 import { setTimeout as sleep } from "node:timers/promises";
 import ssh2, { type Client, type ClientChannel, type ConnectConfig } from "ssh2";
 import { shortened, words } from "../network/words.ts";
-import { revealed } from "../secretText.ts";
 import { withSlot } from "./bastionSlots.ts";
+import { revealSecret } from "./secretFile.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
 /** What a remote command left behind. */
@@ -245,7 +245,7 @@ async function dial(
 /** The private key itself; undefined where it is the agent's. */
 function keyOf({ privateKey }: SshTarget, whom: string): string | undefined {
 	try {
-		return privateKey === undefined ? undefined : revealed(privateKey, "the private key");
+		return privateKey === undefined ? undefined : revealSecret(privateKey, "the private key");
 	} catch (error) {
 		throw new ConnectionError(`${whom}: ${(error as Error).message}`, { met: "obstacle" });
 	}

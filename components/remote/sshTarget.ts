@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type SecretText, secretTextSchema } from "../secretText.ts";
+import { type SecretText, secretTextSchema } from "../network/secretText.ts";
 
 /** One SSH server to reach, and how. Plain data: it is also what the tools read on standard input. */
 export interface SshTarget {

@@ -1,11 +1,12 @@
 import { z } from "zod";
 import { type Address, parseAddress } from "../network/address.ts";
 import { parseDomainName, parseLabel } from "../network/domainName.ts";
-import { covers, parsePrefix } from "../network/prefix.ts";
-import { quote } from "../network/quote.ts";
+import { HOST_KEY_MISSING, parseHostKey } from "../network/hostKey.ts";
+import { parsePrefix } from "../network/prefix.ts";
+import { printable } from "../network/printable.ts";
+import { reservedFor } from "../network/reservedRanges.ts";
 import { failure, type Result, success } from "../network/result.ts";
 import { isLabelValue, isQualifiedName, parseTaint } from "../network/taint.ts";
-import { HOST_KEY_MISSING, parseHostKey } from "./hostKey.ts";
 import { parseCertificates, parsePrivateKey } from "./pem.ts";
 
 /** A text that a parser reads; the parser's problems become the schema's. */
@@ -44,7 +45,7 @@ export const hostAddress6 = read((text) => {
 	if (!parsed.ok) return parsed;
 	return parsed.value.family === 6
 		? asHost(parsed.value)
-		: failure(`${quote(text)} is an IPv4 address; set address to it`);
+		: failure(`${printable(text)} is an IPv4 address; set address to it`);
 });
 
 /** A machine by address or name, for a connection only. */
@@ -52,7 +53,7 @@ export const host = read((text) => {
 	const parsed = parseAddress(text);
 	if (parsed.ok) return success(parsed.value.text);
 	const name = parseDomainName(text);
-	return name.ok && !/^[\d.]+$/.test(text) ? name : failure(`${quote(text)} is neither an address nor a DNS name`);
+	return name.ok && !/^[\d.]+$/.test(text) ? name : failure(`${printable(text)} is neither an address nor a DNS name`);
 });
 
 /** An SSH host key. */
@@ -67,7 +68,7 @@ export function httpsOrigin(example: string) {
 		const url = /^https:\/\/[!-~]+$/.test(text) && URL.canParse(text) ? new URL(text) : undefined;
 		return url && url.pathname === "/" && url.username === "" && url.search === "" && url.hash === ""
 			? success(url.origin)
-			: failure(`${quote(text)} is not https://HOST:PORT; example: ${example}`);
+			: failure(`${printable(text)} is not https://HOST:PORT; example: ${example}`);
 	});
 }
 
@@ -123,33 +124,20 @@ export const labels = z.record(z.string(), z.string()).superRefine((record, cont
 		if (!isQualifiedName(key) || !isLabelValue(value)) {
 			context.addIssue({
 				code: "custom",
-				message: `${quote(`${key}=${value}`)} is not a label; example: pod-gateway: "true"`,
+				message: `${printable(`${key}=${value}`)} is not a label; example: pod-gateway: "true"`,
 			});
 		} else if (/(^|\.)(kubernetes|k8s)\.io$/.test(domain) && !/(^|\.)(kubelet|node)\.kubernetes\.io$/.test(domain)) {
 			context.addIssue({
 				code: "custom",
-				message: `${quote(key)} is a label no kubelet may set; use a key of your own`,
+				message: `${printable(key)} is a label no kubelet may set; use a key of your own`,
 			});
 		}
 	}
 });
 
-const NO_HOST = [
-	{ range: "0.0.0.0/8", is: "no machine's" },
-	{ range: "127.0.0.0/8", is: "a loopback" },
-	{ range: "169.254.0.0/16", is: "a link-local" },
-	{ range: "224.0.0.0/3", is: "a multicast or reserved" },
-	{ range: "::/127", is: "an unspecified or loopback" },
-	{ range: "fe80::/10", is: "a link-local" },
-	{ range: "ff00::/8", is: "a multicast" },
-].flatMap(({ range, is }) => {
-	const prefix = parsePrefix(range);
-	return prefix.ok ? [{ prefix: prefix.value, is }] : [];
-});
-
 function asHost(parsed: Address): Result<Address> {
-	const wrong = NO_HOST.find(({ prefix }) => covers(prefix, parsed));
-	return wrong
-		? failure(`${parsed.text} is ${wrong.is} address; write the one the other machines reach it by`)
+	const reserved = reservedFor(parsed);
+	return reserved
+		? failure(`${parsed.text} is ${reserved.is} address; write the one the other machines reach it by`)
 		: success(parsed);
 }

@@ -1,8 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseSettings } from "../settings.ts";
+import { drivers } from "../drivers/registry.ts";
+import { parseSettings } from "./parse.ts";
+import { stackFileSchema } from "./schema.ts";
 
 const HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM3QhyXEK6CJPsQXWBsp5XRCxrARdtMnqGnWlOgk001D";
+const schema = stackFileSchema(drivers);
 const SECRET = "of-nobody-else";
 
 /** Settings with every block, good as they are. */
@@ -86,7 +89,7 @@ const EVIL: readonly unknown[] = [
 ];
 
 test("whatever stands in place of settings, each problem has its place, is safe to show, and repeats no secret", () => {
-	expect(parseSettings(good).ok).toBe(true);
+	expect(parseSettings(good, schema).ok).toBe(true);
 	const everywhere = paths(good).filter((path) => path.length > 0);
 	const change = fc.tuple(fc.constantFrom(...everywhere), fc.constantFrom(...EVIL));
 	let [taken, refused] = [0, 0];
@@ -97,7 +100,7 @@ test("whatever stands in place of settings, each problem has its place, is safe 
 				// The second may be below what the first took away.
 				if (isThere(raw, path)) raw = changed(raw, path, to);
 			}
-			const parsed = parseSettings(raw as Record<string, unknown>);
+			const parsed = parseSettings(raw as Record<string, unknown>, schema);
 			if (parsed.ok) {
 				taken++;
 				return;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { schema } from "./schema.ts";
+import { type KnownDriver, stackFileSchema } from "./schema.ts";
 
 /** As Pulumi writes a secret into a stack file. */
 const secure = { type: "object", properties: { secure: { type: "string" } }, required: ["secure"] };
@@ -11,8 +11,11 @@ const SECRETS = ["kubeconfig", "privateKey", "key"];
  * The JSON Schema (draft 2020-12) of a stack file, for editors: completion, descriptions and errors while typing. The program
  * itself checks more (addresses, keys, what excludes each other).
  */
-export function stackFileSchema(): object {
-	const { $schema, properties, required } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+export function editorSchema(drivers: readonly KnownDriver[]): object {
+	const { $schema, properties, required } = z.toJSONSchema(stackFileSchema(drivers), {
+		io: "input",
+		unrepresentable: "any",
+	});
 	const keys = Object.entries(properties ?? {}).map(([key, value]) => [`pod-gateway:${key}`, withSecrets(value)]);
 	return {
 		$schema,

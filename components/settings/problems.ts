@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { quote } from "../network/quote.ts";
+import { printable } from "../network/printable.ts";
 
 /** The place of a setting. Example: `pod-gateway:servers[1].hostKey`. */
 export function place(path: readonly PropertyKey[]): string {
 	return path.reduce<string>((text, part, index) => {
 		if (typeof part === "number") return `${text}[${part}]`;
-		const key = /^[\w-]+$/.test(String(part)) ? String(part) : quote(String(part));
+		const key = /^[\w-]+$/.test(String(part)) ? String(part) : printable(String(part));
 		return `${text}${index === 0 ? "" : "."}${key}`;
 	}, "pod-gateway:");
 }

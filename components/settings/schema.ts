@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { DEFAULT_DRIVER, drivers } from "../drivers.ts";
 import { DNS_METHODS, ROUTE_MODES, VERIFY_MODES } from "../network/site.ts";
 import { etcd } from "./etcdSchema.ts";
 import {
@@ -19,6 +18,15 @@ import {
 	text,
 } from "./fields.ts";
 import { ssh } from "./sshSchema.ts";
+
+/** A driver, as far as the settings know it: its name, and the keys that a gateway has with it. */
+export interface KnownDriver {
+	readonly name: string;
+	readonly driver: { readonly settings: z.ZodRawShape };
+}
+
+/** Where a gateway names no driver: the machine is there already. */
+export const DEFAULT_DRIVER = "existing";
 
 /** Where a gateway's kubeadm and kubelet come from. */
 export const SOFTWARE_SOURCES = ["packages", "preinstalled"] as const;
@@ -122,18 +130,17 @@ const everyGateway = {
 };
 
 /** A gateway has the keys of every gateway and those of its driver. */
-const gateway = z.discriminatedUnion(
-	"driver",
-	drivers.map(({ name, driver }) => {
+function gatewaySchema(drivers: readonly KnownDriver[]) {
+	const options = drivers.map(({ name, driver }) => {
 		const named = z.literal(name).describe(`What makes the machine: ${drivers.map((one) => one.name).join(", ")}.`);
-		// Where no driver is named, the machine is there already.
 		return z.strictObject({
 			...everyGateway,
 			...driver.settings,
 			driver: name === DEFAULT_DRIVER ? named.optional() : named,
 		});
-	}) as [z.ZodObject<GatewayShape>, ...z.ZodObject<GatewayShape>[]],
-);
+	});
+	return z.discriminatedUnion("driver", options as [z.ZodObject<GatewayShape>, ...z.ZodObject<GatewayShape>[]]);
+}
 
 /** What the types know of a gateway: its driver's own keys are known to that driver alone. */
 type GatewayShape = typeof everyGateway & { driver: z.ZodOptional<z.ZodLiteral<string>> };
@@ -206,19 +213,26 @@ const verify = z
 	})
 	.describe("How a server checks a change before it is kept.");
 
-/** Everything under `pod-gateway:` in a stack file. */
-export const schema = z.strictObject({
-	cluster,
-	ssh: ssh.prefault({}),
-	gateways: z.array(gateway).min(1, "is empty; list at least one machine").describe("The machines to become gateways."),
-	routes: routes.prefault({}),
-	dns: dns.prefault({}),
-	verify: verify.prefault({}),
-	servers: z
-		.array(server)
-		.min(1, "is empty; list at least one machine")
-		.describe("The machines outside the cluster that are to reach its pods."),
-});
+/** Everything under `pod-gateway:` in a stack file. @param drivers what a gateway's `driver` may be. */
+export function stackFileSchema(drivers: readonly KnownDriver[]) {
+	return z.strictObject({
+		cluster,
+		ssh: ssh.prefault({}),
+		gateways: z
+			.array(gatewaySchema(drivers))
+			.min(1, "is empty; list at least one machine")
+			.describe("The machines to become gateways."),
+		routes: routes.prefault({}),
+		dns: dns.prefault({}),
+		verify: verify.prefault({}),
+		servers: z
+			.array(server)
+			.min(1, "is empty; list at least one machine")
+			.describe("The machines outside the cluster that are to reach its pods."),
+	});
+}
+
+export type StackFileSchema = ReturnType<typeof stackFileSchema>;
 
 /** What the schema makes of a stack file. */
-export type StackFile = z.output<typeof schema>;
+export type StackFile = z.output<StackFileSchema>;

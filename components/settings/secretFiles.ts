@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import type { Result } from "../network/result.ts";
-import { atHome } from "../secretText.ts";
-import type { SecretSource } from "../settings.ts";
+import { atHome } from "../network/secretText.ts";
+import type { SecretSource } from "./model.ts";
 
 /** What is in a file, beside a secret of any form. */
 interface Kind {

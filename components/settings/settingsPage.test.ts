@@ -1,14 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
+import { drivers } from "../drivers/registry.ts";
 import { settingsPage } from "./settingsPage.ts";
 
 test("docs/settings.md is made of the settings' schema; npm run schema writes it", async () => {
 	const page = await readFile(new URL("../../docs/settings.md", import.meta.url), "utf8");
-	expect(page).toBe(settingsPage());
+	expect(page).toBe(settingsPage(drivers));
 });
 
 test("the page names a key of each section, each driver's own and what is required", () => {
-	const page = settingsPage();
+	const page = settingsPage(drivers);
 	for (const key of ["kubeconfigFile", "bastion.hostKey", "libvirt.image.sha256", "verify.mode", "rollbackAfter"])
 		expect(page).toContain(`| \`${key}\` `);
 	expect(page).toMatch(/^\| `hostKey` +\| text, required +\|/m);
@@ -16,5 +17,5 @@ test("the page names a key of each section, each driver's own and what is requir
 });
 
 test("an ssh block of a machine is not listed again", () => {
-	expect(settingsPage()).not.toContain("`ssh.");
+	expect(settingsPage(drivers)).not.toContain("`ssh.");
 });

@@ -1,4 +1,5 @@
-import { stackFileSchema } from "./jsonSchema.ts";
+import { editorSchema } from "./jsonSchema.ts";
+import type { KnownDriver } from "./schema.ts";
 
 /** What this page reads of a JSON Schema. */
 interface Part {
@@ -18,8 +19,8 @@ interface Part {
 const HEADER = ["setting", "value", "meaning"];
 
 /** docs/settings.md: every setting of a stack file, made of the same schema that editors use. */
-export function settingsPage(): string {
-	const stackFile: Part = stackFileSchema();
+export function settingsPage(drivers: readonly KnownDriver[]): string {
+	const stackFile: Part = editorSchema(drivers);
 	const config = stackFile.properties?.["config"] ?? {};
 	const ssh = JSON.stringify(config.properties?.["pod-gateway:ssh"]?.properties);
 	const sections = Object.entries(config.properties ?? {}).map(([key, section]) => {

@@ -1,4 +1,5 @@
 import type { Address } from "../network/address.ts";
+import type { HostKeyPair } from "../network/hostKey.ts";
 
 /** Where a VM's disk comes from. The checksum is that of the whole file, SHA-256 in hex. */
 export interface BaseImage {
@@ -61,11 +62,4 @@ export interface VmAccess {
 	readonly authorizedKeys: readonly string[];
 	/** The machine's SSH host key, made before the machine. */
 	readonly hostKey: HostKeyPair;
-}
-
-/** An ed25519 key pair in OpenSSH's formats. */
-export interface HostKeyPair {
-	readonly privateKey: string;
-	/** `ssh-ed25519 AAAA…`, without comment. */
-	readonly publicKey: string;
 }

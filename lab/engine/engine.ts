@@ -1,3 +1,4 @@
+import { messageOf } from "../../components/network/messageOf.ts";
 import { moduleEngine } from "./module.ts";
 import { npmEngine, pathEngine } from "./official.ts";
 import { withProgress } from "./progress.ts";
@@ -30,7 +31,7 @@ async function resolve(wanted: string | undefined, report: Report): Promise<Engi
 		try {
 			return await withProgress(looking[tier], report, () => find[tier](report));
 		} catch (error) {
-			const reason = error instanceof Error ? error.message : String(error);
+			const reason = messageOf(error);
 			reasons.push(`${tier}: ${reason}`);
 			report(`${looking[tier]}: no, ${reason.split("\n")[0]}`);
 		}

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { quote } from "../../components/remote/scripts.ts";
+import { shellWord } from "../../components/remote/scripts.ts";
 import { type ExecOptions, type ExecResult, exec, type HostSpec, inOperator, isUp } from "../host.ts";
 import { operatorKeyFile } from "../keys.ts";
 import { enableUnit, fill, networkValues, put, usePlainResolvConf } from "../network.ts";
@@ -56,5 +56,5 @@ export async function execVm(name: string, argv: readonly string[], options: Exe
 	// Which key the VM shows is what the tests ask elsewhere; on the lab's own wire there is nobody else.
 	const trusting = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"];
 	const ssh = ["ssh", ...trusting, "-o", "ConnectTimeout=10", "-i", operatorKeyFile(), `root@${vmAddress(name)}`];
-	return inOperator([...ssh, "--", argv.map(quote).join(" ")], options);
+	return inOperator([...ssh, "--", argv.map(shellWord).join(" ")], options);
 }

@@ -1,10 +1,12 @@
 /** `npm run test:nodes`: the unit tests under each version of Node.js that is supported besides the one that runs this. */
+
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { Command } from "commander";
 import { execa } from "execa";
 import pc from "picocolors";
+import { messageOf } from "../../components/network/messageOf.ts";
 import { cacheDir } from "../../lab/cache.ts";
 
 /** As npm has the official binaries. */
@@ -18,7 +20,7 @@ new Command("npm run test:nodes --")
 	.action(testAll)
 	.parseAsync()
 	.catch((error: unknown) => {
-		process.stderr.write(`${pc.red("error:")} ${error instanceof Error ? error.message : String(error)}\n`);
+		process.stderr.write(`${pc.red("error:")} ${messageOf(error)}\n`);
 		process.exitCode = 1;
 	});
 

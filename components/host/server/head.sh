@@ -31,7 +31,8 @@ umask 022
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 # resolvectl(1) and others wrap their lines at this width.
 export LC_ALL=C COLUMNS=9999
-VERSION=0.1.0
+# Of package.json; `npm run host` writes it here.
+VERSION=
 
 # Our routes carry a protocol number of their own (rtnetlink(7), rtm_protocol; 4 to 255 are free for user space).
 PROTOCOL=157

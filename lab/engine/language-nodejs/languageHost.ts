@@ -3,6 +3,7 @@ import grpc from "@grpc/grpc-js";
 import languageMessages from "@pulumi/pulumi/proto/language_pb.js";
 import plugins from "@pulumi/pulumi/proto/plugin_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
+import { messageOf } from "../../../components/network/messageOf.ts";
 import { engineAddress } from "../protocol/engineAddress.ts";
 import { startPolicyPack } from "./policyPack.ts";
 import { startProgram } from "./program.ts";
@@ -32,7 +33,7 @@ export function languageHost(args: readonly string[]): grpc.UntypedServiceImplem
 			response.setBail(bail ?? false);
 			reply(null, response);
 		} catch (error) {
-			reply({ code: grpc.status.UNKNOWN, details: error instanceof Error ? error.message : String(error) });
+			reply({ code: grpc.status.UNKNOWN, details: messageOf(error) });
 		}
 	};
 

@@ -4,6 +4,7 @@ import providerRpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import messages from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import struct from "google-protobuf/google/protobuf/struct_pb.js";
+import { messageOf } from "../../../components/network/messageOf.ts";
 import { shortened } from "../../../components/network/words.ts";
 import type { Change } from "./diff.ts";
 import { logOf } from "./log.ts";
@@ -104,7 +105,7 @@ function answer<Request, Reply>(handle: (request: Request) => Promise<Reply>): g
 		handle(call.request).then(
 			(reply) => callback(null, reply),
 			(error: unknown) => {
-				const text = error instanceof Error ? error.message : String(error);
+				const text = messageOf(error);
 				callback({ code: grpc.status.UNKNOWN, details: shortened(text, longestError) });
 			},
 		);

@@ -1,4 +1,5 @@
 import type { Client, ConnectConfig, ServerHostKeyAlgorithm } from "ssh2";
+import { messageOf } from "../../../components/network/messageOf.ts";
 import type { Connection, Endpoint } from "./connectionArgs.ts";
 import { parseHostKey } from "./hostKey.ts";
 import type { Work } from "./kind.ts";
@@ -44,7 +45,7 @@ async function dial(connection: Connection, work: Work, open: Client[]): Promise
 			attempt(await forward(bastion, connection)),
 		);
 	} catch (error) {
-		throw new Error(`proxy: ${error instanceof Error ? error.message : error}`);
+		throw new Error(`proxy: ${messageOf(error)}`);
 	}
 }
 

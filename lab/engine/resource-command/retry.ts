@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "../../../components/network/messageOf.ts";
 import type { Work } from "./kind.ts";
 
 /** The waits of the official plugin: the first, by how much the next is longer, and the longest. Milliseconds. */
@@ -19,7 +20,7 @@ export async function withRetries<Result>(
 			return await attempt();
 		} catch (error) {
 			if (limit >= 0 && failed >= limit) {
-				throw new Error(`after ${failed} failed attempts: ${error instanceof Error ? error.message : error}`);
+				throw new Error(`after ${failed} failed attempts: ${messageOf(error)}`);
 			}
 			work.log.status(`${what} ${failed + 1}/${limit < 0 ? "inf" : limit} failed: retrying`);
 			await sleep(wait, undefined, { signal: work.signal });

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "../../../components/network/messageOf.ts";
 import { changes } from "../protocol/diff.ts";
 import type { Provider, Resource } from "../protocol/provider.ts";
 import { hasUnknown, reveal, type Values } from "../protocol/values.ts";
@@ -235,7 +236,7 @@ function withoutStatus(state: Values): Values {
 }
 
 function explain(error: unknown, manager: string): string {
-	const text = error instanceof Error ? error.message : String(error);
+	const text = messageOf(error);
 	if (!(error instanceof StatusError) || error.reason !== "Conflict") return text;
 	return (
 		"server-side apply field conflict detected, see https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/" +

@@ -1,38 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime/index.js";
-import { listed, refusal } from "./refusal.ts";
-import type { ReachableMachine } from "./remote/connection.ts";
-import type { SecretText } from "./secretText.ts";
-import { parseCertificates, parsePrivateKey } from "./settings/pem.ts";
-import { SecretFiles } from "./settings/secretFiles.ts";
-import { parseSshKey } from "./settings/sshKey.ts";
-import {
-	type Authentication,
-	completeSsh,
-	type Etcd,
-	parseSettings,
-	type ReachedThrough,
-	type SecretSource,
-	type Settings,
-	type Ssh,
-} from "./settings.ts";
-
-/** How the program logs in: with a key, or with the agent's where there is none. */
-export interface Credentials {
-	readonly privateKey?: Secret | undefined;
-}
-
-/**
- * A secret as resources have it: the file that it is in, which is none; or the text itself, secret to Pulumi. What resources have
- * is in the state and, in clear, in Pulumi's debug log: a file keeps a secret out of both.
- */
-export type Secret = pulumi.Output<SecretText>;
-
-/** The settings as the program uses them: every file was there to be read. */
-export interface Config extends Settings<Credentials, Secret> {
-	/** How to reach a machine that only a driver knows of, with what it inherits from `pod-gateway:ssh`. */
-	reach(machine: ReachedThrough): ReachableMachine;
-}
+import { parseJson } from "../network/read.ts";
+import { listed, refusal } from "../refusal.ts";
+import type { Authentication, Config, Credentials, Etcd, Secret, SecretSource, Settings, Ssh } from "./model.ts";
+import { completeSsh, parseSettings } from "./parse.ts";
+import { parseCertificates, parsePrivateKey } from "./pem.ts";
+import { type KnownDriver, stackFileSchema } from "./schema.ts";
+import { SecretFiles } from "./secretFiles.ts";
+import { parseSshKey } from "./sshKey.ts";
 
 /** The part of a stack file that is this program's: the keys that begin so. */
 const NAMESPACE = "pod-gateway:";
@@ -40,10 +15,11 @@ const NAMESPACE = "pod-gateway:";
 /**
  * The stack's settings. The only reader of Pulumi's configuration.
  *
+ * @param drivers what a gateway's `driver` may be, with the keys that each has.
  * @throws pulumi.RunError, one, with everything that is wrong, before anything is touched.
  */
-export function readConfig(): Config {
-	const parsed = parseSettings(rawSettings());
+export function readConfig(drivers: readonly KnownDriver[]): Config {
+	const parsed = parseSettings(rawSettings(), stackFileSchema(drivers));
 	if (!parsed.ok) throw refused(parsed.problems);
 	const files = new SecretFiles();
 	const config = withSecrets(parsed.value, files);
@@ -59,11 +35,8 @@ function rawSettings(): Record<string, unknown> {
 }
 
 function parseValue(value: string): unknown {
-	try {
-		return JSON.parse(value);
-	} catch {
-		return value;
-	}
+	const read = parseJson(value);
+	return read === undefined ? value : read;
 }
 
 function refused(problems: readonly string[]): pulumi.RunError {

@@ -3,14 +3,17 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
-import { exampleCertificates } from "./etcd/exampleEtcd.ts";
-import { must } from "./network/arbitraries.ts";
-import { schema } from "./settings/schema.ts";
-import { parseSettings } from "./settings.ts";
+import { drivers } from "../drivers/registry.ts";
+import { exampleCertificates } from "../etcd/exampleEtcd.ts";
+import { must } from "../network/arbitraries.ts";
+import * as settings from "./parse.ts";
+import { stackFileSchema } from "./schema.ts";
 
 const HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM3QhyXEK6CJPsQXWBsp5XRCxrARdtMnqGnWlOgk001D";
 
 const certificates = exampleCertificates();
+const schema = stackFileSchema(drivers);
+const parseSettings = (raw: Readonly<Record<string, unknown>>) => settings.parseSettings(raw, schema);
 const gateway = { name: "gw-1", address: "10.200.0.20", hostKey: HOST_KEY };
 const server = { name: "ps-1", address: "10.200.0.31", hostKey: HOST_KEY };
 const least = {
@@ -590,7 +593,7 @@ test("the schema becomes a JSON Schema in which every key is described", () => {
 });
 
 test("the example in stacks/ is right but for the host keys, which nobody can know", () => {
-	const example = readFileSync(join(import.meta.dirname, "..", "stacks", "Pulumi.example.yaml"), "utf8");
+	const example = readFileSync(join(import.meta.dirname, "../..", "stacks", "Pulumi.example.yaml"), "utf8");
 	const { config } = parseYaml(example) as { config: Record<string, unknown> };
 	const raw = Object.fromEntries(
 		Object.entries(config).map(([key, value]) => [key.replace("pod-gateway:", ""), value]),

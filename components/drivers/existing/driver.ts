@@ -1,5 +1,5 @@
+import { hostAddress, hostAddress6, hostKey } from "../../settings/fields.ts";
 import type { Driver } from "../driver.ts";
-import { hostAddress, hostAddress6, hostKey } from "../settings/fields.ts";
 
 const settings = {
 	address: hostAddress.describe("IPv4 or IPv6 address; also the servers' next hop."),

@@ -9,13 +9,13 @@ const LONGEST_REASON = 1000;
  * A value read from elsewhere, made safe to show: JSON with everything outside printable ASCII escaped, so that no control
  * character reaches a terminal. Of more than `longest` characters both ends are kept. Default: 120.
  */
-export function quote(value: unknown, longest = LONGEST): string {
+export function printable(value: unknown, longest = LONGEST): string {
 	const json = JSON.stringify(value) ?? String(value);
 	const printable = json.replace(/[^ -~]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 	return shortened(printable, longest);
 }
 
 /** The same for a reason that somebody else gives, which may be long. */
-export function quoteReason(value: unknown): string {
-	return quote(value, LONGEST_REASON);
+export function printableReason(value: unknown): string {
+	return printable(value, LONGEST_REASON);
 }

@@ -1,5 +1,12 @@
-import { quote } from "../network/quote.ts";
-import { failure, type Result, success } from "../network/result.ts";
+import { printable } from "./printable.ts";
+import { failure, type Result, success } from "./result.ts";
+
+/** An ed25519 key pair in OpenSSH's formats. */
+export interface HostKeyPair {
+	readonly privateKey: string;
+	/** `ssh-ed25519 AAAA…`, without comment. */
+	readonly publicKey: string;
+}
 
 /** The key types accepted, and how many bytes of key follow the names in a public key of that type (RFC 8709, RFC 5656). */
 const KEY_BYTES: Readonly<Record<string, number>> = {
@@ -29,7 +36,7 @@ export function parseHostKey(text: string): Result<string> {
 	const keyBytes = KEY_BYTES[type];
 	if (keyBytes === undefined) {
 		return words[1] !== undefined && words[1] in KEY_BYTES
-			? failure(`begins with ${quote(type)}; leave that out: ${words[1]} ${words[2] ?? "AAAA…"}`)
+			? failure(`begins with ${printable(type)}; leave that out: ${words[1]} ${words[2] ?? "AAAA…"}`)
 			: failure(`is not an ed25519 or ecdsa public key; ${HOW}`);
 	}
 	return Buffer.from(base64, "base64").equals(blob(type, base64, keyBytes))

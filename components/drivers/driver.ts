@@ -1,18 +1,16 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
-import type { Config } from "./config.ts";
-import type { ReachableMachine } from "./remote/connection.ts";
-import type { ReachedThrough } from "./settings.ts";
+import type { Config, ReachableMachine, ReachedThrough } from "../settings/model.ts";
 
 /**
- * What makes a gateway's machine. A driver is one file of `components/drivers` that exports it as `driver`; the file's name is
- * what `driver:` says in a stack file. Adding one touches no other file.
+ * What makes a gateway's machine. A driver is a folder of `components/drivers` with a file `driver.ts`, which exports it as
+ * `driver`; the folder's name is what `driver:` says in a stack file. Adding one touches no other file.
  */
 export interface Driver<Shape extends z.ZodRawShape = z.ZodRawShape> {
 	/** The keys a gateway with this driver has in a stack file, beside those of every gateway. */
 	readonly settings: Shape;
 	/** Makes the machine, or finds it. Its resources are children of `parent`. */
-	provision(args: ProvisionArgs<z.output<z.ZodObject<Shape>>>): GatewayMachine;
+	provision(args: ProvisionArgs<z.output<z.ZodObject<Shape>>>): ProvidedMachine;
 }
 
 export interface ProvisionArgs<Settings> {
@@ -28,7 +26,7 @@ export interface ProvisionArgs<Settings> {
 }
 
 /** A machine that is to become a gateway: the outputs of any provider will do. */
-export interface GatewayMachine {
+export interface ProvidedMachine {
 	/** IPv4 or IPv6 address: where it is reached, and the servers' next hop. */
 	readonly address: pulumi.Input<string>;
 	/** IPv6 address, where `address` is IPv4. */

@@ -1,27 +1,30 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
+import {
+	absolutePath,
+	bridge,
+	commandLine,
+	count,
+	cpus,
+	disk,
+	imageSource,
+	mac,
+	memory,
+	prefixLength,
+	sha256,
+} from "../../libvirt/fields.ts";
+import type { Address } from "../../network/address.ts";
+import { listed, refusal, valueOrRefusal } from "../../refusal.ts";
+import { publicKeyOf } from "../../remote/hostKeyPair.ts";
+import { revealSecret } from "../../remote/secretFile.ts";
+import { address, hostAddress, hostAddress6, hostKey, seconds, text } from "../../settings/fields.ts";
+import { sshTarget } from "../../settings/reach.ts";
+import { ssh } from "../../settings/sshSchema.ts";
+import type { VmDefinition, VmNetwork } from "../../vm/definition.ts";
+import { describeVm } from "../../vm/describe.ts";
+import { macFor } from "../../vm/mac.ts";
 import type { Driver } from "../driver.ts";
-import type { Address } from "../network/address.ts";
-import { listed, refusal, valueOrRefusal } from "../refusal.ts";
-import { sshTarget } from "../remote/connection.ts";
-import { publicKeyOf } from "../remote/hostKeyPair.ts";
-import { revealed } from "../secretText.ts";
-import { address, hostAddress, hostAddress6, hostKey, seconds, text } from "../settings/fields.ts";
-import { ssh } from "../settings/sshSchema.ts";
-import type { VmDefinition, VmNetwork } from "../vm/definition.ts";
-import { describeVm } from "../vm/describe.ts";
-import { macFor } from "../vm/mac.ts";
-
-const prefixLength = z
-	.int("is not a prefix length")
-	.min(1, "is not a prefix length")
-	.max(128, "is not a prefix length");
-const count = (what: string, from: number, to: number) => {
-	const message = `is not a number of ${what} from ${from} to ${to}`;
-	return z.int(message).min(from, message).max(to, message);
-};
-const absolutePath = z.string().regex(/^\/[\w./@+:~-]+$/, "is not an absolute path without spaces");
 
 const network = z.discriminatedUnion("dhcp", [
 	z.strictObject({
@@ -48,33 +51,21 @@ const libvirt = z
 			.describe("A machine with libvirt and QEMU, reached over SSH as root."),
 		image: z
 			.strictObject({
-				source: z
-					.union([absolutePath, z.string().regex(/^https?:\/\/[!-~]+$/)], "is neither an absolute path nor a URL")
-					.describe("Disk image with cloud-init, qcow2 or raw: a path on the hypervisor or a URL."),
-				sha256: z
-					.string()
-					.regex(/^[0-9a-f]{64}$/, "is not a SHA-256 checksum of 64 hex digits; get it with sha256sum")
-					.describe("SHA-256 of the image file."),
+				source: imageSource.describe("Disk image with cloud-init, qcow2 or raw: a path on the hypervisor or a URL."),
+				sha256: sha256.describe("SHA-256 of the image file."),
 			})
 			.describe("What the VM's disk begins as."),
-		cpus: count("processors", 1, 256).default(2).describe("Processors. Default: 2."),
-		memory: count("MiB", 512, 1_048_576).default(2048).describe("Memory in MiB. Default: 2048."),
-		disk: count("GiB", 2, 16_384).default(20).describe("Size of the disk in GiB. Default: 20."),
-		bridge: z
-			.string()
-			.regex(/^[\w.-]{1,15}$/, "is not the name of a network interface; example: br0")
-			.describe("Bridge of the hypervisor that leads to the servers' network. Example: br0"),
-		mac: z
-			.string()
-			.regex(/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/, "is not a unicast MAC address; example: 52:54:00:a1:b2:c3")
-			.optional()
-			.describe("MAC address at the first address. Default: made of the gateway's name and address."),
+		cpus: cpus.default(2).describe("Processors. Default: 2."),
+		memory: memory.default(2048).describe("Memory in MiB. Default: 2048."),
+		disk: disk.default(20).describe("Size of the disk in GiB. Default: 20."),
+		bridge: bridge.describe("Bridge of the hypervisor that leads to the servers' network. Example: br0"),
+		mac: mac.optional().describe("MAC address at the first address. Default: made of the gateway's name and address."),
 		network: network.describe("The VM's addresses: static, or by DHCP."),
 		boot: z
 			.strictObject({
 				kernel: absolutePath.describe("Path of the kernel on the hypervisor."),
 				initrd: absolutePath.describe("Path of the initial RAM disk on the hypervisor."),
-				commandLine: z.string().regex(/^[ -~]+$/, "has characters no kernel command line has"),
+				commandLine,
 			})
 			.optional()
 			.describe("For an image without a boot loader: what the hypervisor starts."),
@@ -157,7 +148,7 @@ export const driver: Driver<typeof settings> = {
 		const { user } = gateway.ssh;
 		const ownKey = gateway.ssh.auth.privateKey?.apply((key) =>
 			valueOrRefusal(
-				publicKeyOf(revealed(key, "privateKeyFile")),
+				publicKeyOf(revealSecret(key, "privateKeyFile")),
 				`the private key for ${name} is of no use to log in to its VM`,
 			),
 		);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { must } from "../network/arbitraries.ts";
+import { must } from "./arbitraries.ts";
 import { parseHostKey } from "./hostKey.ts";
 
 /** Made for these tests; their private halves were thrown away. */

@@ -1,17 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterFacts } from "./clusterFacts.ts";
-import type { Config } from "./config.ts";
-import type { GatewayMachine } from "./driver.ts";
-import { driverNamed } from "./drivers.ts";
+import type { ProvidedMachine } from "./drivers/driver.ts";
+import { driverNamed } from "./drivers/registry.ts";
 import { type Address, parseAddress } from "./network/address.ts";
+import { parseHostKey } from "./network/hostKey.ts";
 import type { Machine } from "./network/machine.ts";
 import { checkSkew, parseKubernetesVersion } from "./network/versionSkew.ts";
 import { valueOrRefusal } from "./refusal.ts";
-import { sshTarget } from "./remote/connection.ts";
 import type { SshTarget } from "./remote/sshTarget.ts";
-import { parseHostKey } from "./settings/hostKey.ts";
+import type { Config } from "./settings/model.ts";
+import { sshTarget } from "./settings/reach.ts";
+import { COMPONENTS } from "./stack/resources.ts";
 
-export interface GatewayVmArgs {
+export interface GatewayMachineArgs {
 	/** The gateway; its driver makes the machine. */
 	gateway: Config["gateways"][number];
 	/** How the driver reaches other machines, such as a hypervisor. */
@@ -24,9 +25,9 @@ export interface GatewayVmArgs {
  * The machine that becomes a gateway, made or found by the driver that the settings name. What it is in the end, its address
  * and host key, may be the outputs of any provider.
  */
-export class GatewayVm extends pulumi.ComponentResource {
+export class GatewayMachine extends pulumi.ComponentResource {
 	/** Its name in the settings and its addresses: the servers' next hops. */
-	readonly machine: pulumi.Output<Machine>;
+	readonly nextHop: pulumi.Output<Machine>;
 	/** How it is reached; secret, because the private key is in it. */
 	readonly target: pulumi.Output<SshTarget>;
 	/** Changes when it is another machine. */
@@ -40,10 +41,10 @@ export class GatewayVm extends pulumi.ComponentResource {
 	/** Whether it is destroyed when it is no gateway any more. */
 	readonly disposable: boolean;
 
-	constructor(name: string, { gateway, reach, facts }: GatewayVmArgs, opts?: pulumi.ComponentResourceOptions) {
-		super("pod-gateway:index:GatewayVm", name, {}, opts);
+	constructor(name: string, { gateway, reach, facts }: GatewayMachineArgs, opts?: pulumi.ComponentResourceOptions) {
+		super(COMPONENTS.gatewayMachine, name, {}, opts);
 		this.kubeletVersion = facts.kubernetesVersion.apply((apiServer) => kubeletVersion(gateway, apiServer));
-		const made: GatewayMachine = driverNamed(gateway.driver).provision({
+		const made: ProvidedMachine = driverNamed(gateway.driver).provision({
 			gateway,
 			// The schema has read them by this very driver's shape.
 			settings: gateway.machine as never,
@@ -56,7 +57,7 @@ export class GatewayVm extends pulumi.ComponentResource {
 		const hostKey = pulumi
 			.output(made.hostKey)
 			.apply((text) => valueOrRefusal(parseHostKey(text), `the host key of gateway ${gateway.name} is of no use`));
-		this.machine = pulumi
+		this.nextHop = pulumi
 			.all([address, address6])
 			.apply(([first, second]) => ({ name: gateway.name, address: first, ...(second ? { address6: second } : {}) }));
 		this.target = sshTarget({ address, hostKey, ssh: gateway.ssh });

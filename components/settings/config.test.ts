@@ -5,9 +5,11 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { setAllConfig, setMocks } from "@pulumi/pulumi/runtime/index.js";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { readConfig, type Secret } from "./config.ts";
-import { exampleCertificates } from "./etcd/exampleEtcd.ts";
-import { makeHostKeyPair } from "./remote/hostKeyPair.ts";
+import { drivers } from "../drivers/registry.ts";
+import { exampleCertificates } from "../etcd/exampleEtcd.ts";
+import { makeHostKeyPair } from "../remote/hostKeyPair.ts";
+import { readConfig } from "./config.ts";
+import type { Secret } from "./model.ts";
 
 const HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM3QhyXEK6CJPsQXWBsp5XRCxrARdtMnqGnWlOgk001D";
 const folder = mkdtempSync(join(tmpdir(), "pod-gateway-config-"));
@@ -50,7 +52,7 @@ const good = {
 
 function refusal(): string {
 	try {
-		readConfig();
+		readConfig(drivers);
 	} catch (error) {
 		expect(pulumi.RunError.isInstance(error)).toBe(true);
 		return (error as Error).message;
@@ -68,7 +70,7 @@ async function seen(secret: Secret | undefined): Promise<[value: unknown, isSecr
 describe("readConfig", () => {
 	test("a secret in the settings is one to Pulumi; of one in a file, resources have the file only", async () => {
 		configure(good);
-		const { cluster, gateways, servers } = readConfig();
+		const { cluster, gateways, servers } = readConfig(drivers);
 		expect(await seen(cluster.kubeconfig)).toEqual(["KUBECONFIG", true]);
 		expect(await seen(gateways[0]?.ssh.auth.privateKey)).toEqual(["KEY IN SETTINGS", true]);
 		expect(await seen(servers[0]?.ssh.auth.privateKey)).toEqual([{ file: keyFile }, false]);
@@ -83,7 +85,7 @@ describe("readConfig", () => {
 		writeFileSync(certFile, client.cert, { mode: 0o644 });
 		const calicoEtcd = { endpoints: ["https://10.200.0.10:2379"], caFile, certFile, key: client.key };
 		configure({ ...good, "pod-gateway:cluster": { kubeconfig: "KUBECONFIG", calicoEtcd } });
-		const etcd = readConfig().cluster.calicoEtcd;
+		const etcd = readConfig(drivers).cluster.calicoEtcd;
 		expect(await seen(etcd?.client?.key)).toEqual([client.key, true]);
 		expect(await pulumi.isSecret(pulumi.output(etcd))).toBe(true);
 		const value = await new Promise((resolve) => pulumi.output(etcd).apply(resolve));
@@ -153,7 +155,7 @@ describe("readConfig", () => {
 	test("warns of a key that others can read", () => {
 		chmodSync(keyFile, 0o640);
 		configure(good);
-		readConfig();
+		readConfig(drivers);
 		expect(warn.mock.calls).toEqual([
 			[`privateKeyFile ${keyFile} is open to others than its owner; run: chmod 600 ${keyFile}`],
 		]);
@@ -162,7 +164,7 @@ describe("readConfig", () => {
 	test("reads a path below the home directory", () => {
 		vi.stubEnv("HOME", folder);
 		configure({ ...good, "pod-gateway:ssh": { privateKeyFile: "~/id_ed25519" } });
-		expect(() => readConfig()).not.toThrow();
+		expect(() => readConfig(drivers)).not.toThrow();
 		vi.unstubAllEnvs();
 	});
 });

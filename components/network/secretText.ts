@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { z } from "zod";
 
@@ -10,17 +9,6 @@ export type SecretText = string | { readonly file: string };
 
 /** Reads a {@link SecretText} from JSON; older states have the text itself. */
 export const secretTextSchema: z.ZodType<SecretText> = z.union([z.string(), z.object({ file: z.string() })]);
-
-/** The text itself. @param what names the secret in errors. @throws Error when its file cannot be read. */
-export function revealed(secret: SecretText, what: string): string {
-	if (typeof secret === "string") return secret;
-	try {
-		return readFileSync(atHome(secret.file), "utf8");
-	} catch (error) {
-		const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
-		throw new Error(`${what} ${secret.file} cannot be read (${code}); put it there, or let its owner run this`);
-	}
-}
 
 /** A path as the shell has it: `~/` is the user's home. */
 export function atHome(path: string): string {

@@ -1,0 +1,2 @@
+/** Takes one line for people. */
+export type Report = (line: string) => void;

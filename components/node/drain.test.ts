@@ -66,8 +66,8 @@ describe("a drain", () => {
 
 	test("says which pods a budget held when its time is over", async () => {
 		const { cluster: fake } = cluster([pod("web-0"), pod("web-1")], ["web-1"]);
-		await expect(drain(fake, "gw-1", 0)).rejects.toThrow(
-			"gw-1 is not drained after 0 s; still there: default/web-1; held by a PodDisruptionBudget: default/web-1",
+		await expect(drain(fake, "gw-1", 0.5)).rejects.toThrow(
+			"gw-1 is not drained after 0.5 s; still there: default/web-1; held by a PodDisruptionBudget: default/web-1",
 		);
 	});
 });

@@ -35,15 +35,14 @@ export async function drain(
 	await cluster.cordon(node);
 	const left: string[] = [];
 	let leaving = (await cluster.podsOn(node)).filter(mustLeave);
-	const asked = new Set<string>();
+	const [asked, held] = [new Set<string>(), new Set<string>()];
 	while (leaving.length > 0) {
 		for (const pod of leaving) {
 			// Each question may take its time, and there may be a hundred.
 			if (Date.now() > deadline) break;
-			const uid = pod.metadata?.uid ?? "";
-			if (!asked.has(uid) && (await cluster.evict(pod))) {
-				asked.add(uid);
-			}
+			const uid = uidOf(pod);
+			if (asked.has(uid)) continue;
+			((await cluster.evict(pod)) ? asked : held).add(uid);
 		}
 		const present = await Promise.all(leaving.map((pod) => cluster.pod(pod)));
 		left.push(...leaving.filter((_, index) => !present[index]).map(label));
@@ -58,14 +57,18 @@ export async function drain(
 			}
 		}
 		if (leaving.length > 0 && Date.now() > deadline) {
-			const held = leaving.filter((pod) => !asked.has(pod.metadata?.uid ?? "")).map(label);
+			const kept = leaving.filter((pod) => held.has(uidOf(pod)) && !asked.has(uidOf(pod))).map(label);
 			throw new Error(
-				`${node} is not drained after ${timeout} s; still there: ${leaving.map(label).join(", ")}${held.length > 0 ? `; held by a PodDisruptionBudget: ${held.join(", ")}` : ""}`,
+				`${node} is not drained after ${timeout} s; still there: ${leaving.map(label).join(", ")}${kept.length > 0 ? `; held by a PodDisruptionBudget: ${kept.join(", ")}` : ""}`,
 			);
 		}
 		await new Promise((resolve) => setTimeout(resolve, leaving.length > 0 ? 500 : 0));
 	}
 	return left;
+}
+
+function uidOf(pod: V1Pod): string {
+	return pod.metadata?.uid ?? "";
 }
 
 function label(pod: V1Pod): string {

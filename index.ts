@@ -36,6 +36,8 @@ const gatewayParts = gatewayVms.map(({ gateway, vm }) => {
 		cluster,
 		facts,
 		convergeTimeout: config.routes.convergeTimeout,
+		// Routes to pools are pushed whole, whatever the gateway has.
+		maxShrink: config.routes.mode === "pools" ? 1 : config.routes.maxShrink,
 		lock,
 	});
 	return { name, vm, node, survey };

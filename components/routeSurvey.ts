@@ -4,7 +4,7 @@ import type { ClusterFacts } from "./clusterFacts.ts";
 import type { Config } from "./config.ts";
 import type { GatewayNode } from "./gatewayNode.ts";
 import type { GatewayVm } from "./gatewayVm.ts";
-import type { Block } from "./network/blocks.ts";
+import { type Block, tooManyMissing } from "./network/blocks.ts";
 import { few } from "./network/few.ts";
 import type { Lock, LockedRoute } from "./network/lockFile.ts";
 import { outsideProblem, poolWarnings } from "./network/pools.ts";
@@ -27,6 +27,8 @@ export interface RouteSurveyArgs {
 	facts: ClusterFacts;
 	/** Seconds the routes may take to appear and come to rest. */
 	convergeTimeout: number;
+	/** The share of the cluster's blocks that the gateway may have no route to. */
+	maxShrink: number;
 	/** What was locked; then a preview reads nothing. */
 	lock?: Lock | undefined;
 }
@@ -41,7 +43,7 @@ export class RouteSurvey extends pulumi.ComponentResource {
 
 	constructor(name: string, args: RouteSurveyArgs, opts?: pulumi.ComponentResourceOptions) {
 		super("pod-gateway:index:RouteSurvey", name, {}, opts);
-		const { cluster, convergeTimeout, lock } = args;
+		const { cluster, convergeTimeout, maxShrink, lock } = args;
 		if (lock && pulumi.runtime.isDryRun()) {
 			this.found = pulumi.output(lock.routes);
 			this.registerOutputs();
@@ -54,6 +56,7 @@ export class RouteSurvey extends pulumi.ComponentResource {
 				return await surveyedRoutes(() => readRoutes(target, podRanges, convergeTimeout, expected), podRanges, {
 					gateway: args.gateway.name,
 					seconds: convergeTimeout,
+					maxShrink,
 					locked: lock?.routes,
 					log: (how, text) => pulumi.log[how](text, this),
 				});
@@ -74,7 +77,7 @@ export class RouteSurvey extends pulumi.ComponentResource {
 export async function surveyedRoutes(
 	read: () => Promise<GatewaySurvey>,
 	podRanges: readonly Prefix[],
-	{ gateway, seconds, locked, log }: SurveyReport,
+	{ gateway, seconds, maxShrink, locked, log }: SurveyReport,
 ): Promise<readonly LockedRoute[]> {
 	const survey = await read().catch(async (error: Error) => {
 		// Said here, because the engine reports the refusal once per property that depends on the survey, and at length.
@@ -85,6 +88,13 @@ export async function surveyedRoutes(
 	if (outside !== undefined && survey.prefixes.length === 0) {
 		await log("error", `${gateway} has no route that servers could get: ${outside}`);
 		throw refusal(outside);
+	}
+	if (tooManyMissing(survey.expected, survey.missing, maxShrink)) {
+		const incomplete =
+			`no route to ${survey.missing.length} of ${survey.expected.length} blocks after ${seconds} s (${named(survey.missing)}), and ${Math.round(maxShrink * 100)} % may be missing: ` +
+			"is calico-node at rest there, and connected to its peers (calicoctl node status)? Then run up again. If those routes are to be missing, set pod-gateway:routes.maxShrink to 1";
+		await log("error", `${gateway} has a part of its routes only; no server was touched: ${incomplete}`);
+		throw refusal(incomplete);
 	}
 	for (const warning of warnings(survey, podRanges, seconds)) await log("warn", `${gateway}: ${warning}`);
 	// Records that nobody keeps (any more) are no news of who has a block.
@@ -97,6 +107,8 @@ export interface SurveyReport {
 	readonly gateway: string;
 	/** Seconds the routes had to come to rest. */
 	readonly seconds: number;
+	/** The share of the expected blocks that may have no route. */
+	readonly maxShrink: number;
 	readonly locked?: readonly LockedRoute[] | undefined;
 	readonly log: (how: "warn" | "error", text: string) => Promise<void>;
 }

@@ -37,6 +37,8 @@ const gatewayParts = gatewayMachines.map(({ gateway, machine }) => {
 		cluster,
 		facts,
 		convergeTimeout: config.routes.convergeTimeout,
+		// Routes to pools are pushed whole, whatever the gateway has.
+		maxShrink: config.routes.mode === "pools" ? 1 : config.routes.maxShrink,
 		lock,
 	});
 	return { name, machine, node, survey };

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { must } from "./network/arbitraries.ts";
+import type { Block } from "./network/blocks.ts";
 import { poolsOf } from "./network/pools.ts";
 import { parsePrefix } from "./network/prefix.ts";
 import { gatherRoutes } from "./network/survey.ts";
@@ -18,10 +19,10 @@ async function surveyed(routes: readonly string[], cidrs: readonly string[]) {
 	const rows = routes.map((dst) => ({ dst, gateway: "10.200.0.11", dev: "eth0", protocol: "bird", flags: [] }));
 	const table = must(parseSurveyOutput(`== ip -j -4 route\n${JSON.stringify(rows)}\n`));
 	const { pools } = poolsOf(cidrs.map((cidr) => ({ spec: { cidr, ipipMode: "Never", vxlanMode: "Never" } })));
-	const rest = { unreadable: table.unreadable, missing: [], notes: [], owners: undefined, pools };
+	const rest = { unreadable: table.unreadable, expected: [], missing: [], notes: [], owners: undefined, pools };
 	const log = async (how: string, text: string) => void said.push(`${how}: ${text}`);
 	const read = async () => ({ ...gatherRoutes(table.routes, pods), ...rest });
-	const found = await reportSurvey(read, pods, { gateway: "gw-1", seconds: 60, log });
+	const found = await reportSurvey(read, pods, { gateway: "gw-1", seconds: 60, maxShrink: 0.3, log });
 	return found.map(({ prefix }) => prefix.text);
 }
 
@@ -50,6 +51,40 @@ describe("Calico's pools outside of the pod ranges", () => {
 test("a gateway that cannot be read: its reason, and nothing else", async () => {
 	const log = async (how: string, text: string) => void said.push(`${how}: ${text}`);
 	const read = () => Promise.reject(new Error("no connection"));
-	await expect(reportSurvey(read, pods, { gateway: "gw-1", seconds: 60, log })).rejects.toThrow("no connection");
+	await expect(reportSurvey(read, pods, { gateway: "gw-1", seconds: 60, maxShrink: 0.3, log })).rejects.toThrow(
+		"no connection",
+	);
 	expect(said).toEqual(["error: gw-1 was not surveyed; no server was touched: no connection"]);
+});
+
+describe("a gateway that has a part of its routes only", () => {
+	const blocks: readonly Block[] = Array.from({ length: 10 }, (_, index) => ({
+		prefix: must(parsePrefix(`10.244.${index}.0/26`)),
+		node: "node-1",
+	}));
+	const found = (count: number, maxShrink: number) => {
+		const prefixes = blocks.slice(0, count).map(({ prefix }) => ({ prefix, nodes: [] }));
+		const rest = { rejected: [], unreadable: [], notes: [], owners: undefined, pools: [] };
+		const read = async () => ({ prefixes, expected: blocks, missing: blocks.slice(count), ...rest });
+		const log = async (how: string, text: string) => void said.push(`${how}: ${text}`);
+		return reportSurvey(read, pods, { gateway: "gw-1", seconds: 60, maxShrink, log });
+	};
+
+	test("is refused, before any server is touched, with the setting and what to do", async () => {
+		await expect(found(6, 0.3)).rejects.toThrow("set pod-gateway:routes.maxShrink to 1");
+		expect(said).toEqual([
+			"error: gw-1 has a part of its routes only; no server was touched: no route to 4 of 10 blocks after 60 s " +
+				"(10.244.6.0/26 of node-1, 10.244.7.0/26 of node-1, 10.244.8.0/26 of node-1, 10.244.9.0/26 of node-1), and 30 % may be missing: " +
+				"is calico-node at rest there, and connected to its peers (calicoctl node status)? Then run up again. " +
+				"If those routes are to be missing, set pod-gateway:routes.maxShrink to 1",
+		]);
+	});
+
+	test.each([
+		[7, 0.3],
+		[1, 1],
+	])("%i of 10, with maxShrink %d, are a warning", async (count, maxShrink) => {
+		expect(await found(count, maxShrink)).toHaveLength(count);
+		expect(said).toEqual([expect.stringMatching(/^warn: gw-1: no route to /)]);
+	});
 });

@@ -3,7 +3,7 @@ import { readExpectedBlocks } from "./calicoBlocks.ts";
 import type { ClusterFacts } from "./clusterFacts.ts";
 import type { GatewayMachine } from "./gatewayMachine.ts";
 import type { GatewayNode } from "./gatewayNode.ts";
-import type { Block } from "./network/blocks.ts";
+import { type Block, tooManyMissing } from "./network/blocks.ts";
 import type { Lock } from "./network/lockFile.ts";
 import { outsideProblem } from "./network/pools.ts";
 import type { Prefix } from "./network/prefix.ts";
@@ -29,6 +29,8 @@ export interface RouteSurveyArgs {
 	facts: ClusterFacts;
 	/** Seconds the routes may take to appear and come to rest. */
 	convergeTimeout: number;
+	/** The share of the cluster's blocks that the gateway may have no route to. */
+	maxShrink: number;
 	/** What was locked; then a preview reads nothing. */
 	lock?: Lock | undefined;
 }
@@ -43,7 +45,7 @@ export class RouteSurvey extends pulumi.ComponentResource {
 
 	constructor(name: string, args: RouteSurveyArgs, opts?: pulumi.ComponentResourceOptions) {
 		super(COMPONENTS.routeSurvey, name, {}, opts);
-		const { cluster, convergeTimeout, lock } = args;
+		const { cluster, convergeTimeout, maxShrink, lock } = args;
 		if (lock && pulumi.runtime.isDryRun()) {
 			this.found = pulumi.output(lock.routes);
 			this.registerOutputs();
@@ -56,6 +58,7 @@ export class RouteSurvey extends pulumi.ComponentResource {
 				return await reportSurvey(() => readRoutes(target, podRanges, convergeTimeout, expected), podRanges, {
 					gateway: args.gateway.name,
 					seconds: convergeTimeout,
+					maxShrink,
 					locked: lock?.routes,
 					log: (how, text) => pulumi.log[how](text, this),
 				});
@@ -76,7 +79,7 @@ export class RouteSurvey extends pulumi.ComponentResource {
 export async function reportSurvey(
 	read: () => Promise<GatewaySurvey>,
 	podRanges: readonly Prefix[],
-	{ gateway, seconds, locked, log }: SurveyReport,
+	{ gateway, seconds, maxShrink, locked, log }: SurveyReport,
 ): Promise<readonly PodRoute[]> {
 	const survey = await read().catch(async (error: Error) => {
 		// Said here, because the engine reports the refusal once per property that depends on the survey, and at length.
@@ -87,6 +90,13 @@ export async function reportSurvey(
 	if (outside !== undefined && survey.prefixes.length === 0) {
 		await log("error", `${gateway} has no route that servers could get: ${outside}`);
 		throw refusal(outside);
+	}
+	if (tooManyMissing(survey.expected, survey.missing, maxShrink)) {
+		const incomplete =
+			`no route to ${survey.missing.length} of ${survey.expected.length} blocks after ${seconds} s (${named(survey.missing)}), and ${Math.round(maxShrink * 100)} % may be missing: ` +
+			"is calico-node at rest there, and connected to its peers (calicoctl node status)? Then run up again. If those routes are to be missing, set pod-gateway:routes.maxShrink to 1";
+		await log("error", `${gateway} has a part of its routes only; no server was touched: ${incomplete}`);
+		throw refusal(incomplete);
 	}
 	const { missing } = survey;
 	const late = missing.length > 0 ? [`no route to ${named(missing)} after ${seconds} s`] : [];
@@ -101,6 +111,8 @@ export interface SurveyReport {
 	readonly gateway: string;
 	/** Seconds the routes had to come to rest. */
 	readonly seconds: number;
+	/** The share of the expected blocks that may have no route. */
+	readonly maxShrink: number;
 	readonly locked?: readonly PodRoute[] | undefined;
 	readonly log: (how: "warn" | "error", text: string) => Promise<void>;
 }

@@ -53,6 +53,7 @@ export function planServers({
 					gateways: machines,
 					ranges: { pods, services },
 					mode: config.routes.mode,
+					maxShrink: config.routes.maxShrink,
 					gathered: routes,
 					dns: { ...config.dns, addresses, domain },
 					verify: config.verify,

@@ -126,7 +126,8 @@ join() {
 	for tool in kubeadm kubelet; do
 		command -v $tool >/dev/null || fail "there is no $tool on this machine; prepare-node.sh comes first"
 	done
-	systemctl --quiet enable kubelet 2>/dev/null
+	# One that is not enabled works until the machine is booted again, and the node is gone then.
+	said=$(systemctl --quiet enable kubelet 2>&1) || fail "systemd does not enable kubelet.service: ${said:-it does not say why}"
 	# Through a pipe: where standard input is a socket, /dev/stdin cannot be opened.
 	cat | timeout -k 10 240 kubeadm join --config /dev/stdin >&2
 }

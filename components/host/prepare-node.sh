@@ -325,7 +325,7 @@ runtime() {
 	if [ "$source" = preinstalled ] || ! has containerd; then return; fi
 	containerd_config
 	if [ -e $STATE/restart-containerd ] && [ -d /run/systemd/system ]; then
-		systemctl --quiet enable containerd 2>/dev/null
+		systemctl --quiet enable containerd >"$work/log" 2>&1 || fail "systemd does not enable containerd.service: $(ends <"$work/log")"
 		timeout 90 systemctl restart containerd || fail "containerd does not start; see: journalctl -u containerd, and $CONTAINERD_CONFIG"
 		result=changed
 	fi

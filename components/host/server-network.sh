@@ -181,10 +181,10 @@ operator() {
 
 # --- the desired state: plain lines, a keyword and its values ---
 
-# read_desired FILE [CHECKED]: checks the file, and sets STACK, SERVER, METHOD, VERIFY and ROLLBACK_AFTER. A cut connection must
+# read_desired FILE [CHECKED]: checks the file, and sets STACK, SERVER, METHOD, VERIFY, MAX_SHRINK and ROLLBACK_AFTER. A cut connection must
 # never pass for a shorter desired state: the last line has to be rollback-after, and it has to end in a newline.
 read_desired() {
-	STACK='' SERVER='' METHOD='' VERIFY='' ROLLBACK_AFTER='' OUTSIDE='' line_number=0 last=''
+	STACK='' SERVER='' METHOD='' VERIFY='' ROLLBACK_AFTER='' MAX_SHRINK='' OUTSIDE='' line_number=0 last=''
 	while IFS= read -r line || { [ -n "$line" ] && refuse 'the desired state is cut off'; }; do
 		line_number=$((line_number + 1))
 		if [ $line_number -eq 1 ]; then
@@ -251,6 +251,10 @@ read_line() {
 	rollback-after)
 		once "$ROLLBACK_AFTER" "$@" || return 1
 		case $1 in [1-9] | [1-9][0-9] | [1-9][0-9][0-9]) ROLLBACK_AFTER=$1 ;; *) return 1 ;; esac
+		;;
+	max-shrink)
+		once "$MAX_SHRINK" "$@" || return 1
+		case $1 in [0-9] | [1-9][0-9] | 100) MAX_SHRINK=$1 ;; *) return 1 ;; esac
 		;;
 	nameserver) [ $# -eq 1 ] ;;
 	domain | reverse-zone | search) [ $# -eq 1 ] && is_name "$1" ;;
@@ -555,6 +559,36 @@ guard_routes() {
 	[ -z "$UNWRITTEN" ] || refuse 'there is no room in /run'
 	[ ! -s "$WORK/problems" ] ||
 		refuse "$(awk 'NR <= 20; END { if (NR > 20) print "and " NR - 20 " more like these" }' "$WORK/problems")"
+}
+
+# guard_shrink: half a table is no table. Refuses to take more of this stack's routes away than max-shrink allows, in hundredths of
+# either family. A route is kept where a new one leads to all of it, or to a part that none led to by itself: other lengths are no loss.
+# But what leads to one pod does not stand for a block: BIRD announces pods one by one when their block is gone.
+guard_shrink() {
+	[ -n "$MINE" ] && [ -n "$MAX_SHRINK" ] || return 0
+	awk -v most="$MAX_SHRINK" "$PREFIXES"'
+		# longest(TABLE, BITS): the longest entry that covers these bits; empty where none does.
+		function longest(table, b,   l) {
+			for (l = length(b); l > 0; l--) if (substr(b, 1, l) in table) return substr(b, 1, l)
+			return ""
+		}
+		$1 != "route" { next }
+		{ b = network($2); if (b == "") exit 1 }
+		FILENAME == ARGV[1] { before[b]; at[++n] = b; name[n] = $2; next }
+		{ now[b]; if (!(b in before) && length(b) < (b ~ /^4/ ? 33 : 129)) split_up[longest(before, b)] }
+		END {
+			for (i = 1; i <= n; i++) {
+				family = substr(at[i], 1, 1); all[family]++
+				if (longest(now, at[i]) != "" || (at[i] in split_up)) continue
+				if (++gone[family] <= 8) names[family] = names[family] (gone[family] > 1 ? ", " : "") name[i]
+			}
+			for (family in gone) if (gone[family] * 100 > most * all[family])
+				print gone[family] " of " all[family] " IPv" family " routes would go (" names[family] \
+					(gone[family] > 8 ? " and " gone[family] - 8 " more" : "") \
+					"), and " most " % may: are the routes of the gateways complete? Then run up again. " \
+					"If these are to go, set pod-gateway:routes.maxShrink to 1 for one up"
+		}' "$MINE" "$WORK/desired" >"$WORK/problems" || refuse 'how many routes would go could not be told (awk failed)'
+	[ ! -s "$WORK/problems" ] || refuse "$(cat "$WORK/problems")"
 }
 
 # A next hop has to be another machine on a link of this server, as the kernel sees it (ip-route(8), "route get").
@@ -2031,6 +2065,7 @@ dry_apply() {
 	fi
 	guard_names
 	guard_routes
+	guard_shrink
 	preview
 	result would-change
 }
@@ -2065,6 +2100,7 @@ apply() {
 	fi
 	guard_names
 	guard_routes
+	guard_shrink
 	deadline=$((started + ROLLBACK_AFTER - 10))
 	note_paths || refuse 'the paths of now could not be written down'
 	outside_before=

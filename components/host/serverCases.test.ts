@@ -84,6 +84,70 @@ describe("a route is refused before any change", () => {
 	});
 });
 
+describe("half a table is no table", () => {
+	const block = (index: number) => `10.97.${index}.0/24`;
+	const table = (prefixes: readonly string[], maxShrink: number | undefined) =>
+		desired({
+			method: "none",
+			more: [
+				...["10.96.0.0/16", ...prefixes].map((prefix) => `route ${prefix} via 10.200.0.20\n`),
+				...(maxShrink === undefined ? [] : [`max-shrink ${maxShrink}\n`]),
+			].join(""),
+		});
+	const blocks = (count: number) => Array.from({ length: count }, (_, index) => block(index));
+	/** What becomes of a change from one list of prefixes to another, beside the Services' route. */
+	const change = (before: readonly string[], after: readonly string[], maxShrink?: number) => {
+		host.write(`${STATE}/lab/desired`, table(before, maxShrink));
+		return apply(table(after, maxShrink), "--dry-run");
+	};
+
+	test("a loss beyond the share is refused before any change, with the setting and what to do", async () => {
+		const { exitCode, stdout, stderr } = await change(blocks(4), blocks(2), 30);
+		expect(stderr).toBe(
+			"pod-gateway: refused, nothing was changed: 2 of 5 IPv4 routes would go (10.97.2.0/24, 10.97.3.0/24), and 30 % may: " +
+				"are the routes of the gateways complete? Then run up again. If these are to go, set pod-gateway:routes.maxShrink to 1 for one up",
+		);
+		expect(JSON.parse(stdout)).toEqual({ result: "refused" });
+		expect(exitCode).toBe(2);
+		expect((await change(blocks(40), [], 30)).stderr).toContain(`${block(7)} and 32 more), and 30 % may`);
+	});
+
+	test.each<[string, readonly string[], readonly string[], number | undefined]>([
+		["a loss within the share", blocks(4), blocks(3), 30],
+		["exactly the share", blocks(9), blocks(6), 30],
+		["one more than half, with a setting", blocks(2), [], 100],
+		["a state of a version that knew no share", blocks(4), [], undefined],
+		["pools in the place of their blocks", blocks(9), ["10.97.0.0/16"], 0],
+		["blocks in the place of their pool", ["10.97.0.0/16"], blocks(1), 0],
+		["halves of a block", [block(0)], ["10.97.0.0/25"], 0],
+		["a first table", [], blocks(1), 0],
+	])("%s passes", async (_, before, after, maxShrink) => {
+		const { stdout, stderr } = await change(before, after, maxShrink);
+		expect(stderr).toBe("");
+		expect(JSON.parse(stdout.split("\n").at(-1) ?? "")).toMatchObject({ result: "would-change" });
+	});
+
+	test("the route of one pod does not stand for its block, nor a part that was there before", async () => {
+		const one = await change([block(0), block(1)], ["10.97.0.9/32", "10.97.1.9/32"], 30);
+		expect(one.stderr).toContain("2 of 3 IPv4 routes would go (10.97.0.0/24, 10.97.1.0/24)");
+		const part = await change([block(0), "10.97.0.0/28", block(1)], ["10.97.0.0/28"], 30);
+		expect(part.stderr).toContain("2 of 4 IPv4 routes would go (10.97.0.0/24, 10.97.1.0/24)");
+	});
+
+	test("each family is judged by itself, and a first deployment not at all", async () => {
+		const sixes = (count: number) => Array.from({ length: count }, (_, index) => `fd00:97:${index + 1}::/64`);
+		const more = (prefixes: readonly string[]) =>
+			desired({
+				method: "none",
+				more: `${prefixes.map((prefix) => `route ${prefix} via ${prefix.includes(":") ? "fd00:200::20" : "10.200.0.20"}\n`).join("")}max-shrink 30\n`,
+			});
+		expect((await apply(more(blocks(2)), "--dry-run")).exitCode).toBe(0);
+		host.write(`${STATE}/lab/desired`, more([...blocks(20), ...sixes(4)]));
+		const { stderr } = await apply(more([...blocks(20), ...sixes(2)]), "--dry-run");
+		expect(stderr).toContain("2 of 4 IPv6 routes would go (fd00:97:3::/64, fd00:97:4::/64)");
+	});
+});
+
 describe("an argument that is not known is an error, and nothing is done", () => {
 	test.each([
 		["apply", "--dryrun"],

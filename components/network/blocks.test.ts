@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseAddress } from "./address.ts";
 import { anyPrefix, must } from "./arbitraries.ts";
-import { expectedBlocks, missingBlocks } from "./blocks.ts";
+import { expectedBlocks, missingBlocks, tooManyMissing } from "./blocks.ts";
 import { comparePrefixes, contains, parsePrefix, prefixAround } from "./prefix.ts";
 
 const pods = ["192.244.0.0/16", "fd00:244::/56"].map((text) => must(parsePrefix(text)));
@@ -142,4 +142,18 @@ describe("a block is missing", () => {
 			{ numRuns: 10_000 },
 		);
 	});
+});
+
+test("each family is judged by itself, and a share as a person does it", () => {
+	const blocks = (count: number, family: 4 | 6) =>
+		Array.from({ length: count }, (_, index) => ({
+			prefix: must(parsePrefix(family === 4 ? `10.244.${index}.0/26` : `fd00:244:${index}::/122`)),
+			node: "ku13-1",
+		}));
+	expect(tooManyMissing([...blocks(100, 4), ...blocks(100, 6)], blocks(31, 6), 0.3)).toBe(true);
+	expect(tooManyMissing([...blocks(100, 4), ...blocks(100, 6)], blocks(30, 6), 0.3)).toBe(false);
+	expect(tooManyMissing(blocks(100, 4), blocks(29, 4), 0.29)).toBe(false);
+	expect(tooManyMissing(blocks(2, 4), blocks(2, 4), 1)).toBe(false);
+	expect(tooManyMissing(blocks(9, 4), blocks(1, 4), 0)).toBe(true);
+	expect(tooManyMissing([], [], 0)).toBe(false);
 });

@@ -107,6 +107,18 @@ export function missingBlocks(
 		});
 }
 
+/**
+ * Whether a gateway lacks more than this share of the expected blocks, in either family, for each has a BIRD of its own: then its
+ * table is taken for one that is not whole.
+ */
+export function tooManyMissing(expected: readonly Block[], missing: readonly Block[], share: number): boolean {
+	return ([4, 6] as const).some((family) => {
+		const count = (blocks: readonly Block[]) => blocks.filter(({ prefix }) => prefix.family === family).length;
+		// In hundredths, since 0.07 × 100 is more than 7.
+		return count(missing) * 100 > Math.round(share * 100) * count(expected);
+	});
+}
+
 /** A node's name, if it is ready. */
 function readyName(record: unknown): readonly string[] {
 	const parsed = node.safeParse(record);

@@ -175,6 +175,7 @@ describe("whatever is planned", () => {
 			fc.record({ pods: fc.array(prefix, { maxLength: 2 }), services: fc.array(prefix, { maxLength: 2 }) }),
 		),
 		mode: fc.constantFrom(...ROUTE_MODES),
+		maxShrink: fc.constantFrom(0, 0.29, 1),
 		gathered: fc
 			.oneof(
 				{ weight: 3, arbitrary: fc.constantFrom(one("10.244.0.0/24"), one("10.244.0.0/26"), one("10.244.0.0/32")) },

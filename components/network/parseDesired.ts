@@ -30,6 +30,7 @@ interface Piece {
 	readonly stack?: string;
 	readonly server?: string;
 	readonly route?: ServerPlan["routes"][number];
+	readonly maxShrink?: number;
 	readonly method?: ServerPlan["dns"]["method"];
 	readonly nameserver?: ServerPlan["dns"]["nameservers"][number];
 	readonly domain?: string;
@@ -77,6 +78,10 @@ function readLine([keyword, value = "", ...rest]: readonly string[]): Result<Pie
 			const address = canonical(value, parseAddress(value));
 			return address.ok ? success({ nameserver: address.value }) : address;
 		}
+		case "max-shrink":
+			return /^(0|[1-9]\d?|100)$/.test(value)
+				? success({ maxShrink: Number(value) / 100 })
+				: failure("is not a number of hundredths from 0 to 100");
 		case "rollback-after":
 			return /^[1-9]\d{1,2}$/.test(value) && Number(value) >= 20 && Number(value) <= 120
 				? success({ rollbackAfter: Number(value) })
@@ -119,14 +124,14 @@ function choice<Choice extends string>(
 function assembled(pieces: readonly Piece[]): Result<ServerPlan> {
 	const every = <Key extends keyof Piece>(key: Key) =>
 		pieces.flatMap((piece) => (piece[key] === undefined ? [] : [piece[key] as NonNullable<Piece[Key]>]));
-	const twice = (["stack", "server", "method", "verify", "rollbackAfter"] as const).find(
+	const twice = (["stack", "server", "maxShrink", "method", "verify", "rollbackAfter"] as const).find(
 		(key) => every(key).length > 1,
 	);
 	if (twice) return failure(`there are two lines for ${twice}`);
 	const prefixes = every("route").map(({ prefix }) => prefix.text);
 	if (new Set(prefixes).size < prefixes.length) return failure("there are two routes for one prefix");
 	const [stack, server, method, mode] = [every("stack")[0], every("server")[0], every("method")[0], every("verify")[0]];
-	const [domain, rollbackAfter] = [every("domain")[0], every("rollbackAfter")[0]];
+	const [domain, rollbackAfter, maxShrink] = [every("domain")[0], every("rollbackAfter")[0], every("maxShrink")[0]];
 	if (!stack || !server || !method || !mode || rollbackAfter === undefined) {
 		return failure("one of the lines stack, server, dns-method, verify, rollback-after is missing");
 	}
@@ -134,6 +139,7 @@ function assembled(pieces: readonly Piece[]): Result<ServerPlan> {
 		stack,
 		server,
 		routes: every("route"),
+		...(maxShrink === undefined ? {} : { maxShrink }),
 		dns: {
 			method,
 			nameservers: every("nameserver"),

@@ -21,6 +21,7 @@ const site: Site = {
 	gateways: [{ name: "gw-1", address: address("10.200.0.20") }],
 	ranges: { pods: [prefix("192.244.0.0/16")], services: [prefix("192.96.0.0/16")] },
 	mode: "blocks",
+	maxShrink: 0.3,
 	gathered: [block("192.244.190.128/26"), block("192.244.32.0/26")],
 	dns: { addresses: [address("192.96.0.10")], domain: "cluster.local", searchDomains: [], reverseZones: true },
 	verify: {
@@ -74,6 +75,7 @@ describe("the desired state", () => {
 			route 192.96.0.0/16 via 10.200.0.20
 			route 192.244.32.0/26 via 10.200.0.20
 			route 192.244.190.128/26 via 10.200.0.20
+			max-shrink 30
 			dns-method auto
 			nameserver 192.96.0.10
 			domain cluster.local
@@ -105,6 +107,7 @@ describe("the desired state", () => {
 			route 192.244.190.128/26 via 10.200.0.20 via 10.200.0.21
 			route fd00:96::/112 via fd00:200::20 via fd00:200::21
 			route fd00:244:0:1::/64 via fd00:200::20 via fd00:200::21
+			max-shrink 30
 			dns-method auto
 			nameserver 192.96.0.10
 			nameserver fd00:96::a
@@ -130,7 +133,7 @@ describe("the desired state", () => {
 		expect(text(site, { ...server, dns: { method: "none" } })).toBe(
 			"pod-gateway 1\nstack lab\nserver ps-resolved\n" +
 				"route 192.96.0.0/16 via 10.200.0.20\nroute 192.244.32.0/26 via 10.200.0.20\nroute 192.244.190.128/26 via 10.200.0.20\n" +
-				"dns-method none\nverify strict\nrollback-after 90\n",
+				"max-shrink 30\ndns-method none\nverify strict\nrollback-after 90\n",
 		);
 	});
 
@@ -343,6 +346,7 @@ const anySite: fc.Arbitrary<Site> = fc.record({
 		{ weight: 2, arbitrary: fc.constant(dualStack.ranges) },
 		fc.record({ pods: fc.array(anyPrefix, { maxLength: 2 }), services: fc.array(anyPrefix, { maxLength: 2 }) }),
 	),
+	maxShrink: fc.integer({ min: 0, max: 100 }).map((hundredths) => hundredths / 100),
 	mode: fc.constantFrom(...ROUTE_MODES),
 	gathered: fc.array(
 		fc.oneof(

@@ -38,6 +38,7 @@ function planServer(
 		stack: site.stack,
 		server: server.name,
 		routes,
+		maxShrink: site.maxShrink,
 		dns: planDns(site, server.dns.method, families),
 		verify: planVerification(site, server),
 		rollbackAfter: site.verify.rollbackAfter,

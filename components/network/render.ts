@@ -10,12 +10,13 @@ export const FORMAT = 1;
  *
  * @throws RangeError when a value is not one word, which no plan that passed the guards has.
  */
-export function renderDesired({ stack, server, routes, dns, verify, rollbackAfter }: ServerPlan): string {
+export function renderDesired({ stack, server, routes, maxShrink, dns, verify, rollbackAfter }: ServerPlan): string {
 	const lines: readonly (readonly (string | number)[])[] = [
 		["pod-gateway", FORMAT],
 		["stack", stack],
 		["server", server],
 		...routes.map(({ prefix, via }) => ["route", prefix.text, ...via.flatMap(({ text }) => ["via", text])]),
+		...(maxShrink === undefined ? [] : [["max-shrink", Math.round(maxShrink * 100)]]),
 		["dns-method", dns.method],
 		...dns.nameservers.map(({ text }) => ["nameserver", text]),
 		...(dns.domain === undefined ? [] : [["domain", dns.domain]]),

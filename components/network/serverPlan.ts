@@ -42,6 +42,8 @@ export interface ServerPlan {
 	readonly server: string;
 	/** In order. */
 	readonly routes: readonly PlannedRoute[];
+	/** The share of the routes there, of either family, that may go; hundredths. Absent in states of older versions: all may. */
+	readonly maxShrink?: number | undefined;
 	readonly dns: PlannedDns;
 	readonly verify: PlannedVerification;
 	/** Seconds. */

@@ -28,6 +28,8 @@ export interface Site {
 	readonly gateways: readonly Machine[];
 	readonly ranges: { readonly pods: readonly Prefix[]; readonly services: readonly Prefix[] };
 	readonly mode: RouteMode;
+	/** The share of its routes, of either family, that a server may lose at once. */
+	readonly maxShrink: number;
 	/** What the survey found; not used in mode `pools`. */
 	readonly gathered: readonly Pick<GatheredPrefix, "prefix">[];
 	readonly dns: {

@@ -1,5 +1,8 @@
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { problemOf } from "../kube/problem.ts";
 import { Cluster } from "./cluster.ts";
@@ -34,6 +37,12 @@ beforeAll(async () => {
 	cluster = new Cluster(kubeconfig(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));
 });
 afterAll(() => server.close());
+
+/** Whether such a process is at work; one that nobody has asked for its exit code is not. */
+function runs(pid: string): boolean {
+	const status = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, "utf8") : "";
+	return /\) [^ZX]/.test(status);
+}
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
 	const chunks: Buffer[] = [];
@@ -116,13 +125,18 @@ describe("the cluster's API", () => {
 			]);
 		});
 
-		test("a program of the kubeconfig's that gives no credentials, too", async () => {
-			const exec = '{ apiVersion: client.authentication.k8s.io/v1, command: sleep, args: ["3"] }';
+		test("a program of the kubeconfig's that gives no credentials, too, and is ended with what it has started", async () => {
+			const file = join(mkdtempSync(join(tmpdir(), "pod-gateway-")), "pids");
+			const script = `sleep 300 & echo $$ $! >${file}; wait`;
+			const exec = `{ apiVersion: client.authentication.k8s.io/v1, command: sh, args: ["-c", "${script}"] }`;
 			const hanging = kubeconfig("http://127.0.0.1:9").replace("user: {}", `user: { exec: ${exec} }`);
 			const error = await new Cluster(hanging).node("gw-1").catch((reason: unknown) => reason);
 			expect(error).toBeInstanceOf(ClusterUnreachable);
 			expect((error as ClusterUnreachable).silent).toBe(false);
-			expect(problemOf(error)).toBe('"sleep", which the kubeconfig names, gave no credentials within 60 s');
+			expect(problemOf(error)).toBe('"sh", which the kubeconfig names, gave no credentials within 60 s');
+			const pids = readFileSync(file, "utf8").trim().split(" ");
+			expect(pids).toHaveLength(2);
+			await vi.waitFor(() => expect(pids.filter(runs)).toEqual([]), { timeout: 5000 });
 		});
 	});
 

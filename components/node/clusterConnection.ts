@@ -1,3 +1,4 @@
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import {
 	type Configuration,
 	createConfiguration,
@@ -84,8 +85,9 @@ function bounded(server: string) {
 	});
 }
 
-/** The same way to authenticate, given up after its time. */
+/** The same way to authenticate, given up after its time, with the program that was to give credentials. */
 function withinTime(config: KubeConfig): SecurityAuthentication {
+	const endPrograms = programsOf(config);
 	return {
 		getName: () => config.getName(),
 		async applySecurityAuthentication(context) {
@@ -94,9 +96,49 @@ function withinTime(config: KubeConfig): SecurityAuthentication {
 			const late = new Promise<never>((_, reject) => {
 				const program = printable(exec?.command ?? "the kubeconfig's user");
 				const why = `${program}, which the kubeconfig names, gave no credentials within ${CREDENTIALS_SECONDS} s`;
-				limit.addEventListener("abort", () => reject(new ClusterUnreachable(why, { silent: false })));
+				limit.addEventListener("abort", () => {
+					endPrograms();
+					reject(new ClusterUnreachable(why, { silent: false }));
+				});
 			});
 			await Promise.race([config.applySecurityAuthentication(context), late]);
 		},
 	};
+}
+
+/** What starts a kubeconfig's programs in @kubernetes/client-node 1.4, which never ends them and shows this to nobody. */
+interface Starter {
+	execFn?: (command: string, args: readonly string[] | undefined, options: SpawnOptions) => ChildProcess;
+}
+
+/** The programs that give credentials just now. None of them outlives this process. */
+const programs = new Set<ChildProcess>();
+process.once("exit", () => end(programs));
+
+/** Has the programs of a kubeconfig started so that they can be ended, with all that they have started. @returns what ends them. */
+function programsOf(config: KubeConfig): () => void {
+	const own = new Set<ChildProcess>();
+	const { authenticators } = config as unknown as { readonly authenticators: readonly Starter[] };
+	for (const starter of authenticators.filter(({ execFn }) => execFn !== undefined)) {
+		starter.execFn = (command, args, options) => {
+			// In a process group of its own: a program may be a script that waits for another one.
+			const child = spawn(command, args ?? [], { ...options, detached: true });
+			for (const set of [own, programs]) {
+				set.add(child);
+				child.once("close", () => set.delete(child));
+			}
+			return child;
+		};
+	}
+	return () => end(own);
+}
+
+function end(children: Iterable<ChildProcess>): void {
+	for (const { pid } of children) {
+		try {
+			if (pid !== undefined) process.kill(-pid, "SIGKILL");
+		} catch {
+			// It has just ended by itself.
+		}
+	}
 }

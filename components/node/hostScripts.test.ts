@@ -113,6 +113,32 @@ test("a command that is made up takes the place of the machine's own, and never 
 	expect(readFileSync(real).equals(before)).toBe(true);
 });
 
+describe("join-node.sh join", () => {
+	beforeEach(() => {
+		machine.command("kubelet", "exit 0");
+		machine.command("kubeadm", 'echo "$*: $(cat)" >>$root/ran');
+		machine.write("/run/lock/x", "");
+	});
+	const joined = () => machine.run("join-node.sh", ["join"], "a configuration");
+
+	test("a kubelet that is not enabled would be gone after the next boot: nothing is joined, in systemd's words", async () => {
+		machine.command("systemctl", 'echo "Failed to enable unit: Unit file kubelet.service is masked." >&2; exit 1');
+		const { exitCode, stderr } = await joined();
+		expect(stderr).toBe(
+			"systemd does not enable kubelet.service: Failed to enable unit: Unit file kubelet.service is masked.",
+		);
+		expect(exitCode).toBe(1);
+		expect(machine.read("/ran")).toBeUndefined();
+	});
+
+	test("one that is enabled joins, whatever systemd says beside it", async () => {
+		machine.command("systemctl", "echo Created symlink. >&2");
+		const { exitCode, stderr } = await joined();
+		expect([exitCode, stderr]).toEqual([0, ""]);
+		expect(machine.read("/ran")).toBe("join --config /dev/stdin: a configuration\n");
+	});
+});
+
 describe("reset-node.sh", () => {
 	test.each([
 		["with kubeadm", true],
@@ -375,6 +401,18 @@ esac`,
 	});
 
 	const written = () => machine.read(CONFIG)?.split("\n").slice(1).join("\n");
+
+	test("a containerd that systemd does not enable is an error, in its words", async () => {
+		machine.write("/run/systemd/system/x", "");
+		machine.write("/default", V1);
+		machine.command(
+			"systemctl",
+			'case "$*" in *enable*) echo "Unit file containerd.service is masked." >&2; exit 1 ;; esac',
+		);
+		const { exitCode, stderr } = await machine.run("prepare-node.sh", [], input);
+		expect(stderr).toContain("systemd does not enable containerd.service: Unit file containerd.service is masked.");
+		expect(exitCode).toBe(1);
+	});
 
 	test("1.x", async () => {
 		machine.write("/default", V1);

@@ -23,7 +23,7 @@ async function surveyed(answer: SshdOptions["answer"]) {
 	const expected = async () => ({ blocks: [], owners: undefined, pools: [], notes: [] });
 	const read = () => readRoutes(gateway.target, pods, 1, expected);
 	const begin = { at: Date.now(), heap: process.memoryUsage().heapUsed };
-	const routes = await reportSurvey(read, pods, { gateway: "gw-1", seconds: 1, log }).catch(() => []);
+	const routes = await reportSurvey(read, pods, { gateway: "gw-1", seconds: 1, maxShrink: 0.3, log }).catch(() => []);
 	const seconds = (Date.now() - begin.at) / 1000;
 	const megabytes = (process.memoryUsage().heapUsed - begin.heap) / 1e6;
 	return { routes: routes.map(({ prefix, node }) => `${prefix.text} of ${node}`), said, seconds, megabytes };

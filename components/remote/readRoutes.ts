@@ -16,7 +16,9 @@ const SHORTEST = 10;
 export interface GatewaySurvey extends Survey {
 	/** A text for each row of the routing table that made no sense. */
 	readonly unreadable: readonly string[];
-	/** The blocks to which there was no route when the time was over. */
+	/** The blocks that there were to be routes to when the time was over. */
+	readonly expected: readonly Block[];
+	/** Those of them to which there was none. */
 	readonly missing: readonly Block[];
 	/** What there is to say of the expectation. */
 	readonly notes: readonly string[];
@@ -52,7 +54,7 @@ export async function readRoutes(
 		const survey = gatherRoutes(table.routes, podRanges);
 		const missing = missingBlocks(blocks, survey.prefixes);
 		if ((survey.prefixes.length > 0 && missing.length === 0) || Date.now() > deadline) {
-			return { ...survey, unreadable: table.unreadable, missing, notes, owners, pools };
+			return { ...survey, unreadable: table.unreadable, expected: blocks, missing, notes, owners, pools };
 		}
 		await sleep(1000);
 	}

@@ -108,6 +108,13 @@ export function seconds(from: number, to: number) {
 	return z.int(message).min(from, message).max(to, message);
 }
 
+/** A part of a whole, in hundredths. */
+export const share = z
+	.number("is not a share from 0 to 1; example: 0.3")
+	.min(0, "is not a share from 0 to 1; example: 0.3")
+	.max(1, "is not a share from 0 to 1; example: 0.3")
+	.multipleOf(0.01, "has more than two decimals");
+
 /** A TCP port. */
 export const port = z
 	.int("is not a port, 1 to 65535")

@@ -30,7 +30,7 @@ const good = {
 			kubernetes: { source: "packages", version: "1.34", repository: "https://packages.example.org/v{minor}/deb/" },
 		},
 	],
-	routes: { source: "live", mode: "blocks", convergeTimeout: 60 },
+	routes: { source: "live", mode: "blocks", convergeTimeout: 60, maxShrink: 0.3 },
 	dns: { method: "auto", searchDomains: ["svc.cluster.local"], reverseZones: true },
 	verify: {
 		...{ mode: "strict", names: ["web.cluster.local"], pods: [], outside: ["www.example.org"], rollbackAfter: 60 },

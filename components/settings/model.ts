@@ -99,11 +99,12 @@ export interface Settings<Auth = Authentication, Text = SecretSource> {
 	/** What every machine inherits, for those that only a driver knows. */
 	readonly ssh: SshBlock;
 	readonly gateways: readonly Gateway<Auth>[];
-	/** `convergeTimeout` is in seconds. */
+	/** `convergeTimeout` is in seconds, `maxShrink` a share from 0 to 1. */
 	readonly routes: {
 		readonly source: (typeof ROUTE_SOURCES)[number];
 		readonly mode: RouteMode;
 		readonly convergeTimeout: number;
+		readonly maxShrink: number;
 	};
 	readonly dns: { readonly searchDomains: readonly string[]; readonly reverseZones: boolean };
 	/** `rollbackAfter` is in seconds. */

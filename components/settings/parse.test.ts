@@ -103,6 +103,7 @@ describe("defaults", () => {
 			  ],
 			  "routes": {
 			    "convergeTimeout": 60,
+			    "maxShrink": 0.3,
 			    "mode": "blocks",
 			    "source": "live",
 			  },
@@ -303,6 +304,16 @@ describe("one problem, with its place and what to do", () => {
 			"a port too high",
 			{ ...least, ssh: { ...least.ssh, port: 65536 } },
 			"pod-gateway:ssh.port: is not a port, 1 to 65535",
+		],
+		[
+			"a share in per cent",
+			{ ...least, routes: { maxShrink: 30 } },
+			"pod-gateway:routes.maxShrink: is not a share from 0 to 1; example: 0.3",
+		],
+		[
+			"a share in thousandths",
+			{ ...least, routes: { maxShrink: 0.305 } },
+			"pod-gateway:routes.maxShrink: has more than two decimals",
 		],
 		[
 			"a rollback after too little",

@@ -14,6 +14,7 @@ import {
 	prefix,
 	repository,
 	seconds,
+	share,
 	taint,
 	text,
 } from "./fields.ts";
@@ -172,6 +173,11 @@ const routes = z
 		convergeTimeout: seconds(1, 600)
 			.default(60)
 			.describe("Seconds for the gateway's routes to come to rest after it joined. Default: 60."),
+		maxShrink: share
+			.default(0.3)
+			.describe(
+				"The share of its routes, of either family, that a server may lose in one up, and of the blocks in Calico's records that the gateway may have no route to. More is refused: half a table is no table. 1 lets everything go. Default: 0.3.",
+			),
 	})
 	.describe("The routes that servers get.");
 

@@ -126,6 +126,7 @@ dry_apply() {
 	fi
 	guard_names
 	guard_routes
+	guard_shrink
 	preview
 	result would-change
 }
@@ -160,6 +161,7 @@ apply() {
 	fi
 	guard_names
 	guard_routes
+	guard_shrink
 	deadline=$((started + ROLLBACK_AFTER - 10))
 	note_paths || refuse 'the paths of now could not be written down'
 	outside_before=

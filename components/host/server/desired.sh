@@ -1,10 +1,10 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # --- the desired state: plain lines, a keyword and its values ---
 
-# read_desired FILE [CHECKED]: checks the file, and sets STACK, SERVER, METHOD, VERIFY and ROLLBACK_AFTER. A cut connection must
+# read_desired FILE [CHECKED]: checks the file, and sets STACK, SERVER, METHOD, VERIFY, MAX_SHRINK and ROLLBACK_AFTER. A cut connection must
 # never pass for a shorter desired state: the last line has to be rollback-after, and it has to end in a newline.
 read_desired() {
-	STACK='' SERVER='' METHOD='' VERIFY='' ROLLBACK_AFTER='' OUTSIDE='' line_number=0 last=''
+	STACK='' SERVER='' METHOD='' VERIFY='' ROLLBACK_AFTER='' MAX_SHRINK='' OUTSIDE='' line_number=0 last=''
 	while IFS= read -r line || { [ -n "$line" ] && refuse 'the desired state is cut off'; }; do
 		line_number=$((line_number + 1))
 		if [ $line_number -eq 1 ]; then
@@ -71,6 +71,10 @@ read_line() {
 	rollback-after)
 		once "$ROLLBACK_AFTER" "$@" || return 1
 		case $1 in [1-9] | [1-9][0-9] | [1-9][0-9][0-9]) ROLLBACK_AFTER=$1 ;; *) return 1 ;; esac
+		;;
+	max-shrink)
+		once "$MAX_SHRINK" "$@" || return 1
+		case $1 in [0-9] | [1-9][0-9] | 100) MAX_SHRINK=$1 ;; *) return 1 ;; esac
 		;;
 	nameserver) [ $# -eq 1 ] ;;
 	domain | reverse-zone | search) [ $# -eq 1 ] && is_name "$1" ;;

@@ -24,7 +24,7 @@ mount -t tmpfs -o size=3m,mode=755 tmpfs run
 cp --sparse=always "$image" disk.img
 mount -t tmpfs tmpfs usr/sbin
 cp "$here/shim.sh" "$here/disk.sh" faults/
-for name in awk cat chmod cmp comm cp cut date find flock getent grep head id ip ln mkdir mktemp mv paste ping printf readlink rm rmdir sed \
+for name in awk cat chmod cmp comm cp cut date find flock getent grep head id ip ln mkdir mktemp mv od paste ping printf readlink rm rmdir sed \
 	sh sha256sum sort ss sync systemctl systemd-run systemd-cat tail timeout touch tr wc xargs; do
 	cp faults/shim.sh "usr/sbin/$name"
 	chmod 755 "usr/sbin/$name"

@@ -579,12 +579,19 @@ describe("sudo that does not let this command through", () => {
 		expect(JSON.parse(stdout)).toEqual({ result: "refused" });
 	});
 
-	test("sudo-rs, which knows no wildcards: the rule is one that it takes", async () => {
-		host.command("sudo", 'case "$*" in --version) echo "sudo-rs 0.2.8" ;; *) exit 1 ;; esac');
+	test("sudo-rs, which knows no wildcards in arguments: the rule is one that it takes", async () => {
+		host.command("sudo", 'case "$*" in --version) echo "sudo-rs 0.2.8" >&2 ;; *) exit 1 ;; esac');
 		const { stderr } = await apply(desired());
 		expect(stderr).toMatch(
-			/^netops ALL=\(root\) NOPASSWD: \/\S+\/server-network\.sh, \/\S+\/usr\/local\/sbin\/pod-gateway-host$/m,
+			/^netops ALL=\(root\) NOPASSWD: \/\S+\/\.pod-gateway-host-\*, \/\S+\/usr\/local\/sbin\/pod-gateway-host$/m,
 		);
+	});
+
+	test("sudo-rs with that rule, and a script that is another user's: it is run by its name", async () => {
+		host.command("chmod", "exit 1");
+		host.command("sudo", `[ "$2" != /bin/sh ] || exit 1\nshift\necho "$@" >>$root/asked`);
+		await host.run(SCRIPT, ["reapply"]);
+		expect(host.read("/asked")).toBe(`${host.root}/${SCRIPT} help\n${host.root}/${SCRIPT} reapply\n`);
 	});
 
 	test("the rule names the folder that the script is in, whatever links lead there", async () => {

@@ -34,7 +34,7 @@ const recipes = {
 	ifupdown: ["ifupdown"],
 	netplan: ["netplan.io", "systemd-resolved", "libnss-resolve", "udev"],
 	dnsmasq: ["dnsmasq"],
-	dhcp: ["dhcpcd-base", "ifupdown"],
+	dhcp: ["dhcpcd-base", "ifupdown", "sudo-rs"],
 	resolver: ["dnsmasq", "nginx-light"],
 	hypervisor: ["genisoimage", "libvirt-clients", "libvirt-daemon-system", "qemu-system-x86", "qemu-utils"],
 	node: [

@@ -13,13 +13,13 @@ export const outsideHosts: readonly HostSpec[] = [resolver(), ...site.servers.ma
 
 function withItsUser(machine: PhysicalServerMachine): HostSpec {
 	const spec = server(machine);
-	const { user } = machine;
+	const { user, sudo } = machine;
 	if (user === undefined) return spec;
 	return {
 		...spec,
 		async prepare(root) {
 			await spec.prepare?.(root);
-			await letOperatorInAs(user, root);
+			await letOperatorInAs(user, root, sudo);
 		},
 	};
 }

@@ -23,6 +23,8 @@ export interface PhysicalServerMachine extends Machine {
 	readonly kind: ServerKind;
 	/** Whom the operator logs in as; default: root. */
 	readonly user?: string;
+	/** Which sudo makes them root. Default: the one that Debian has by default. */
+	readonly sudo?: "sudo-rs";
 }
 
 /**
@@ -86,7 +88,7 @@ export const site = {
 		{ name: "ps-ifupdown", address: "10.200.0.33", kind: "ifupdown" },
 		{ name: "ps-netplan", address: "10.200.0.34", kind: "netplan" },
 		{ name: "ps-dnsmasq", address: "10.200.0.35", kind: "dnsmasq", user: "netops" },
-		{ name: "ps-trixie", address: "10.200.0.36", kind: "dhcp" },
+		{ name: "ps-trixie", address: "10.200.0.36", kind: "dhcp", user: "netops", sudo: "sudo-rs" },
 	] as readonly PhysicalServerMachine[],
 	podRange: "192.244.0.0/16",
 	serviceRange: "192.96.0.0/16",

@@ -235,24 +235,4 @@ systemctl daemon-reload; touch /run/hang`,
 			await copyIn(server.name, script, uploaded);
 			expect(await settledFootprint(server.name, before.get(server.name))).toEqual(before.get(server.name));
 		}));
-
-	test("whose owner of resolv.conf goes between two runs: the names move with it", async () => {
-		const server = servers.find(({ kind }) => kind === "dnsmasq");
-		if (!server) throw new Error("the lab has no server with dnsmasq");
-		expect((await apply(server)).stdout).toContain('"dnsMethod":"dnsmasq"');
-		const was = (await exec(server.name, ["cat", "/etc/resolv.conf"])).stdout;
-		await exec(server.name, [
-			"sh",
-			"-ec",
-			`systemctl stop dnsmasq; echo nameserver ${site.resolver.address} >/etc/resolv.conf`,
-		]);
-		const resolvConf = async () => (await exec(server.name, ["cat", "/etc/resolv.conf"])).stdout;
-		await expect
-			.poll(resolvConf, { timeout: WITHIN * 1000, interval: 1000 })
-			.toContain(`nameserver ${site.dnsAddress}`);
-		await exec(server.name, ["sh", "-ec", `printf '%s\\n' '${was}' >/etc/resolv.conf; systemctl start dnsmasq`]);
-		await restore(server);
-		await copyIn(server.name, script, uploaded);
-		expect(await settledFootprint(server.name, before.get(server.name))).toEqual(before.get(server.name));
-	});
 });

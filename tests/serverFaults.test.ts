@@ -54,7 +54,7 @@ async function network(server: Server): Promise<string> {
 
 /** Brings a server to a state by hand, as `pulumi up` would. */
 async function apply(server: Server, prefixes: readonly string[], nameserver: string): Promise<void> {
-	await copyIn(server.name, script, uploaded(server));
+	await copyIn(server.name, script, uploaded(server), "755");
 	await exec(server.name, ["sh", uploaded(server), "apply"], { input: desired(server, prefixes, nameserver) });
 }
 
@@ -73,7 +73,7 @@ async function cutEach(
 				await apply(server, first, site.dnsAddress);
 				const asBefore = await network(server);
 				expect(asDesired, told).not.toBe(asBefore);
-				await writeFile(server.name, uploaded(server), scriptWith(command, place));
+				await writeFile(server.name, uploaded(server), scriptWith(command, place), "755");
 				const running = inOperator(ssh(server, `sh ${uploaded(server)} apply`), {
 					input: desired(server, second, "192.96.0.11"),
 					check: false,

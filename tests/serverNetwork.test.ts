@@ -151,6 +151,34 @@ ip link add virbr0 type bridge
 ip address add 192.168.122.1/24 dev virbr0
 ip link set virbr0 up`;
 
+describe.skipIf(inject("noLab") !== undefined)("a server whose sudo is sudo-rs", () => {
+	const trixie = site.servers.find(({ sudo }) => sudo === "sudo-rs");
+	if (!trixie?.user) throw new Error("the lab has no server with sudo-rs");
+	const { name, user } = trixie;
+	const own = `/home/${user}/.pod-gateway-host-test`;
+	const as = (input: string, ...argv: string[]) =>
+		exec(name, ["runuser", "--user", `${user}`, "--", "sh", ...argv], { input, check: false });
+
+	test("lets its user apply and restore by the rule that the docs have, and says that rule where it is missing", async () => {
+		expect((await exec(name, ["sudo", "--version"])).stderr).toContain("sudo-rs");
+		const before = await footprint(name);
+		await copyIn(name, script, own);
+		await exec(name, ["chown", `${user}:`, own]);
+		const rule = "/etc/sudoers.d/pod-gateway";
+		await exec(name, ["mv", rule, "/run/rule"]);
+		const refused = await as(desired(), own, "apply");
+		await exec(name, ["mv", "/run/rule", rule]);
+		expect(refused.stderr).toContain("this needs root (sudo: sudo");
+		expect(refused.stderr).toContain((await exec(name, ["cat", rule])).stdout);
+		expect(refused.exitCode).toBe(2);
+		const applied = await as(desired(), own, "apply");
+		expect(applied.stdout, applied.stderr).toContain('"applied"');
+		const restored = await as("", "/usr/local/sbin/pod-gateway-host", "restore");
+		expect(restored.stdout, restored.stderr).toContain('"restored"');
+		await expect.poll(() => footprint(name), { timeout: 20_000, interval: 1000 }).toEqual(before);
+	});
+});
+
 describe.skipIf(inject("noLab") !== undefined)("NetworkManager without a resolver that can split", () => {
 	const nm = "ps-nm";
 	const hidden = "mv /usr/sbin/dnsmasq /usr/sbin/dnsmasq.hidden";

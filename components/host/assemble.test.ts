@@ -28,10 +28,10 @@ test("every owner of resolv.conf answers every verb", () => {
 
 /** The commands that change a server, and the functions that may run them on anything but this run's own folder. */
 const CHANGING =
-	/(?:^|[;&|({]|\bthen|\bdo|\belse|!)\s*(?:timeout [-\d$A-Z_k ]+)?(mv|rm|cp|ln|mkdir|rmdir|chmod|chown|tee|install|systemctl (?!is-active|show)\S+|ip (?:-force )?"?-\$f"? -batch|ip route (?:add|del|replace)|resolvectl domain "\$link" \S)/;
+	/(?:^|[;&|({]|\bthen|\bdo|\belse|!)\s*(?:timeout [-\d$A-Z_k ]+)?(mv|rm|cp|ln|mkdir|rmdir|chmod|chown|tee|install|systemctl (?!is-active|show)\S+|ip (?:-force )?"?-\$f"? -batch|ip route (?:add|del|replace)|resolvectl domain "\$link" \S|busctl \S+ call|sed -i)/;
 const MAY_CHANGE: Readonly<Record<string, RegExp>> = {
 	mv: /^(put_prepared|rename_durably|undo_files|strip_block|finish)$/,
-	rm: /^(put_prepared|remove_files|undo|undo_files|finish|forget_incomplete|tidy|sweep|drop_second_names|unready|restore|remove_recovery|owner_is_settled|at_exit)$/,
+	rm: /^(put_prepared|remove_files|undo|undo_files|finish|forget_incomplete|tidy|sweep|drop_second_names|unready|restore|remove_recovery|owner_is_settled|leave_owner|put_back_files|at_exit)$/,
 	cp: /^(prepare_files|keep_edits|strip_block|incomplete)$/,
 	ln: /^(prepare_files|put_prepared|unready)$/,
 	mkdir: /^(prepare_files|keep_edits|take_lock|snapshot)$/,
@@ -39,6 +39,8 @@ const MAY_CHANGE: Readonly<Record<string, RegExp>> = {
 	chmod: /^be_root$/,
 	systemctl: /^(reload_service|reload_units|arm|stop_units|networkmanager_reload)$/,
 	ip: /^(set_routes|set_routes_back)$/,
+	busctl: /^forget_claim$/,
+	sed: /^forget_claim$/,
 	resolvectl: /^(resolved_mend|resolved_release)$/,
 };
 

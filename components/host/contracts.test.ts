@@ -53,9 +53,12 @@ describe("paths on a server", () => {
 		expect(hostScript("restore-server.sh").text).toContain(`rm -f ${UPLOADED}-* ${UPLOADED_BY_USER}-* `);
 	});
 
-	test("the lab's sudo rule, which the documentation shows, allows both", () => {
-		const rule = readFileSync(join(import.meta.dirname, "../../lab/hosts/sudoers"), "utf8");
-		expect(rule).toContain(`/${UPLOADED_BY_USER}-*, /bin/sh ${INSTALLED} *`);
+	test.each([
+		["sudo", `/${UPLOADED_BY_USER}-*, /bin/sh ${INSTALLED} *`],
+		["sudo-rs", `/${UPLOADED_BY_USER}-*, ${INSTALLED}\n`],
+	])("the lab's rule for %s, which the documentation shows, allows both", (sudo, both) => {
+		const rule = readFileSync(join(import.meta.dirname, "../../lab/hosts/sudoers", sudo), "utf8");
+		expect(rule).toContain(both);
 	});
 });
 

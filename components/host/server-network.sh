@@ -45,6 +45,9 @@ RUN=/run/pod-gateway
 LOCK=$RUN/lock
 # Its time is when everything was last seen to be as desired.
 SEEN=$RUN/in-force
+# Its files have changed, and the resolver has not read them; another program decides about resolv.conf than before, seen once.
+UNTOLD=$RUN/untold
+SEEN_OWNER=$RUN/owner
 # The lock of versions that knew one stack.
 OLD_LOCK=/run/pod-gateway.lock
 RUN_UNIT=pod-gateway-run
@@ -146,12 +149,14 @@ be_root() {
 	if command -v sudo >/dev/null; then
 		if words=$(sudo -n /bin/sh "$SELF" help 2>&1 >/dev/null); then exec sudo -n /bin/sh "$SELF" "$@"; fi
 		# sudo-rs knows no wildcards in arguments; there a rule names the script itself.
-		if chmod u+x "$SELF" 2>/dev/null && sudo -n "$SELF" help >/dev/null 2>&1; then exec sudo -n "$SELF" "$@"; fi
+		# The one that is installed is root's, and may be run already.
+		chmod u+x "$SELF" 2>/dev/null
+		if sudo -n "$SELF" help >/dev/null 2>&1; then exec sudo -n "$SELF" "$@"; fi
 	fi
 	user=$(id -un)
 	rule="$user ALL=(root) NOPASSWD: /bin/sh ${SELF%/*}/.pod-gateway-host-*, /bin/sh $INSTALLED *"
-	case $(sudo --version 2>/dev/null) in
-	*sudo-rs*) rule="$user ALL=(root) NOPASSWD: $SELF, $INSTALLED" ;;
+	case $(sudo --version 2>&1) in
+	*sudo-rs*) rule="$user ALL=(root) NOPASSWD: ${SELF%/*}/.pod-gateway-host-*, $INSTALLED" ;;
 	esac
 	refuse "this needs root (sudo: $words): log in as root, or install sudo and put this line into /etc/sudoers.d/pod-gateway:
 $rule
@@ -499,7 +504,7 @@ guard_routes() {
 	ip -o addr show >"$WORK/addresses" || refuse 'the addresses of this server cannot be read'
 	{ ip -o -4 route show >"$WORK/routes.4" && ip -o -6 route show >"$WORK/routes.6"; } || refuse 'its routes cannot be read'
 	if [ -s "$WORK/wanted" ] && [ ! -s "$WORK/addresses" ]; then refuse 'this server has no address, so no route can be judged'; fi
-	kept_addresses || refuse 'the nameservers of this server cannot be read'
+	kept_addresses || refuse 'its nameservers, or who is logged in here by SSH, cannot be read'
 	if ! {
 		awk '$3 ~ /^inet6?$/ {
 			a = $4; n = $5 == "peer" ? $6 : a; sub(/\/.*/, "", a)
@@ -615,13 +620,38 @@ kept_addresses() {
 		{ sub(/[#%].*/, ""); sub(/[ \t].*/, "") }
 		$0 != "" && !/^(127\.|::1$)/ && !seen[$0]++ { print "peer", $0, "a nameserver that this server asks" }
 	' "$WORK/nameservers" >"$WORK/kept" || return 1
-	command -v ss >/dev/null || return 0
-	timeout 5 ss -Htn state established "sport = :${SSH_PORT:-22}" >"$WORK/logins" 2>"$WORK/unasked" ||
-		say "who is logged in here by SSH cannot be told, and is not kept out of the routes (ss: $(join ' ' <"$WORK/unasked"))"
-	awk '
-		{ a = $4; sub(/:[0-9]+$/, "", a); gsub(/[][]/, "", a); sub(/%.*/, "", a); sub(/^::ffff:/, "", a) }
-		!seen[a]++ { print "peer", a, "who is logged in here by SSH" }
-	' "$WORK/logins" >>"$WORK/kept"
+	logins >"$WORK/logins" && awk '!seen[$1]++ { print "peer", $1, "who is logged in here by SSH" }' "$WORK/logins" >>"$WORK/kept"
+}
+
+# logins: who is logged in here by SSH, an address a line. Where ss(8) is missing or does not answer, the kernel's tables tell it
+# (proc(5)): words of 32 bits as they lie in this machine's memory, in hexadecimal.
+logins() {
+	if sockets=$(timeout 5 ss -Htn state established "sport = :${SSH_PORT:-22}" 2>/dev/null 9>&-); then
+		printf '%s\n' "$sockets" |
+			awk '$4 != "" { a = $4; sub(/:[0-9]+$/, "", a); gsub(/[][]/, "", a); sub(/%.*/, "", a); sub(/^::ffff:/, "", a); print a }'
+		return
+	fi
+	set -- /proc/net/tcp
+	[ ! -e /proc/net/tcp6 ] || set -- "$@" /proc/net/tcp6
+	one=$(printf '\001\000' | od -A n -t u2) || return 1
+	awk -v port="${SSH_PORT:-22}" -v little="$((one == 1))" "$PREFIXES"'
+		function number(hex,   i, n) { for (i = 1; i <= length(hex); i++) n = n * 16 + index("123456789ABCDEF", substr(hex, i, 1)); return n + 0 }
+		# octet(WORDS, I): the two digits of the address at its octet I, from 0.
+		function octet(words, i) { return substr(words, 1 + 2 * (little ? i + 3 - 2 * (i % 4) : i), 2) }
+		FNR == 1 || $4 != "01" { next }
+		{
+			split($2, mine, ":"); split($3, theirs, ":"); a = theirs[1]
+			if (number(mine[2]) != port) next
+			if (length(a) == 8 || a ~ /^0000000000000000(FFFF0000|0000FFFF)/) {
+				a = substr(a, length(a) - 7)
+				print number(octet(a, 0)) "." number(octet(a, 1)) "." number(octet(a, 2)) "." number(octet(a, 3))
+				next
+			}
+			text = ""
+			for (i = 0; i < 16; i += 2) text = text (i ? ":" : "") octet(a, i) octet(a, i + 1)
+			bits(text)
+			print canonical6()
+		}' "$@"
 }
 
 nameservers_in_use() {
@@ -1122,6 +1152,11 @@ resolvconf_fits() {
 		refuse "$RESOLV_CONF is a file of systemd-resolved's own ($TARGET); start systemd-resolved and set dns.method to auto," \
 			"replace the link by a file, or set dns.method to none"
 	fi
+	# glibc would not read the file, and systemd-resolved takes its nameservers for equals: whichever answered last is asked next.
+	if active systemd-resolved && grep -qs '^hosts:.*resolve' /etc/nsswitch.conf; then
+		refuse "programs ask systemd-resolved here (resolve in /etc/nsswitch.conf), whatever $RESOLV_CONF says; link that to" \
+			"/run/systemd/resolve/stub-resolv.conf and set dns.method to auto, take resolve out of nsswitch.conf, or set dns.method to none"
+	fi
 	# SLES: what somebody changed is left as it is from then on (netconfig(8)).
 	if lies_in "$TARGET" /run/netconfig || grep -qs 'autogenerated by netconfig' "$TARGET"; then
 		say "warning: netconfig leaves $RESOLV_CONF alone once it was changed, so that the nameservers of a new lease do not arrive: run" \
@@ -1215,7 +1250,10 @@ resolved_fits() {
 			"mend that, or set dns.method to none"
 	for server in $(printf '%s\n' "$said" | sed -n 's/^Global: *//p'); do
 		server=${server%%[#%]*}
-		case $ours in *" $server "*) ;; *) others="$others $server" ;; esac
+		case $ours in *" $server "*) continue ;; esac
+		# What resolv.conf said before it became a link to a file of its own is forgotten at the next start.
+		! lies_in "$TARGET" /run/systemd/resolve || resolved_is_told "$server" || continue
+		others="$others $server"
 	done
 	[ -z "$others" ] ||
 		refuse "systemd-resolved has global nameservers (${others# }), from which it cannot keep the cluster's apart;" \
@@ -1226,6 +1264,11 @@ resolved_fits() {
 		refuse "$RESOLV_CONF leads to systemd-resolved's list of nameservers and not to its stub, so that programs ask past it;" \
 			"link it to /run/systemd/resolve/stub-resolv.conf, or set dns.method to none"
 	fi
+}
+
+resolved_is_told() {
+	cat /etc/systemd/resolved.conf /etc/systemd/resolved.conf.d/*.conf /run/systemd/resolved.conf.d/*.conf \
+		/usr/lib/systemd/resolved.conf.d/*.conf 2>/dev/null | grep "^[[:blank:]]*DNS[[:blank:]]*=" | grep -qF "$1"
 }
 
 resolved_plan() {
@@ -1292,8 +1335,11 @@ resolved_mend() {
 # file KEPT lists.
 resolved_release() {
 	[ -s "${2:-$LINKS}" ] || return 0
+	runs=
+	! timeout 5 systemctl is-active systemd-resolved >/dev/null 2>&1 9>&- || runs=1
 	while read -r link _; do
 		if [ -n "${1:-}" ] && grep -qxF "$link" "$1"; then continue; fi
+		[ -n "$runs" ] || { forget_claim "$link" && continue; }
 		claimed='' kept=''
 		for domain in $(timeout 5 resolvectl domain "$link" 2>/dev/null 9>&- | sed 's/^Link [^:]*: *//'); do
 			if [ "$domain" = '~.' ]; then claimed=1; else kept="$kept $domain"; fi
@@ -1301,6 +1347,16 @@ resolved_release() {
 		# shellcheck disable=SC2086 # a list of domains; an empty one is said by an empty word
 		[ -z "$claimed" ] || timeout 5 resolvectl domain "$link" ${kept:-''} 2>/dev/null 9>&-
 	done <"${2:-$LINKS}"
+	return 0
+}
+
+# forget_claim LINK: the same while systemd-resolved does not run, which a question to it would start. What was set on a link waits for
+# its next start: with systemd-networkd, where that manages the link, and else in a file.
+forget_claim() {
+	read -r index 2>/dev/null <"/sys/class/net/$1/ifindex" || return 0
+	timeout 5 busctl --auto-start=no call org.freedesktop.network1 /org/freedesktop/network1 org.freedesktop.network1.Manager \
+		SetLinkDomains 'ia(sb)' "$index" 0 >/dev/null 2>&1 9>&-
+	[ ! -e "/run/systemd/resolve/netif/$index" ] || sed -i '/^DOMAINS=/s/~\.//' "/run/systemd/resolve/netif/$index"
 	return 0
 }
 
@@ -2221,16 +2277,18 @@ put_back_files() {
 			note_other_contents "$old" "$path" || return 1
 		done <"$WORK/changes"
 		{ prepare_files && make_durable; } || return 1
-		for class in tool recovery names state; do put_class $class || return 1; done
+		# Where this is ended before the resolver has read its files, the next run has it read them.
+		! changed names || true >$UNTOLD || return 1
+		for class in tool recovery state names; do put_class $class || return 1; done
 		[ -n "$UNFINISHED" ] || drop_second_names || return 1
 		say "put back$put_paths"
 		if changed recovery; then reload_units || return 1; fi
-		if changed names; then "${server_method}_reload"; fi || return 1
-		# A later look compares with the new contents.
-		if [ -n "$UNFINISHED" ]; then
-			lines_but plan.others '^names ' "$WORK/plan.kept" && cat "$WORK/plan.others" >>"$WORK/plan" &&
-				cp "$WORK/plan" "$WORK/plan.kept" || return 1
-		fi
+	fi
+	if [ -e $UNTOLD ]; then "${server_method}_reload" && rm -f $UNTOLD || return 1; fi
+	# A later look compares with the new contents, also where another program wrote what is as good.
+	if [ -n "$UNFINISHED" ]; then
+		lines_but plan.others '^names ' "$WORK/plan.kept" && cat "$WORK/plan.others" >>"$WORK/plan" &&
+			cp "$WORK/plan" "$WORK/plan.kept" || return 1
 	fi
 	"${server_method}_mend"
 }
@@ -2331,7 +2389,7 @@ restore() {
 	UPLOAD=
 	remove_uploads
 	if [ -z "$OTHERS" ]; then
-		rm -f $SEEN $OLD_LOCK $LOCK
+		rm -f $SEEN $UNTOLD $SEEN_OWNER $OLD_LOCK $LOCK
 		say 'restored: nothing of pod-gateway is left on this server'
 	else
 		say "restored: nothing of stack $STACK is left here; this server still serves $ALL"
@@ -2440,27 +2498,30 @@ reapply() {
 		exit 1
 	fi
 	owner_is_settled || exit 1
+	# What it will be taken back by is noted before it is there.
+	[ -z "$LEFT" ] || { plan_written && compare_plan; } || exit 1
 	put_back || exit 1
+	[ -z "$LEFT" ] || leave_owner || exit 1
 	true >$SEEN
 }
 
 # owner_is_settled: where another program decides about resolv.conf than before, that is believed when it is so twice: a resolver
-# that restarts is gone for a moment. Then the names move with it.
+# that restarts is gone for a moment. Then the names move with it, and $LEFT is who had them.
 owner_is_settled() {
-	noted=none
+	noted=none LEFT=
 	for file in $COMMITTED; do
 		name=none
 		[ ! -f "${file%/*}/method" ] || read -r name <"${file%/*}/method" || :
 		[ "$name" = none ] || noted=$name
 	done
 	if [ "$noted" = "$server_method" ]; then
-		rm -f $RUN/owner
+		rm -f $SEEN_OWNER
 		return 0
 	fi
 	seen_owner=
-	[ ! -f $RUN/owner ] || read -r seen_owner <$RUN/owner || :
+	[ ! -f $SEEN_OWNER ] || read -r seen_owner <$SEEN_OWNER || :
 	if [ "$seen_owner" != "$server_method" ]; then
-		echo "$server_method" >$RUN/owner
+		echo "$server_method" >$SEEN_OWNER
 		say "resolv.conf is no longer by $noted but by $server_method; the names move in a moment"
 		own_routes "$WORK/routes.now" && { cmp -s "$WORK/wanted" "$WORK/routes.now" || set_routes_back "$WORK/wanted"; }
 		return 1
@@ -2469,14 +2530,20 @@ owner_is_settled() {
 		say "the names of the cluster cannot be by $server_method here; the next pulumi up says what to do"
 		return 1
 	}
-	"${noted}_release"
+	LEFT=$noted
+}
+
+# leave_owner: the names are with another one: who had them is told so. That this is noted is the end of it.
+leave_owner() {
+	"${LEFT}_release"
+	"${LEFT}_reload" || return 1
 	for file in $COMMITTED; do
 		name=none
 		[ ! -f "${file%/*}/method" ] || read -r name <"${file%/*}/method" || :
 		[ "$name" = none ] || { echo "$server_method" | put_text "${file%/*}/method"; } || return 1
 	done
-	[ ! -e "$LINKS" ] || [ "$server_method" = resolved ] || remove_files "$LINKS"
-	rm -f $RUN/owner
+	[ ! -e "$LINKS" ] || [ "$server_method" = resolved ] || remove_files "$LINKS" || return 1
+	rm -f $SEEN_OWNER
 }
 
 # --- status: what is in force here, and what could not be undone ---

@@ -45,6 +45,7 @@ beforeEach(() => {
 	host.command("getent", 'case $1 in passwd) echo "root:x:0:0::$root/root:/bin/sh" ;; *) exit 2 ;; esac');
 	host.command("systemd-run", SYSTEMD_RUN);
 	host.write("/journal", "");
+	host.write("/proc/net/tcp", "");
 	host.command("systemd-cat", 'shift 5; echo "$*" >>"$root/journal"');
 	mkdirSync(join(host.root, "root"));
 	mkdirSync(join(host.root, "usr/local/sbin"), { recursive: true });

@@ -22,6 +22,7 @@ export class ServerSandbox extends HostSandbox {
 		this.command("getent", 'case $1 in passwd) echo "root:x:0:0::$root/root:/bin/sh" ;; *) exit 2 ;; esac');
 		this.command("systemd-run", SYSTEMD_RUN);
 		this.write("/journal", "");
+		this.write("/proc/net/tcp", "");
 		this.command("systemd-cat", 'shift 5; echo "$*" >>"$root/journal"');
 		for (const folder of ["root", "usr/local/sbin", "usr/local/lib"])
 			mkdirSync(join(this.root, folder), { recursive: true });

@@ -15,7 +15,7 @@ import { hostScript } from "../remote/scripts.ts";
 
 /** What the scripts may really run: nothing that acts on more than the files it is given. */
 const TOOLS =
-	"awk base64 basename cat chmod cmp comm cp cut date diff dirname env find flock grep head ln ls md5sum mkdir mktemp mv openssl paste printf readlink rm rmdir sed sh sha256sum sleep sort sync tail timeout touch tr uniq wc xargs";
+	"awk base64 basename cat chmod cmp comm cp cut date diff dirname env find flock grep head ln ls md5sum mkdir mktemp mv od openssl paste printf readlink rm rmdir sed sh sha256sum sleep sort sync tail timeout touch tr uniq wc xargs";
 
 /**
  * A folder that stands for a machine's root: the scripts of `components/host` run with every absolute path moved into it, and with

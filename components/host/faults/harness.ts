@@ -15,6 +15,8 @@ export const scenarios = [
 	"first-dnsmasq",
 	"later-dnsmasq",
 	"restore-dnsmasq",
+	"reapply-dnsmasq",
+	"moved-dnsmasq",
 ] as const;
 export type Scenario = (typeof scenarios)[number];
 
@@ -125,7 +127,8 @@ export class Faults {
 	broken({ scenario, kind }: Case, { exitCode, result, states, live, status }: Observed): string | undefined {
 		const { settled: desired = "" } = this.reference(scenario).observed.states;
 		const { before = "" } = states;
-		const ends = scenario === "reapply" || scenario === "recovery" ? [desired] : [before, desired];
+		const repairs = /^(reapply|moved|recovery)/.test(scenario);
+		const ends = repairs ? [desired] : [before, desired];
 		const { settled = "", "at-once": atOnce = "" } = states;
 		const claims: Readonly<Record<string, string>> = {
 			applied: desired,
@@ -139,7 +142,7 @@ export class Faults {
 			if (exitCode === 0 && atOnce !== desired) return "exit code 0, and it was not as desired";
 			// The process that waits for the run is ended like a session is, and says nothing then.
 			const ended = exitCode === 137 && (kind === "kill" || kind === "hang");
-			if (result === "" && !ended && !/^re(apply|covery)$/.test(scenario)) return `no result, exit code ${exitCode}`;
+			if (result === "" && !ended && !repairs) return `no result, exit code ${exitCode}`;
 			if (result !== "" && !ended && (exitCode === 0) !== /^(applied|restored)$/.test(result)) {
 				return `exit code ${exitCode} with the result "${result}"`;
 			}

@@ -24,7 +24,7 @@ mount -t tmpfs -o size=3m,mode=755 tmpfs run
 cp --sparse=always "$image" disk.img
 mount -t tmpfs tmpfs usr/sbin
 cp "$here/shim.sh" "$here/disk.sh" faults/
-for name in awk cat chmod cmp comm cp cut date find flock getent grep head id ip ln mkdir mktemp mv paste ping printf readlink rm rmdir sed \
+for name in awk cat chmod cmp comm cp cut date find flock getent grep head id ip ln mkdir mktemp mv od paste ping printf readlink rm rmdir sed \
 	sh sha256sum sort ss sync systemctl systemd-run systemd-cat tail timeout touch tr wc xargs; do
 	cp faults/shim.sh "usr/sbin/$name"
 	chmod 755 "usr/sbin/$name"
@@ -106,9 +106,18 @@ first*) ;;
 	;;
 esac
 case $scenario in
-reapply*)
+reapply)
 	ip route flush proto 157
 	printf 'nameserver 10.200.0.3\n' >etc/resolv.conf
+	;;
+reapply-dnsmasq)
+	ip route flush proto 157
+	rm -f etc/dnsmasq.d/pod-gateway.conf faults/loaded
+	;;
+moved-dnsmasq)
+	# It runs on, and resolv.conf is no longer by it, which was seen once.
+	printf 'nameserver 10.200.0.3\n' >etc/resolv.conf
+	inside sh /usr/local/sbin/pod-gateway-host reapply >>log 2>&1 || true
 	;;
 recovery*)
 	# A transaction whose power was cut once names had changed; this is its next boot.
@@ -139,7 +148,7 @@ patience=300
 case $scenario in
 first* | later*) inside /usr/bin/timeout -s KILL "$patience" sh -c 'echo $$ >/faults/front; exec sh /run/script apply' <run/desired >out 2>err && code=0 || code=$? ;;
 restore*) inside /usr/bin/timeout -s KILL "$patience" sh -c 'echo $$ >/faults/front; exec sh /run/script restore' >out 2>err && code=0 || code=$? ;;
-reapply* | recovery*)
+reapply* | moved* | recovery*)
 	# In its service, whose time is limited, too.
 	inside /usr/bin/timeout -s KILL "$patience" sh -c 'echo $$ >/faults/main; exec sh /usr/local/sbin/pod-gateway-host reapply' >out 2>err && code=0 || code=$?
 	;;

@@ -282,16 +282,18 @@ put_back_files() {
 			note_other_contents "$old" "$path" || return 1
 		done <"$WORK/changes"
 		{ prepare_files && make_durable; } || return 1
-		for class in tool recovery names state; do put_class $class || return 1; done
+		# Where this is ended before the resolver has read its files, the next run has it read them.
+		! changed names || true >$UNTOLD || return 1
+		for class in tool recovery state names; do put_class $class || return 1; done
 		[ -n "$UNFINISHED" ] || drop_second_names || return 1
 		say "put back$put_paths"
 		if changed recovery; then reload_units || return 1; fi
-		if changed names; then "${server_method}_reload"; fi || return 1
-		# A later look compares with the new contents.
-		if [ -n "$UNFINISHED" ]; then
-			lines_but plan.others '^names ' "$WORK/plan.kept" && cat "$WORK/plan.others" >>"$WORK/plan" &&
-				cp "$WORK/plan" "$WORK/plan.kept" || return 1
-		fi
+	fi
+	if [ -e $UNTOLD ]; then "${server_method}_reload" && rm -f $UNTOLD || return 1; fi
+	# A later look compares with the new contents, also where another program wrote what is as good.
+	if [ -n "$UNFINISHED" ]; then
+		lines_but plan.others '^names ' "$WORK/plan.kept" && cat "$WORK/plan.others" >>"$WORK/plan" &&
+			cp "$WORK/plan" "$WORK/plan.kept" || return 1
 	fi
 	"${server_method}_mend"
 }

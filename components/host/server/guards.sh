@@ -6,7 +6,7 @@ guard_routes() {
 	ip -o addr show >"$WORK/addresses" || refuse 'the addresses of this server cannot be read'
 	{ ip -o -4 route show >"$WORK/routes.4" && ip -o -6 route show >"$WORK/routes.6"; } || refuse 'its routes cannot be read'
 	if [ -s "$WORK/wanted" ] && [ ! -s "$WORK/addresses" ]; then refuse 'this server has no address, so no route can be judged'; fi
-	kept_addresses || refuse 'the nameservers of this server cannot be read'
+	kept_addresses || refuse 'its nameservers, or who is logged in here by SSH, cannot be read'
 	if ! {
 		awk '$3 ~ /^inet6?$/ {
 			a = $4; n = $5 == "peer" ? $6 : a; sub(/\/.*/, "", a)
@@ -122,13 +122,38 @@ kept_addresses() {
 		{ sub(/[#%].*/, ""); sub(/[ \t].*/, "") }
 		$0 != "" && !/^(127\.|::1$)/ && !seen[$0]++ { print "peer", $0, "a nameserver that this server asks" }
 	' "$WORK/nameservers" >"$WORK/kept" || return 1
-	command -v ss >/dev/null || return 0
-	timeout 5 ss -Htn state established "sport = :${SSH_PORT:-22}" >"$WORK/logins" 2>"$WORK/unasked" ||
-		say "who is logged in here by SSH cannot be told, and is not kept out of the routes (ss: $(join ' ' <"$WORK/unasked"))"
-	awk '
-		{ a = $4; sub(/:[0-9]+$/, "", a); gsub(/[][]/, "", a); sub(/%.*/, "", a); sub(/^::ffff:/, "", a) }
-		!seen[a]++ { print "peer", a, "who is logged in here by SSH" }
-	' "$WORK/logins" >>"$WORK/kept"
+	logins >"$WORK/logins" && awk '!seen[$1]++ { print "peer", $1, "who is logged in here by SSH" }' "$WORK/logins" >>"$WORK/kept"
+}
+
+# logins: who is logged in here by SSH, an address a line. Where ss(8) is missing or does not answer, the kernel's tables tell it
+# (proc(5)): words of 32 bits as they lie in this machine's memory, in hexadecimal.
+logins() {
+	if sockets=$(timeout 5 ss -Htn state established "sport = :${SSH_PORT:-22}" 2>/dev/null 9>&-); then
+		printf '%s\n' "$sockets" |
+			awk '$4 != "" { a = $4; sub(/:[0-9]+$/, "", a); gsub(/[][]/, "", a); sub(/%.*/, "", a); sub(/^::ffff:/, "", a); print a }'
+		return
+	fi
+	set -- /proc/net/tcp
+	[ ! -e /proc/net/tcp6 ] || set -- "$@" /proc/net/tcp6
+	one=$(printf '\001\000' | od -A n -t u2) || return 1
+	awk -v port="${SSH_PORT:-22}" -v little="$((one == 1))" "$PREFIXES"'
+		function number(hex,   i, n) { for (i = 1; i <= length(hex); i++) n = n * 16 + index("123456789ABCDEF", substr(hex, i, 1)); return n + 0 }
+		# octet(WORDS, I): the two digits of the address at its octet I, from 0.
+		function octet(words, i) { return substr(words, 1 + 2 * (little ? i + 3 - 2 * (i % 4) : i), 2) }
+		FNR == 1 || $4 != "01" { next }
+		{
+			split($2, mine, ":"); split($3, theirs, ":"); a = theirs[1]
+			if (number(mine[2]) != port) next
+			if (length(a) == 8 || a ~ /^0000000000000000(FFFF0000|0000FFFF)/) {
+				a = substr(a, length(a) - 7)
+				print number(octet(a, 0)) "." number(octet(a, 1)) "." number(octet(a, 2)) "." number(octet(a, 3))
+				next
+			}
+			text = ""
+			for (i = 0; i < 16; i += 2) text = text (i ? ":" : "") octet(a, i) octet(a, i + 1)
+			bits(text)
+			print canonical6()
+		}' "$@"
 }
 
 nameservers_in_use() {

@@ -45,6 +45,9 @@ RUN=/run/pod-gateway
 LOCK=$RUN/lock
 # Its time is when everything was last seen to be as desired.
 SEEN=$RUN/in-force
+# Its files have changed, and the resolver has not read them; another program decides about resolv.conf than before, seen once.
+UNTOLD=$RUN/untold
+SEEN_OWNER=$RUN/owner
 # The lock of versions that knew one stack.
 OLD_LOCK=/run/pod-gateway.lock
 RUN_UNIT=pod-gateway-run

@@ -16,12 +16,14 @@ be_root() {
 	if command -v sudo >/dev/null; then
 		if words=$(sudo -n /bin/sh "$SELF" help 2>&1 >/dev/null); then exec sudo -n /bin/sh "$SELF" "$@"; fi
 		# sudo-rs knows no wildcards in arguments; there a rule names the script itself.
-		if chmod u+x "$SELF" 2>/dev/null && sudo -n "$SELF" help >/dev/null 2>&1; then exec sudo -n "$SELF" "$@"; fi
+		# The one that is installed is root's, and may be run already.
+		chmod u+x "$SELF" 2>/dev/null
+		if sudo -n "$SELF" help >/dev/null 2>&1; then exec sudo -n "$SELF" "$@"; fi
 	fi
 	user=$(id -un)
 	rule="$user ALL=(root) NOPASSWD: /bin/sh ${SELF%/*}/.pod-gateway-host-*, /bin/sh $INSTALLED *"
-	case $(sudo --version 2>/dev/null) in
-	*sudo-rs*) rule="$user ALL=(root) NOPASSWD: $SELF, $INSTALLED" ;;
+	case $(sudo --version 2>&1) in
+	*sudo-rs*) rule="$user ALL=(root) NOPASSWD: ${SELF%/*}/.pod-gateway-host-*, $INSTALLED" ;;
 	esac
 	refuse "this needs root (sudo: $words): log in as root, or install sudo and put this line into /etc/sudoers.d/pod-gateway:
 $rule

@@ -23,27 +23,30 @@ reapply() {
 		exit 1
 	fi
 	owner_is_settled || exit 1
+	# What it will be taken back by is noted before it is there.
+	[ -z "$LEFT" ] || { plan_written && compare_plan; } || exit 1
 	put_back || exit 1
+	[ -z "$LEFT" ] || leave_owner || exit 1
 	true >$SEEN
 }
 
 # owner_is_settled: where another program decides about resolv.conf than before, that is believed when it is so twice: a resolver
-# that restarts is gone for a moment. Then the names move with it.
+# that restarts is gone for a moment. Then the names move with it, and $LEFT is who had them.
 owner_is_settled() {
-	noted=none
+	noted=none LEFT=
 	for file in $COMMITTED; do
 		name=none
 		[ ! -f "${file%/*}/method" ] || read -r name <"${file%/*}/method" || :
 		[ "$name" = none ] || noted=$name
 	done
 	if [ "$noted" = "$server_method" ]; then
-		rm -f $RUN/owner
+		rm -f $SEEN_OWNER
 		return 0
 	fi
 	seen_owner=
-	[ ! -f $RUN/owner ] || read -r seen_owner <$RUN/owner || :
+	[ ! -f $SEEN_OWNER ] || read -r seen_owner <$SEEN_OWNER || :
 	if [ "$seen_owner" != "$server_method" ]; then
-		echo "$server_method" >$RUN/owner
+		echo "$server_method" >$SEEN_OWNER
 		say "resolv.conf is no longer by $noted but by $server_method; the names move in a moment"
 		own_routes "$WORK/routes.now" && { cmp -s "$WORK/wanted" "$WORK/routes.now" || set_routes_back "$WORK/wanted"; }
 		return 1
@@ -52,12 +55,18 @@ owner_is_settled() {
 		say "the names of the cluster cannot be by $server_method here; the next pulumi up says what to do"
 		return 1
 	}
-	"${noted}_release"
+	LEFT=$noted
+}
+
+# leave_owner: the names are with another one: who had them is told so. That this is noted is the end of it.
+leave_owner() {
+	"${LEFT}_release"
+	"${LEFT}_reload" || return 1
 	for file in $COMMITTED; do
 		name=none
 		[ ! -f "${file%/*}/method" ] || read -r name <"${file%/*}/method" || :
 		[ "$name" = none ] || { echo "$server_method" | put_text "${file%/*}/method"; } || return 1
 	done
-	[ ! -e "$LINKS" ] || [ "$server_method" = resolved ] || remove_files "$LINKS"
-	rm -f $RUN/owner
+	[ ! -e "$LINKS" ] || [ "$server_method" = resolved ] || remove_files "$LINKS" || return 1
+	rm -f $SEEN_OWNER
 }

@@ -75,7 +75,7 @@ restore() {
 	UPLOAD=
 	remove_uploads
 	if [ -z "$OTHERS" ]; then
-		rm -f $SEEN $OLD_LOCK $LOCK
+		rm -f $SEEN $UNTOLD $SEEN_OWNER $OLD_LOCK $LOCK
 		say 'restored: nothing of pod-gateway is left on this server'
 	else
 		say "restored: nothing of stack $STACK is left here; this server still serves $ALL"

@@ -14,7 +14,10 @@ resolved_fits() {
 			"mend that, or set dns.method to none"
 	for server in $(printf '%s\n' "$said" | sed -n 's/^Global: *//p'); do
 		server=${server%%[#%]*}
-		case $ours in *" $server "*) ;; *) others="$others $server" ;; esac
+		case $ours in *" $server "*) continue ;; esac
+		# What resolv.conf said before it became a link to a file of its own is forgotten at the next start.
+		! lies_in "$TARGET" /run/systemd/resolve || resolved_is_told "$server" || continue
+		others="$others $server"
 	done
 	[ -z "$others" ] ||
 		refuse "systemd-resolved has global nameservers (${others# }), from which it cannot keep the cluster's apart;" \
@@ -25,6 +28,11 @@ resolved_fits() {
 		refuse "$RESOLV_CONF leads to systemd-resolved's list of nameservers and not to its stub, so that programs ask past it;" \
 			"link it to /run/systemd/resolve/stub-resolv.conf, or set dns.method to none"
 	fi
+}
+
+resolved_is_told() {
+	cat /etc/systemd/resolved.conf /etc/systemd/resolved.conf.d/*.conf /run/systemd/resolved.conf.d/*.conf \
+		/usr/lib/systemd/resolved.conf.d/*.conf 2>/dev/null | grep "^[[:blank:]]*DNS[[:blank:]]*=" | grep -qF "$1"
 }
 
 resolved_plan() {
@@ -91,8 +99,11 @@ resolved_mend() {
 # file KEPT lists.
 resolved_release() {
 	[ -s "${2:-$LINKS}" ] || return 0
+	runs=
+	! timeout 5 systemctl is-active systemd-resolved >/dev/null 2>&1 9>&- || runs=1
 	while read -r link _; do
 		if [ -n "${1:-}" ] && grep -qxF "$link" "$1"; then continue; fi
+		[ -n "$runs" ] || { forget_claim "$link" && continue; }
 		claimed='' kept=''
 		for domain in $(timeout 5 resolvectl domain "$link" 2>/dev/null 9>&- | sed 's/^Link [^:]*: *//'); do
 			if [ "$domain" = '~.' ]; then claimed=1; else kept="$kept $domain"; fi
@@ -100,5 +111,15 @@ resolved_release() {
 		# shellcheck disable=SC2086 # a list of domains; an empty one is said by an empty word
 		[ -z "$claimed" ] || timeout 5 resolvectl domain "$link" ${kept:-''} 2>/dev/null 9>&-
 	done <"${2:-$LINKS}"
+	return 0
+}
+
+# forget_claim LINK: the same while systemd-resolved does not run, which a question to it would start. What was set on a link waits for
+# its next start: with systemd-networkd, where that manages the link, and else in a file.
+forget_claim() {
+	read -r index 2>/dev/null <"/sys/class/net/$1/ifindex" || return 0
+	timeout 5 busctl --auto-start=no call org.freedesktop.network1 /org/freedesktop/network1 org.freedesktop.network1.Manager \
+		SetLinkDomains 'ia(sb)' "$index" 0 >/dev/null 2>&1 9>&-
+	[ ! -e "/run/systemd/resolve/netif/$index" ] || sed -i '/^DOMAINS=/s/~\.//' "/run/systemd/resolve/netif/$index"
 	return 0
 }

@@ -2,18 +2,21 @@
  * Makes a cluster's pods, Services and names reachable from every listed physical server: a gateway joins the cluster and is
  * drained, its routes are gathered, and each server gets routes and a nameserver in one safe transaction.
  */
+
 import * as pulumi from "@pulumi/pulumi";
-import { ClusterFacts } from "./components/clusterFacts.ts";
-import { clusterProvider } from "./components/clusterProvider.ts";
-import { drivers } from "./components/drivers/registry.ts";
-import { GatewayMachine } from "./components/gatewayMachine.ts";
-import { GatewayNode } from "./components/gatewayNode.ts";
-import { readLock } from "./components/lock.ts";
-import { addressesOf } from "./components/network/machine.ts";
-import { PhysicalServer } from "./components/physicalServer.ts";
-import { RouteSurvey } from "./components/routeSurvey.ts";
-import { planServers } from "./components/serverPlans.ts";
-import { readConfig } from "./components/settings/config.ts";
+import {
+	ClusterFacts,
+	GatewayMachine,
+	GatewayNode,
+	PhysicalServer,
+	planServers,
+	RouteSurvey,
+} from "./components/index.ts";
+import { addressesOf } from "./src/core/values/machine.ts";
+import { drivers } from "./src/drivers/registry.ts";
+import { clusterProvider } from "./src/kube/provider.ts";
+import { readConfig } from "./src/settings/config.ts";
+import { readLock } from "./src/stack/lockFile.ts";
 
 const config = readConfig(drivers);
 const { cluster } = config;

@@ -30,14 +30,14 @@ export default defineConfig({
 				test: {
 					name: "unit",
 					pool: "threads",
-					include: ["{components,lab,policy,tools,tests/support}/**/*.test.ts"],
+					include: ["{components,src,host,cli,tools,policy,lab,tests/support}/**/*.test.ts"],
 					// For what hangs. A busy machine is no failure.
 					testTimeout: 120_000,
 					hookTimeout: 120_000,
 				},
 			},
 			// Every command of the script for servers fails in turn, for minutes.
-			{ test: { name: "faults", pool: "forks", include: ["components/**/*.faults.ts"] } },
+			{ test: { name: "faults", pool: "forks", include: ["host/**/*.faults.ts"] } },
 			{ test: { name: "lab", include: ["tests/*.test.ts"], exclude: emulated, ...onSites } },
 			{ test: { name: "vm", include: emulated, ...onSites } },
 		],

@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, beforeAll, expect, test } from "vitest";
+import { parseAddress } from "../src/core/values/address.ts";
+import type { Secret } from "../src/settings/model.ts";
+import { type ApiAnswers, type ExampleApiServer, exampleApiServer } from "../tests/fixtures/apiServer.ts";
+import { must } from "../tests/fixtures/arbitraries.ts";
+import { exampleCertificates } from "../tests/fixtures/etcd.ts";
 import { ClusterFacts } from "./clusterFacts.ts";
-import { exampleCertificates } from "./etcd/exampleEtcd.ts";
-import { parseAddress } from "./network/address.ts";
-import { must } from "./network/arbitraries.ts";
-import { type ApiAnswers, type ExampleApiServer, exampleApiServer } from "./node/exampleApiServer.ts";
-import type { Secret } from "./settings/model.ts";
 
 const resources: string[] = [];
 let server: ExampleApiServer | undefined;

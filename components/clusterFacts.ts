@@ -1,15 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
-import { readCluster } from "./clusterReading.ts";
-import { lockCommand } from "./lock.ts";
-import type { Address } from "./network/address.ts";
-import { endpointOf } from "./network/joinConfiguration.ts";
-import { clusterDifferences, type Lock, type LockedCluster } from "./network/lockFile.ts";
-import type { Prefix } from "./network/prefix.ts";
-import type { Result } from "./network/result.ts";
-import type { SecretText } from "./network/secretText.ts";
-import { listed, refusal, valueOrRefusal } from "./refusal.ts";
-import type { Config } from "./settings/model.ts";
-import { COMPONENTS } from "./stack/resources.ts";
+import { endpointOf } from "../src/core/kubeadm/joinConfiguration.ts";
+import { clusterDifferences, type Lock, type LockedCluster } from "../src/core/plan/lock.ts";
+import type { Address } from "../src/core/values/address.ts";
+import type { Prefix } from "../src/core/values/prefix.ts";
+import type { Result } from "../src/core/values/result.ts";
+import type { SecretText } from "../src/core/values/secretText.ts";
+import { listed, refusal, valueOrRefusal } from "../src/messages/refusal.ts";
+import type { Config } from "../src/settings/model.ts";
+import { lockCommand } from "../src/stack/lockFile.ts";
+import { COMPONENTS } from "../src/stack/resources.ts";
+import { readCluster } from "../src/survey/cluster.ts";
 
 export interface ClusterFactsArgs {
 	/** What overrides the cluster's own words. */

@@ -1,16 +1,16 @@
 import * as pulumi from "@pulumi/pulumi";
+import { checkSkew, parseKubernetesVersion } from "../src/core/kubeadm/versionSkew.ts";
+import { type Address, parseAddress } from "../src/core/values/address.ts";
+import { parseHostKey } from "../src/core/values/hostKey.ts";
+import type { Machine } from "../src/core/values/machine.ts";
+import type { ProvidedMachine } from "../src/drivers/driver.ts";
+import { driverNamed } from "../src/drivers/registry.ts";
+import { valueOrRefusal } from "../src/messages/refusal.ts";
+import type { SshTarget } from "../src/remote/sshTarget.ts";
+import type { Config } from "../src/settings/model.ts";
+import { sshTarget } from "../src/settings/reach.ts";
+import { COMPONENTS } from "../src/stack/resources.ts";
 import type { ClusterFacts } from "./clusterFacts.ts";
-import type { ProvidedMachine } from "./drivers/driver.ts";
-import { driverNamed } from "./drivers/registry.ts";
-import { type Address, parseAddress } from "./network/address.ts";
-import { parseHostKey } from "./network/hostKey.ts";
-import type { Machine } from "./network/machine.ts";
-import { checkSkew, parseKubernetesVersion } from "./network/versionSkew.ts";
-import { valueOrRefusal } from "./refusal.ts";
-import type { SshTarget } from "./remote/sshTarget.ts";
-import type { Config } from "./settings/model.ts";
-import { sshTarget } from "./settings/reach.ts";
-import { COMPONENTS } from "./stack/resources.ts";
 
 export interface GatewayMachineArgs {
 	/** The gateway; its driver makes the machine. */

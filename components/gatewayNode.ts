@@ -1,11 +1,11 @@
 import * as command from "@pulumi/command";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { addressesOf } from "../src/core/values/machine.ts";
+import type { Config } from "../src/settings/model.ts";
+import { COMPONENTS, commandName } from "../src/stack/resources.ts";
 import type { ClusterFacts } from "./clusterFacts.ts";
 import type { GatewayMachine } from "./gatewayMachine.ts";
-import { addressesOf } from "./network/machine.ts";
-import type { Config } from "./settings/model.ts";
-import { COMPONENTS, commandName } from "./stack/resources.ts";
 
 export interface GatewayNodeArgs {
 	/** The node's settings. */

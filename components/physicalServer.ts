@@ -1,14 +1,14 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { DeploymentRecord } from "./network/deploymentRecord.ts";
-import { parseOutcome } from "./network/outcome.ts";
-import { renderDesired } from "./network/render.ts";
-import type { ServerPlan } from "./network/serverPlan.ts";
-import { summary } from "./network/summary.ts";
-import { hostScript, shellWord } from "./remote/scripts.ts";
-import type { Config } from "./settings/model.ts";
-import { sshTarget } from "./settings/reach.ts";
-import { COMPONENTS, commandName, TARGET_VARIABLE } from "./stack/resources.ts";
+import type { ServerPlan } from "../src/core/plan/serverPlan.ts";
+import { summary } from "../src/core/plan/summary.ts";
+import type { DeploymentRecord } from "../src/core/wire/deploymentRecord.ts";
+import { parseOutcome } from "../src/core/wire/outcome.ts";
+import { renderDesired } from "../src/core/wire/renderDesired.ts";
+import { hostScript, shellWord } from "../src/remote/hostScript.ts";
+import type { Config } from "../src/settings/model.ts";
+import { sshTarget } from "../src/settings/reach.ts";
+import { COMPONENTS, commandName, TARGET_VARIABLE } from "../src/stack/resources.ts";
 
 export interface PhysicalServerArgs {
 	/** The server and how to reach it. */
@@ -21,7 +21,7 @@ export interface PhysicalServerArgs {
 
 /**
  * One physical server: its routes and nameserver configuration, pushed in one transaction, verified on the server itself, and
- * taken back on delete. The transaction is components/host/server-network.sh, which a tool brings there: so no resource holds the
+ * taken back on delete. The transaction is host/server-network.sh, which a tool brings there: so no resource holds the
  * script's text, nor a key that is in a file. The desired state goes to its standard input as plain lines, which are what a
  * preview's diff shows.
  */

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { setAllConfig, setMocks } from "@pulumi/pulumi/runtime/index.js";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { exampleCertificates } from "./etcd/exampleEtcd.ts";
-import { type ExampleApiServer, exampleApiServer } from "./node/exampleApiServer.ts";
-import { makeHostKeyPair } from "./remote/hostKeyPair.ts";
-import { hostScript } from "./remote/scripts.ts";
+import { makeHostKeyPair } from "../src/remote/hostKeyPair.ts";
+import { hostScript } from "../src/remote/hostScript.ts";
+import { type ExampleApiServer, exampleApiServer } from "../tests/fixtures/apiServer.ts";
+import { exampleCertificates } from "../tests/fixtures/etcd.ts";
 
 /** Everything that the program hands to the engine, secrets shown: what is in the state, and in clear in Pulumi's debug log. */
 interface Registered {

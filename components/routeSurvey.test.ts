@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { must } from "./network/arbitraries.ts";
-import type { Block } from "./network/blocks.ts";
-import { poolsOf } from "./network/pools.ts";
-import { parsePrefix } from "./network/prefix.ts";
-import { gatherRoutes } from "./network/survey.ts";
-import { parseSurveyOutput } from "./network/surveyOutput.ts";
+import type { Block } from "../src/core/calico/blocks.ts";
+import { poolsOf } from "../src/core/calico/pools.ts";
+import { parseSurveyOutput } from "../src/core/kernel/surveyOutput.ts";
+import { gatherRoutes } from "../src/core/plan/podRoutes.ts";
+import { parsePrefix } from "../src/core/values/prefix.ts";
+import { must } from "../tests/fixtures/arbitraries.ts";
 import { reportSurvey } from "./routeSurvey.ts";
 
 const pods = [must(parsePrefix("10.244.0.0/16"))];

@@ -1,19 +1,19 @@
 import * as pulumi from "@pulumi/pulumi";
-import { readExpectedBlocks } from "./calicoBlocks.ts";
+import { type Block, tooManyMissing } from "../src/core/calico/blocks.ts";
+import { outsideProblem } from "../src/core/calico/pools.ts";
+import type { Lock } from "../src/core/plan/lock.ts";
+import type { PodRoute } from "../src/core/plan/podRoutes.ts";
+import { withNodes } from "../src/core/plan/podRoutes.ts";
+import type { Prefix } from "../src/core/values/prefix.ts";
+import { refusal } from "../src/messages/refusal.ts";
+import type { Config } from "../src/settings/model.ts";
+import { COMPONENTS } from "../src/stack/resources.ts";
+import { readExpectedBlocks } from "../src/survey/blocks.ts";
+import { type GatewaySurvey, readRoutes } from "../src/survey/routes.ts";
+import { surveyWarnings } from "../src/survey/warnings.ts";
 import type { ClusterFacts } from "./clusterFacts.ts";
 import type { GatewayMachine } from "./gatewayMachine.ts";
 import type { GatewayNode } from "./gatewayNode.ts";
-import { type Block, tooManyMissing } from "./network/blocks.ts";
-import type { Lock } from "./network/lockFile.ts";
-import { outsideProblem } from "./network/pools.ts";
-import type { Prefix } from "./network/prefix.ts";
-import type { PodRoute } from "./network/survey.ts";
-import { withNodes } from "./network/survey.ts";
-import { refusal } from "./refusal.ts";
-import { type GatewaySurvey, readRoutes } from "./remote/readRoutes.ts";
-import type { Config } from "./settings/model.ts";
-import { COMPONENTS } from "./stack/resources.ts";
-import { surveyWarnings } from "./survey/warnings.ts";
 
 export interface RouteSurveyArgs {
 	/** Its name in the settings is for messages. */

@@ -1,15 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
+import { type Lock, lockDifferences } from "../src/core/plan/lock.ts";
+import { planSite } from "../src/core/plan/plan.ts";
+import { onEveryGateway } from "../src/core/plan/podRoutes.ts";
+import type { ServerPlan } from "../src/core/plan/serverPlan.ts";
+import { parseAddress } from "../src/core/values/address.ts";
+import { listed, refusal, valueOrRefusal } from "../src/messages/refusal.ts";
+import type { Config } from "../src/settings/model.ts";
+import { lockCommand } from "../src/stack/lockFile.ts";
 import type { ClusterFacts } from "./clusterFacts.ts";
 import type { GatewayMachine } from "./gatewayMachine.ts";
-import { lockCommand } from "./lock.ts";
-import { parseAddress } from "./network/address.ts";
-import { type Lock, lockDifferences } from "./network/lockFile.ts";
-import { planSite } from "./network/plan.ts";
-import type { ServerPlan } from "./network/serverPlan.ts";
-import { onEveryGateway } from "./network/survey.ts";
-import { listed, refusal, valueOrRefusal } from "./refusal.ts";
 import type { RouteSurvey } from "./routeSurvey.ts";
-import type { Config } from "./settings/model.ts";
 
 export interface ServerPlansArgs {
 	config: Config;

@@ -2,7 +2,7 @@
 
 import { Command } from "commander";
 import pc from "picocolors";
-import { messageOf } from "../components/network/messageOf.ts";
+import { messageOf } from "../src/core/values/messageOf.ts";
 import { addBlock, removeBlock } from "./cluster/cluster.ts";
 import { type Engine, resolveEngine } from "./engine/engine.ts";
 import { gatewayOption } from "./gatewayOption.ts";

@@ -6,7 +6,7 @@
 
 import { Command } from "commander";
 import pc from "picocolors";
-import { messageOf } from "../components/network/messageOf.ts";
+import { messageOf } from "../src/core/values/messageOf.ts";
 import { checkServer } from "./checks.ts";
 import { addBlock, removeBlock } from "./cluster/cluster.ts";
 import { resolveEngine } from "./engine/engine.ts";
@@ -77,7 +77,7 @@ Take the routes back: npm run lab -- pulumi destroy --yes    Take the site down:
 /** The days after: the cluster grows, a server is tampered with, somebody asks how it all is. */
 async function afterwards(report: Report, pulumi: LabPulumi): Promise<void> {
 	const run = async (title: string, tool: string, expected: number, ...options: string[]) => {
-		const command = ["node", "--import", "tsx", `tools/${tool}.ts`, stackName, ...options];
+		const command = ["node", "--import", "tsx", `cli/${tool}.ts`, stackName, ...options];
 		const words = [`npm run ${tool} --`, stackName, ...options].join(" ");
 		const { exitCode } = await report.shown(`${title}: ${words}`, () =>
 			pulumi.beside(command, { inherit: true, check: false }),

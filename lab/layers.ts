@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
-import { words } from "../components/network/words.ts";
+import { words } from "../src/core/values/words.ts";
 import { aptOptions, debianSources } from "./apt.ts";
 import { cacheDir } from "./cache.ts";
 import type { Report } from "./progress.ts";

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ON_LAB } from "../tools/onLab.ts";
+import { ON_LAB } from "../cli/onLab.ts";
 import { siteDir } from "./cache.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { ExecOptions, ExecResult } from "./exec.ts";

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
-import { LAB_SITE } from "../tools/onLab.ts";
+import { LAB_SITE } from "../cli/onLab.ts";
 import { kubeconfigFile } from "./cluster/cluster.ts";
 import { IPVS_LABEL } from "./cluster/ipvs.ts";
 import { hostPublicKey, operatorKeyFile } from "./keys.ts";

@@ -8,8 +8,8 @@ import {
 	type ResourceValidationPolicy,
 	type StackValidationPolicy,
 } from "@pulumi/policy";
-import { serverOf } from "../components/stack/resources.ts";
-import { exportState } from "../tools/pulumiCli.ts";
+import { exportState } from "../src/stack/pulumi.ts";
+import { serverOf } from "../src/stack/resources.ts";
 import { connectionsOf, formerServers, planOf, type SeenResource, stackOf } from "./resources.ts";
 import { defaultRoutes, missingServers, movedServer, shortPrefixes, tooManyGone, unpinned } from "./rules.ts";
 

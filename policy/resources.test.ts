@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { serverOf } from "../components/stack/resources.ts";
+import { serverOf } from "../src/stack/resources.ts";
 import { connectionsOf, formerServers, planOf, stackOf } from "./resources.ts";
 
 const urn = "urn:pulumi:prod::pod-gateway::pod-gateway:index:PhysicalServer$command:local:Command::db-1-network";

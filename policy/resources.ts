@@ -1,8 +1,8 @@
-import { parseDesired } from "../components/network/parseDesired.ts";
-import { parseJson } from "../components/network/read.ts";
-import type { ServerPlan } from "../components/network/serverPlan.ts";
-import { partsOf, serverOf, TARGET_VARIABLE } from "../components/stack/resources.ts";
-import { resourcesOf } from "../tools/deployed.ts";
+import type { ServerPlan } from "../src/core/plan/serverPlan.ts";
+import { parseJson } from "../src/core/values/read.ts";
+import { parseDesired } from "../src/core/wire/parseDesired.ts";
+import { resourcesOf } from "../src/stack/deployed.ts";
+import { partsOf, serverOf, TARGET_VARIABLE } from "../src/stack/resources.ts";
 import type { Connection } from "./rules.ts";
 
 /** What a rule sees of a resource. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { must } from "../components/network/arbitraries.ts";
-import { parseDesired } from "../components/network/parseDesired.ts";
+import { parseDesired } from "../src/core/wire/parseDesired.ts";
+import { must } from "../tests/fixtures/arbitraries.ts";
 import { defaultRoutes, missingServers, movedServer, shortPrefixes, tooManyGone, unpinned } from "./rules.ts";
 
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMVICK13Wys5wPl";

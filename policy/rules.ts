@@ -1,5 +1,5 @@
-import type { Family } from "../components/network/address.ts";
-import type { ServerPlan } from "../components/network/serverPlan.ts";
+import type { ServerPlan } from "../src/core/plan/serverPlan.ts";
+import type { Family } from "../src/core/values/address.ts";
 
 /** A connection as a resource has it: of @pulumi/command, or of our own tools on standard input. */
 export interface Connection {

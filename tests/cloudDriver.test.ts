@@ -20,12 +20,22 @@ describe.skipIf(inject("noLab") !== undefined)("a driver of one's own", () => {
 		const existing = await useExistingGateway();
 		({ pulumi } = existing);
 		project = await mkdtemp(join(tmpdir(), "pod-gateway-"));
-		for (const part of ["Pulumi.yaml", "package.json", "tsconfig.json", "index.ts", "components", "tools", "stacks"]) {
+		for (const part of [
+			"Pulumi.yaml",
+			"package.json",
+			"tsconfig.json",
+			"index.ts",
+			"components",
+			"src",
+			"host",
+			"tools",
+			"stacks",
+		]) {
 			await cp(join(root, part), join(project, part), { recursive: true });
 		}
 		await symlink(join(root, "node_modules"), join(project, "node_modules"));
-		await mkdir(join(project, "components/drivers/cloud"));
-		await copyFile(join(root, "tests/cloudDriver.ts"), join(project, "components/drivers/cloud/driver.ts"));
+		await mkdir(join(project, "src/drivers/cloud"));
+		await copyFile(join(root, "tests/cloudDriver.ts"), join(project, "src/drivers/cloud/driver.ts"));
 
 		const { settings } = existing;
 		const [{ name, address, hostKey, kubernetes }] = settings["pod-gateway:gateways"];

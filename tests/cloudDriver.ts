@@ -1,6 +1,6 @@
 import * as command from "@pulumi/command";
 import { z } from "zod";
-import type { Driver } from "../components/drivers/driver.ts";
+import type { Driver } from "../src/drivers/driver.ts";
 
 const settings = { instance: z.string().describe("File that says what the cloud has made.") };
 

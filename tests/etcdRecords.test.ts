@@ -2,12 +2,12 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { lockPath } from "../components/lock.ts";
 import { addBlock, etcdSettings, forgetInEtcd, recordInEtcd, removeBlock } from "../lab/cluster/cluster.ts";
 import { type ExecResult, exec } from "../lab/host.ts";
 import type { LabPulumi } from "../lab/pulumi.ts";
 import { site, stackName } from "../lab/site.ts";
 import { type LabSettings, writeStack } from "../lab/stack.ts";
+import { lockPath } from "../src/stack/lockFile.ts";
 import { useExistingGateway } from "./existingGateway.ts";
 
 const newBlock = "192.244.191.0/26";
@@ -37,7 +37,7 @@ describe.skipIf(inject("noLab") !== undefined)("Calico's records in etcd", { tim
 	}, 300_000);
 
 	function survey(): Promise<ExecResult> {
-		return pulumi.beside(["node", "--import", "tsx", "tools/survey.ts", stackName], { check: false });
+		return pulumi.beside(["node", "--import", "tsx", "cli/survey.ts", stackName], { check: false });
 	}
 
 	async function withEtcd(change: object, command: readonly string[]): Promise<ExecResult> {

@@ -37,7 +37,7 @@ describe.skipIf(inject("noLab") !== undefined)("an up that is interrupted", { ti
 	async function everythingIsAsDesired(told: string): Promise<void> {
 		const { exitCode, stdout } = await pulumi.run(["up", "--yes", "--skip-preview"], { check: false });
 		expect(exitCode, `${told}: ${stdout}`).toBe(0);
-		const drift = await pulumi.beside(["node", "--import", "tsx", "tools/drift.ts", stackName], { check: false });
+		const drift = await pulumi.beside(["node", "--import", "tsx", "cli/drift.ts", stackName], { check: false });
 		expect(drift.exitCode, `${told}: ${drift.stdout}${drift.stderr}`).toBe(0);
 		for (const server of servers) {
 			expect(

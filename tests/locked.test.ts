@@ -1,12 +1,12 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { lockPath } from "../components/lock.ts";
 import { addBlock, kubectl, removeBlock } from "../lab/cluster/cluster.ts";
 import { type ExecResult, exec } from "../lab/host.ts";
 import { setCable } from "../lab/namespaces.ts";
 import type { LabPulumi } from "../lab/pulumi.ts";
 import { site, stackName } from "../lab/site.ts";
 import { type LabSettings, writeStack } from "../lab/stack.ts";
+import { lockPath } from "../src/stack/lockFile.ts";
 import { useExistingGateway } from "./existingGateway.ts";
 
 const newBlock = "192.244.191.0/26";
@@ -29,7 +29,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 	}, 300_000);
 
 	function survey(...options: string[]): Promise<ExecResult> {
-		return pulumi.beside(["node", "--import", "tsx", "tools/survey.ts", stackName, ...options], { check: false });
+		return pulumi.beside(["node", "--import", "tsx", "cli/survey.ts", stackName, ...options], { check: false });
 	}
 
 	async function lockedUp(...command: string[]): Promise<ExecResult> {
@@ -130,7 +130,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		expect((await survey("--write")).exitCode).toBe(0);
 		await setCable(site.operator.name, false);
 		const preview = await lockedUp("preview", "--diff");
-		const review = await pulumi.beside(["node", "--import", "tsx", "tools/review.ts", stackName], { check: false });
+		const review = await pulumi.beside(["node", "--import", "tsx", "cli/review.ts", stackName], { check: false });
 		await setCable(site.operator.name, true);
 		expect(preview.stdout).toContain(`+ route ${newBlock} via ${site.gateway.address}`);
 		expect(review.exitCode, review.stderr).toBe(2);

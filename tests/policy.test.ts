@@ -107,7 +107,7 @@ describe.skipIf(inject("noLab") !== undefined)("the policy pack", { timeout: 300
 			await writeFile(join(lawless, "index.ts"), LAWLESS);
 			await symlink(join(project, "node_modules"), join(lawless, "node_modules"));
 			// A pack knows the state of the project around it.
-			for (const part of ["policy", "components", "tools"]) {
+			for (const part of ["policy", "src", "host"]) {
 				await cp(join(project, part), join(lawless, part), { recursive: true });
 			}
 			await pulumi.run(["stack", "select", "--create", stackName], { cwd: lawless });

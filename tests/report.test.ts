@@ -4,16 +4,16 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { page as render } from "../cli/report/page.ts";
+import { picture } from "../cli/report/picture.ts";
 import { bootHost, type ExecResult, exec, powerOff } from "../lab/host.ts";
 import { ensureBrowser } from "../lab/prerequisites.ts";
 import { progress } from "../lab/progress.ts";
 import type { LabPulumi } from "../lab/pulumi.ts";
 import { outsideHosts, STOP_REPAIRS } from "../lab/servers.ts";
 import { stackName } from "../lab/site.ts";
-import { exampleReport, exampleServer } from "../tools/report/exampleReport.ts";
-import { page as render } from "../tools/report/page.ts";
-import { picture } from "../tools/report/picture.ts";
 import { useExistingGateway } from "./existingGateway.ts";
+import { exampleReport, exampleServer } from "./fixtures/report.ts";
 
 describe.skipIf(inject("noLab") !== undefined)("the report", { timeout: 300_000 }, () => {
 	let folder: string;
@@ -121,7 +121,7 @@ describe.skipIf(inject("noLab") !== undefined)("the report", { timeout: 300_000 
 		}, 300_000);
 
 		function report(...options: string[]): Promise<ExecResult> {
-			const argv = ["node", "--import", "tsx", "tools/report.ts", stackName, "--out", folder, ...options];
+			const argv = ["node", "--import", "tsx", "cli/report.ts", stackName, "--out", folder, ...options];
 			return pulumi.beside(argv, { check: false });
 		}
 

@@ -4,7 +4,7 @@ import { copyIn, type ExecResult, exec } from "../lab/host.ts";
 import { site } from "../lab/site.ts";
 import { type Footprint, footprint } from "./footprint.ts";
 
-const script = join(import.meta.dirname, "..", "components", "host", "server-network.sh");
+const script = join(import.meta.dirname, "..", "host", "server-network.sh");
 const uploaded = "/usr/local/lib/pod-gateway-host-test";
 const server = "ps-ifupdown";
 const route = `route 192.244.32.0/26 via ${site.gateway.address}`;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-export const script = join(import.meta.dirname, "..", "components", "host", "server-network.sh");
+export const script = join(import.meta.dirname, "..", "host", "server-network.sh");
 
 /** A place between two steps of the host script's transaction. */
 export interface Cut {

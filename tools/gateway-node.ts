@@ -1,18 +1,18 @@
 /**
- * The gateway as a node of the cluster: `join`, `drain` and `leave`, each with a request (components/node/request.ts) as JSON on
+ * The gateway as a node of the cluster: `join`, `drain` and `leave`, each with a request (src/node/request.ts) as JSON on
  * standard input. `pulumi up` runs it; it can be run by hand. Progress and warnings go to standard error.
  */
 import { Command } from "commander";
-import { problemOf } from "../components/kube/problem.ts";
-import { Cluster } from "../components/node/cluster.ts";
-import { drainNode } from "../components/node/drainNode.ts";
-import { joinNode } from "../components/node/join.ts";
-import { JOIN_ANNOTATION, newJoinId } from "../components/node/joinId.ts";
-import { leaveCluster } from "../components/node/leave.ts";
-import { type NodeRequest, nodeRequest } from "../components/node/request.ts";
-import { report } from "../components/report.ts";
+import { Cluster } from "../src/kube/client.ts";
+import { problemOf } from "../src/kube/problem.ts";
+import { report } from "../src/messages/report.ts";
+import { drainNode } from "../src/node/drainNode.ts";
+import { joinNode } from "../src/node/join.ts";
+import { JOIN_ANNOTATION, newJoinId } from "../src/node/joinId.ts";
+import { leaveCluster } from "../src/node/leave.ts";
+import { type NodeRequest, nodeRequest } from "../src/node/request.ts";
 import { main } from "./main.ts";
-import { readRequest } from "./request.ts";
+import { readRequest } from "./readRequest.ts";
 
 const request = () => readRequest(nodeRequest);
 

@@ -1,15 +1,15 @@
 /**
- * A gateway's virtual machine: `create`, `ensure` and `delete`, each with a request (components/libvirt/request.ts) as JSON on standard
+ * A gateway's virtual machine: `create`, `ensure` and `delete`, each with a request (src/drivers/libvirt/request.ts) as JSON on standard
  * input, and `host-key`. `pulumi up` runs it; it can be run by hand. Progress and warnings go to standard error.
  */
 import { Command } from "commander";
-import { createVm, ensureVm } from "../components/libvirt/create.ts";
-import { removeVm } from "../components/libvirt/remove.ts";
-import { vmRequest } from "../components/libvirt/request.ts";
-import { makeHostKeyPair } from "../components/remote/hostKeyPair.ts";
-import { report } from "../components/report.ts";
+import { createVm, ensureVm } from "../src/drivers/libvirt/create.ts";
+import { removeVm } from "../src/drivers/libvirt/remove.ts";
+import { vmRequest } from "../src/drivers/libvirt/request.ts";
+import { report } from "../src/messages/report.ts";
+import { makeHostKeyPair } from "../src/remote/hostKeyPair.ts";
 import { main } from "./main.ts";
-import { readRequest } from "./request.ts";
+import { readRequest } from "./readRequest.ts";
 
 const request = () => readRequest(vmRequest);
 

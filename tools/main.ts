@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { messageOf } from "../components/network/messageOf.ts";
-import { report } from "../components/report.ts";
+import { messageOf } from "../src/core/values/messageOf.ts";
+import { report } from "../src/messages/report.ts";
 
 /** Runs a command line. What goes wrong is text on standard error, with exit code 1. @param problemOf puts it in words. */
 export function main(program: Command, problemOf: (error: unknown) => string = messageOf): void {

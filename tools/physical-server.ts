@@ -1,17 +1,17 @@
 /**
  * A physical server from the operator's machine: `apply`, with the desired state on standard input and an SSH target
- * (components/remote/sshTarget.ts) as JSON in POD_GATEWAY_TARGET; `restore`, with the target on standard input. `pulumi up` and
+ * (src/remote/sshTarget.ts) as JSON in POD_GATEWAY_TARGET; `restore`, with the target on standard input. `pulumi up` and
  * `pulumi destroy` run it; it can be run by hand.
  */
 import { text } from "node:stream/consumers";
 import { Command } from "commander";
-import { applyToServer } from "../components/remote/applyServer.ts";
-import { restoreServer } from "../components/remote/restoreServer.ts";
-import { sshTargetSchema } from "../components/remote/sshTarget.ts";
-import { report } from "../components/report.ts";
-import { TARGET_VARIABLE } from "../components/stack/resources.ts";
+import { report } from "../src/messages/report.ts";
+import { applyToServer } from "../src/remote/applyServer.ts";
+import { restoreServer } from "../src/remote/restoreServer.ts";
+import { sshTargetSchema } from "../src/remote/sshTarget.ts";
+import { TARGET_VARIABLE } from "../src/stack/resources.ts";
 import { main } from "./main.ts";
-import { parseRequest, readRequest } from "./request.ts";
+import { parseRequest, readRequest } from "./readRequest.ts";
 
 const program = new Command("physical-server").description("A physical server; how to reach it is JSON.");
 program

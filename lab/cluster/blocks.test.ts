@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { recordsOf } from "../../components/network/etcdRecords.ts";
+import { recordsOf } from "../../src/core/calico/etcdRecords.ts";
 import { affinityKey, affinityName } from "./blocks.ts";
 
 test("an affinity has Calico's name", () => {

@@ -1,4 +1,4 @@
-import { messageOf } from "../../components/network/messageOf.ts";
+import { messageOf } from "../../src/core/values/messageOf.ts";
 import { moduleEngine } from "./module.ts";
 import { npmEngine, pathEngine } from "./official.ts";
 import { withProgress } from "./progress.ts";

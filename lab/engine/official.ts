@@ -2,7 +2,7 @@ import { realpath } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
-import { pulumiOnPath } from "../../tools/pulumiOnPath.ts";
+import { pulumiOnPath } from "../../src/stack/pulumiOnPath.ts";
 import { findExecutable, isExecutable } from "./executables.ts";
 import { ensurePlugins } from "./plugins.ts";
 import { withProgress } from "./progress.ts";

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { shellWord } from "../../components/remote/scripts.ts";
+import { shellWord } from "../../src/remote/hostScript.ts";
 import { type ExecOptions, type ExecResult, exec, type HostSpec, inOperator, isUp } from "../host.ts";
 import { operatorKeyFile } from "../keys.ts";
 import { enableUnit, fill, networkValues, put, usePlainResolvConf } from "../network.ts";

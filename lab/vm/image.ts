@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
-import { words } from "../../components/network/words.ts";
+import { words } from "../../src/core/values/words.ts";
 import { aptOptions, debianSources } from "../apt.ts";
 import { cacheDir } from "../cache.ts";
 import type { Images } from "../cluster/images.ts";

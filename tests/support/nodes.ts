@@ -6,8 +6,8 @@ import { delimiter, join } from "node:path";
 import { Command } from "commander";
 import { execa } from "execa";
 import pc from "picocolors";
-import { messageOf } from "../../components/network/messageOf.ts";
 import { cacheDir } from "../../lab/cache.ts";
+import { messageOf } from "../../src/core/values/messageOf.ts";
 
 /** As npm has the official binaries. */
 const versions = ["22.23.3", "24.21.0"] as const;

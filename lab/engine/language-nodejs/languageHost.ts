@@ -3,7 +3,7 @@ import grpc from "@grpc/grpc-js";
 import languageMessages from "@pulumi/pulumi/proto/language_pb.js";
 import plugins from "@pulumi/pulumi/proto/plugin_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
-import { messageOf } from "../../../components/network/messageOf.ts";
+import { messageOf } from "../../../src/core/values/messageOf.ts";
 import { engineAddress } from "../protocol/engineAddress.ts";
 import { startPolicyPack } from "./policyPack.ts";
 import { startProgram } from "./program.ts";

@@ -1,5 +1,5 @@
 import type { Client, ConnectConfig, ServerHostKeyAlgorithm } from "ssh2";
-import { messageOf } from "../../../components/network/messageOf.ts";
+import { messageOf } from "../../../src/core/values/messageOf.ts";
 import type { Connection, Endpoint } from "./connectionArgs.ts";
 import { parseHostKey } from "./hostKey.ts";
 import type { Work } from "./kind.ts";

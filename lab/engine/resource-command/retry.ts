@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { messageOf } from "../../../components/network/messageOf.ts";
+import { messageOf } from "../../../src/core/values/messageOf.ts";
 import type { Work } from "./kind.ts";
 
 /** The waits of the official plugin: the first, by how much the next is longer, and the longest. Milliseconds. */

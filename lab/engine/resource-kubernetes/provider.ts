@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { messageOf } from "../../../components/network/messageOf.ts";
+import { messageOf } from "../../../src/core/values/messageOf.ts";
 import { changes } from "../protocol/diff.ts";
 import type { Provider, Resource } from "../protocol/provider.ts";
 import { hasUnknown, reveal, type Values } from "../protocol/values.ts";

@@ -1,0 +1,26 @@
+/** `npm run schema`: writes stacks/settings.schema.json and docs/settings.md anew from the settings' own schema. */
+import { execFileSync } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { Command } from "commander";
+import { drivers } from "../src/drivers/registry.ts";
+import { editorSchema } from "../src/settings/jsonSchema.ts";
+import { settingsPage } from "../src/settings/settingsPage.ts";
+import { start } from "./start.ts";
+
+const project = join(import.meta.dirname, "..");
+const path = join(project, "stacks", "settings.schema.json");
+const page = join(project, "docs", "settings.md");
+
+start(
+	new Command("npm run schema --")
+		.description(
+			"Writes stacks/settings.schema.json anew, by which editors know the settings, and docs/settings.md.\nExit code 0: written; 1: not.",
+		)
+		.action(async () => {
+			await writeFile(path, `${JSON.stringify(editorSchema(drivers), null, "\t")}\n`);
+			execFileSync("npx", ["--no-install", "biome", "format", "--write", path], { cwd: project, stdio: "pipe" });
+			await writeFile(page, settingsPage(drivers));
+			for (const written of [path, page]) process.stderr.write(`wrote ${relative(process.cwd(), written)}\n`);
+		}),
+);

@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { parseDomainName } from "../values/domainName.ts";
+import { type Prefix, parsePrefix } from "../values/prefix.ts";
+import { printable } from "../values/printable.ts";
+import { parseYaml } from "../values/read.ts";
+import { all, failure, type Result, success } from "../values/result.ts";
+import { parseKubernetesVersion } from "./versionSkew.ts";
+
+/** The addresses and names a cluster uses, and its software, as kubeadm recorded them. */
+export interface ClusterRanges {
+	/** Empty where the cluster was made without one. */
+	readonly podRanges: readonly Prefix[];
+	readonly serviceRanges: readonly Prefix[];
+	readonly domain: string;
+	/** Example: `v1.34.4`. */
+	readonly kubernetesVersion: string;
+	/** Where the control plane's images come from. Example: `registry.k8s.io`. */
+	readonly imageRepository: string;
+}
+
+// kubeadm.k8s.io/v1beta3 and v1beta4 have the same fields, with these defaults for what is not set.
+const clusterConfiguration = z.object({
+	kind: z.literal("ClusterConfiguration"),
+	kubernetesVersion: z.string().default(""),
+	imageRepository: z
+		.string()
+		.regex(/^[a-z0-9][\w.:/-]*$/i)
+		.default("registry.k8s.io"),
+	networking: z
+		.object({
+			podSubnet: z.string().default(""),
+			serviceSubnet: z.string().default("10.96.0.0/12"),
+			dnsDomain: z.string().default("cluster.local"),
+		})
+		.prefault({}),
+});
+
+/**
+ * Reads the key `ClusterConfiguration` of the ConfigMap `kubeadm-config` in `kube-system`. A subnet can be two, parted by a
+ * comma, in a dual-stack cluster.
+ */
+export function parseClusterConfiguration(yaml: string): Result<ClusterRanges> {
+	const parsed = clusterConfiguration.safeParse(parseYaml(yaml));
+	if (!parsed.success) return failure(`kubeadm-config holds no ClusterConfiguration: ${printable(yaml)}`);
+	const { networking, kubernetesVersion, imageRepository } = parsed.data;
+	const { podSubnet, serviceSubnet, dnsDomain } = networking;
+	const pods = subnets("podSubnet", podSubnet);
+	const services = subnets("serviceSubnet", serviceSubnet);
+	const domain = parseDomainName(dnsDomain);
+	const version = parseKubernetesVersion(kubernetesVersion);
+	if (pods.ok && services.ok && domain.ok && version.ok) {
+		const ranges = { podRanges: pods.value, serviceRanges: services.value, domain: domain.value };
+		return success({ ...ranges, kubernetesVersion, imageRepository });
+	}
+	const versionProblems = version.ok
+		? []
+		: version.problems.map((problem) => `kubeadm-config: kubernetesVersion: ${problem}`);
+	return failure(
+		...[pods, services, domain].flatMap((result) => (result.ok ? [] : result.problems)),
+		...versionProblems,
+	);
+}
+
+function subnets(field: string, text: string): Result<readonly Prefix[]> {
+	const parts = text.split(",").map((part) => part.trim());
+	const prefixes = all(parts.filter((part) => part !== "").map((part) => parsePrefix(part, "clear")));
+	return prefixes.ok
+		? prefixes
+		: failure(...prefixes.problems.map((problem) => `kubeadm-config: ${field}: ${problem}`));
+}

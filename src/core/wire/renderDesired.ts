@@ -1,0 +1,38 @@
+import type { ServerPlan } from "../plan/serverPlan.ts";
+
+/** The version of the format, for the host script to refuse what it does not know. */
+export const FORMAT = 1;
+
+/**
+ * The desired state of one server as the host script reads it on standard input: a line per route or setting, each a keyword and
+ * its values parted by single spaces, in an order that depends on nothing but the plan. As these lines are also what
+ * `pulumi preview --diff` compares, they are the review.
+ *
+ * @throws RangeError when a value is not one word, which no plan that passed the guards has.
+ */
+export function renderDesired({ stack, server, routes, maxShrink, dns, verify, rollbackAfter }: ServerPlan): string {
+	const lines: readonly (readonly (string | number)[])[] = [
+		["pod-gateway", FORMAT],
+		["stack", stack],
+		["server", server],
+		...routes.map(({ prefix, via }) => ["route", prefix.text, ...via.flatMap(({ text }) => ["via", text])]),
+		...(maxShrink === undefined ? [] : [["max-shrink", Math.round(maxShrink * 100)]]),
+		["dns-method", dns.method],
+		...dns.nameservers.map(({ text }) => ["nameserver", text]),
+		...(dns.domain === undefined ? [] : [["domain", dns.domain]]),
+		...dns.reverseZones.map((zone) => ["reverse-zone", zone]),
+		...dns.searchDomains.map((domain) => ["search", domain]),
+		["verify", verify.mode],
+		...verify.names.map(({ name, within }) => ["verify-name", name, ...within.map(({ text }) => text)]),
+		...verify.pods.map(({ name, within }) => ["verify-pods", name, ...within.map(({ text }) => text)]),
+		...verify.outside.map((name) => ["verify-outside", name]),
+		["rollback-after", rollbackAfter],
+	];
+	return lines.map((words) => `${words.map(oneWord).join(" ")}\n`).join("");
+}
+
+function oneWord(value: string | number): string {
+	const text = String(value);
+	if (!/^[!-~]+$/.test(text)) throw new RangeError(`not one word of the desired state: ${JSON.stringify(text)}`);
+	return text;
+}

@@ -1,0 +1,54 @@
+import type { Report } from "../../core/values/report.ts";
+import { isGone, mendOrForget } from "../../remote/gone.ts";
+import { NOTHING, type Run, runScript } from "../../remote/shell.ts";
+import { ConnectionError } from "../../remote/ssh.ts";
+import { Hypervisor, removalByHand } from "./hypervisor.ts";
+import type { VmRequest } from "./request.ts";
+
+/**
+ * Removes the VM with its disks. A hypervisor that does not answer, or goes away meanwhile, is a warning; one that answers and does
+ * not let us in is an error.
+ *
+ * @param instanceId the VM that is meant; where another one has its name by now, nothing is removed. Default: whichever.
+ * @throws Error when the hypervisor is there and could not remove it.
+ */
+export async function removeVm(
+	request: VmRequest,
+	instanceId: string | undefined,
+	report: Report,
+	run: Run = runScript,
+): Promise<void> {
+	const { hypervisor, definition } = request;
+	try {
+		const libvirt = new Hypervisor(request, run);
+		const state = instanceId === undefined ? undefined : await libvirt.state();
+		if (state?.is === "ready" && state.instanceId !== instanceId) {
+			report(`${definition.name}: is another VM by now, ${state.instanceId}; there is nothing left of ${instanceId}`);
+			return;
+		}
+		await libvirt.delete({ keepImage: false });
+		report(`${definition.name}: removed`);
+	} catch (error) {
+		const lost = await connectionError(error);
+		if (!lost) throw error;
+		if (!isGone(lost, hypervisor)) {
+			const what = `${definition.name} was not removed from ${hypervisor.host}`;
+			throw new Error(`${what} and stays in the state: ${lost.message}; ${mendOrForget(hypervisor)}`);
+		}
+		report(
+			`warning: ${definition.name} was not removed from ${hypervisor.host}: ${lost.message}; when it is back, run there: ` +
+				removalByHand(request),
+		);
+	}
+
+	/** Why the hypervisor is out of reach, or undefined when it is there. */
+	async function connectionError(error: unknown): Promise<ConnectionError | undefined> {
+		if (error instanceof ConnectionError) return error;
+		try {
+			await run(hypervisor, NOTHING, { timeout: hypervisor.connectTimeout });
+		} catch (again) {
+			if (again instanceof ConnectionError) return again;
+		}
+		return undefined;
+	}
+}

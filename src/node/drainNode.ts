@@ -1,0 +1,24 @@
+import type { Report } from "../core/values/report.ts";
+import { type DrainedCluster, drain } from "./drain.ts";
+import { reportPhase } from "./phase.ts";
+import type { NodeRequest } from "./request.ts";
+
+/** Cordons and drains the node, and reports it as one phase. Errors and `notReadyTimeout` as of `drain`. */
+export async function drainNode(
+	cluster: DrainedCluster,
+	{ name, drainTimeout }: Pick<NodeRequest["node"], "name" | "drainTimeout">,
+	report: Report,
+	notReadyTimeout?: number,
+): Promise<void> {
+	const { left } = await reportPhase(
+		report,
+		name,
+		{ doing: "draining", done: "drained", unchanged: "is drained" },
+		async () => {
+			const cordoned = (await cluster.node(name))?.spec?.unschedulable === true;
+			const left = await drain(cluster, name, drainTimeout, notReadyTimeout);
+			return { changed: !cordoned || left.length > 0, left };
+		},
+	);
+	if (left.length > 0) report(`${name}: these pods left: ${left.join(", ")}`);
+}

@@ -1,0 +1,119 @@
+import type { Report } from "../core/values/report.ts";
+import { Cluster } from "../kube/client.ts";
+import { ClusterUnreachable } from "../kube/connection.ts";
+import { problemOf } from "../kube/problem.ts";
+import { isForgotten, isGone, mendOrForget, SAY_SO } from "../remote/gone.ts";
+import { ConnectionError } from "../remote/ssh.ts";
+import type { DrainedCluster } from "./drain.ts";
+import { drainNode } from "./drainNode.ts";
+import { joinedSince } from "./joinId.ts";
+import { readMachineState, resetMachine } from "./machine.ts";
+import type { MachineState } from "./machineState.ts";
+import { reportPhase } from "./phase.ts";
+import type { NodeRequest } from "./request.ts";
+
+/** How long a node that is not ready is waited for. */
+const NOT_READY_SECONDS = 5;
+
+/** The part of the cluster's API that a node's leaving needs. */
+export type LeavingCluster = DrainedCluster & Pick<Cluster, "deleteNode">;
+
+/** What a leave acts on, as tests replace it. */
+export interface LeaveActs {
+	readonly cluster: LeavingCluster;
+	/** Asks the machine what it is by now. */
+	readonly state: () => Promise<MachineState>;
+	/** Takes the node apart on the machine. */
+	readonly reset: () => Promise<readonly string[]>;
+}
+
+/**
+ * Takes the gateway out of the cluster: drained, reset unless its machine is disposable, Node object removed. A machine or a
+ * cluster that does not answer never blocks: what could not be done is a warning with the command that does it later. A machine that
+ * is something else by now is not reset. Once the API server could not be reached it is not asked again.
+ *
+ * @param joinId the output of the join that is undone: a node that was joined again since is left alone. "" where unknown.
+ * @throws Error, after everything else was done, when the machine or the cluster is there and something of the node was left.
+ */
+export async function leaveCluster(
+	request: NodeRequest,
+	joinId: string,
+	report: Report,
+	{ cluster, state, reset }: LeaveActs = actsOf(request),
+): Promise<void> {
+	const { name } = request.node;
+	const { host } = request.machine;
+	const warn: Report = (line) => report(`warning: ${name}: ${line}`);
+	const later = `run later: kubectl delete node ${name}`;
+	const left: string[] = [];
+	let reachable = true;
+	/** Undefined where it was not done. @param must whether something is left behind then. */
+	const ask = async <T>(what: string, action: () => Promise<T>, must = true): Promise<T | undefined> => {
+		if (!reachable) return undefined;
+		try {
+			return await action();
+		} catch (error) {
+			reachable = !(error instanceof ClusterUnreachable);
+			warn(`${what} was not done: ${problemOf(error)}${reachable ? "" : `; the cluster is not asked again, ${later}`}`);
+			if (must && !isClusterGone(error)) left.push(`${what} was not done: ${problemOf(error)}; ${MEND_CLUSTER}`);
+			return undefined;
+		}
+	};
+
+	const node = await ask("looking for the Node object", () => cluster.node(name));
+	if (node && joinedSince(joinId, node)) {
+		report(`${name}: was joined again since and stays as it is`);
+		return;
+	}
+	if (node) {
+		await ask("draining", () => drainNode(cluster, request.node, report, NOT_READY_SECONDS), false);
+	}
+	if (!request.disposable) {
+		await reportPhase(report, name, { doing: "resetting", done: "reset" }, async () => {
+			const { kind, detail } = await state();
+			// Somebody has made something else of it since, or its address is another machine's now.
+			const other = {
+				"control-plane": `it is part of a control plane (${detail})`,
+				"other-node": `it is the node ${detail} now`,
+				other: `it is a node of another cluster now, whose API server is ${detail}`,
+				free: undefined,
+				joined: undefined,
+				partial: undefined,
+			}[kind];
+			if (other !== undefined) throw new OtherMachine(other);
+			for (const line of await reset()) report(`${name}: ${line}`);
+			return { changed: true };
+		}).catch((error: unknown) => {
+			const words = `${host} was not reset: ${problemOf(error)}`;
+			const byHand = `once it is there: ssh ${host} sh -s <host/reset-node.sh`;
+			if (error instanceof OtherMachine) warn(words);
+			else if (error instanceof ConnectionError && isGone(error, request.machine)) warn(`${words}; ${byHand}`);
+			else left.push(`${words}; ${mendOrForget(request.machine)}`);
+		});
+	}
+	if (node || !reachable) {
+		const done = await ask("removing the Node object", async () => {
+			await cluster.deleteNode(name);
+			return true;
+		});
+		if (done === undefined && reachable) warn(later);
+	}
+	if (left.length > 0) throw new Error(`${name} has not left and stays in the state:\n${left.join("\n")}`);
+}
+
+const MEND_CLUSTER = `mend that and run this again; a cluster that is to be left as it is, for good: ${SAY_SO}=cluster before pulumi`;
+
+function isClusterGone(error: unknown): boolean {
+	return isForgotten("cluster") || (error instanceof ClusterUnreachable && error.silent);
+}
+
+/** The machine is not the gateway any more. */
+class OtherMachine extends Error {}
+
+function actsOf({ cluster, machine, node }: NodeRequest): LeaveActs {
+	return {
+		cluster: new Cluster(cluster.kubeconfig, cluster.context),
+		state: () => readMachineState(machine, node.name, cluster.caCertHashes),
+		reset: () => resetMachine(machine),
+	};
+}

@@ -1,0 +1,125 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { must } from "../../tests/fixtures/arbitraries.ts";
+import { exampleRequest } from "../../tests/fixtures/nodeRequest.ts";
+import { type ExampleSshd, exampleSshd } from "../../tests/fixtures/sshd.ts";
+import { exampleRequest as exampleVmRequest } from "../../tests/fixtures/vmRequest.ts";
+import { parsePrefix } from "../core/values/prefix.ts";
+import { Hypervisor } from "../drivers/libvirt/hypervisor.ts";
+import { removeVm } from "../drivers/libvirt/remove.ts";
+import { joinMachine, readMachineState, resetMachine } from "../node/machine.ts";
+import { prepareMachine } from "../node/prepare.ts";
+import { readRoutes } from "../survey/routes.ts";
+import { restoreServer } from "./restoreServer.ts";
+import { runScript } from "./shell.ts";
+import { HostKeyError } from "./ssh.ts";
+import type { SshTarget } from "./sshTarget.ts";
+
+const running: ExampleSshd[] = [];
+
+beforeEach(() => void vi.stubEnv("SSH_AUTH_SOCK", ""));
+afterEach(async () => {
+	vi.unstubAllEnvs();
+	for (const one of running.splice(0)) await one.stop();
+});
+
+async function sshd(): Promise<ExampleSshd> {
+	const server = await exampleSshd({});
+	running.push(server);
+	return server;
+}
+
+/** All that we do with a machine of each kind. */
+const software = {
+	apiServer: "v1.34.4",
+	kubernetesVersion: "v1.34.4",
+	imageRepository: "x",
+	cgroupDriver: "systemd",
+} as const;
+const pods = [must(parsePrefix("10.244.0.0/16"))];
+const noBlocks = async () => ({ blocks: [], owners: undefined, pools: [], notes: [] });
+const silent = () => {};
+const vm = (hypervisor: SshTarget) => ({ ...exampleVmRequest, hypervisor });
+const acts: readonly (readonly [string, string, (target: SshTarget) => Promise<unknown>])[] = [
+	["server", "is restored", (target) => restoreServer(target, silent)],
+	["gateway", "is asked what it is", (machine) => readMachineState(machine, "gw-1", [])],
+	[
+		"gateway",
+		"is prepared",
+		(machine) => prepareMachine({ ...exampleRequest, machine }, { software, askKubelet: false }),
+	],
+	[
+		"gateway",
+		"is joined",
+		(machine) => joinMachine(machine, "token: abcdef.0123456789abcdef", "abcdef.0123456789abcdef"),
+	],
+	["gateway", "is reset", resetMachine],
+	["gateway", "has its routes read", (target) => readRoutes(target, pods, 1, noBlocks)],
+	["hypervisor", "is asked for a VM", (target) => new Hypervisor(vm(target), runScript).state()],
+	["hypervisor", "makes a VM", (target) => new Hypervisor(vm(target), runScript).create("a private key")],
+	["hypervisor", "removes a VM", (target) => removeVm(vm(target), "gw-1-abc", silent)],
+];
+
+/** What may be wrong with a host key: the target that we have of a machine then. */
+const faults: readonly (readonly [string, (machine: ExampleSshd) => Promise<SshTarget>])[] = [
+	["wrong", async ({ target }) => ({ ...target, hostKey: (await sshd()).target.hostKey })],
+	["missing", async ({ target }) => ({ ...target, hostKey: "" })],
+	[
+		"changed",
+		async (machine) => {
+			await runScript(machine.target, { name: "true", text: "true" }, { timeout: 5 }).catch(silent);
+			machine.changeHostKey("ed25519");
+			return machine.target;
+		},
+	],
+	[
+		"another type's",
+		async (machine) => {
+			machine.changeHostKey("ecdsa");
+			return machine.target;
+		},
+	],
+];
+
+describe.each(faults)("a host key that is %s", (fault, targetOf) => {
+	/** What a machine sees of us after this: a connection, but where nothing is known to compare with. */
+	const nothing = fault === "missing" ? [] : ["connection"];
+
+	test.each(acts)("of a %s that %s: nothing of ours is sent", async (_, __, act) => {
+		const machine = await sshd();
+		const target = await targetOf(machine);
+		const before = machine.seen().length;
+		await expect(act(target)).rejects.toThrow(/host key/);
+		expect(machine.seen().slice(before)).toEqual(nothing);
+	});
+
+	const oneOfEach = acts.filter(([kind], index) => acts.findIndex(([other]) => other === kind) === index);
+	test.each(oneOfEach)(
+		"of a bastion before a %s that %s: nothing of ours is sent, and nothing comes through",
+		async (_, __, act) => {
+			const [bastion, machine] = [await sshd(), await sshd()];
+			const target = { ...machine.target, bastion: await targetOf(bastion) };
+			const before = bastion.seen().length;
+			await expect(act(target)).rejects.toThrow(/host key/);
+			expect(bastion.seen().slice(before)).toEqual(nothing);
+			expect(machine.seen()).toEqual([]);
+		},
+	);
+
+	test("of a machine behind a bastion: the bastion lets us through, and no further", async () => {
+		const [bastion, machine] = [await sshd(), await sshd()];
+		const target = { ...(await targetOf(machine)), bastion: bastion.target };
+		const before = machine.seen().length;
+		const error = await runScript(target, { name: "true", text: "true" }, { timeout: 5 }).catch((reason) => reason);
+		expect(error.message).toContain("host key");
+		if (fault !== "missing") expect(error).toBeInstanceOf(HostKeyError);
+		expect(machine.seen().slice(before)).toEqual(nothing);
+		expect(bastion.seen()).not.toContain("exec");
+		if (fault === "missing") expect(bastion.seen()).toEqual([]);
+	});
+});
+
+test("with the right one all of it is done: the machine would see what is missing above", async () => {
+	const { target, seen } = await sshd();
+	await expect(runScript(target, { name: "true", text: "true" }, { timeout: 5 })).rejects.toThrow("did not run true");
+	expect(seen()).toEqual(expect.arrayContaining(["connection", "authentication", "exec"]));
+});

@@ -94,6 +94,13 @@ describe("what an attempt to connect meets", () => {
 		expect(await met({ ...target, port, connectTimeout: 0.2 })).toMatchObject({ met: "refusal" });
 	});
 
+	test("what could not be heard, because this computer was busy, is not silence: it is tried again", async () => {
+		const { target } = await sshd();
+		const found = runRemote({ ...target, connectTimeout: 1 }, "true", { timeout: 5 });
+		setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500));
+		expect(await found).toMatchObject({ exitCode: 0 });
+	});
+
 	test("a bastion that may not forward is an obstacle", async () => {
 		const [bastion, { target }] = [await sshd({ forward: "prohibit" }), await sshd()];
 		expect(await met({ ...target, bastion: bastion.target })).toMatchObject({ met: "obstacle" });

@@ -132,12 +132,14 @@ function through(client: Client, bastion: SshTarget, target: SshTarget): Promise
 	return new Promise((resolve, reject) => {
 		const fail = (why: string, met: Met) =>
 			reject(new ConnectionError(`${place(bastion)} does not reach ${place(target)}: ${why}`, { met }));
+		const stopListening = listen(target.connectTimeout);
 		const timer = setTimeout(
-			() => fail(`no answer within ${target.connectTimeout} s`, "silence"),
+			() => fail(`no answer within ${target.connectTimeout} s`, stopListening() ? "silence" : "cut"),
 			target.connectTimeout * 1000,
 		);
 		client.forwardOut("127.0.0.1", 0, target.host, target.port, (error, channel) => {
 			clearTimeout(timer);
+			stopListening();
 			if (error) fail(words(error.message), metBeyond(error));
 			else resolve(channel);
 		});
@@ -209,9 +211,11 @@ async function dial(
 	client.once("connect", () => {
 		answered = true;
 	});
+	const stopListening = listen(target.connectTimeout);
 	await new Promise<void>((resolve, reject) => {
 		client.once("ready", resolve);
 		client.once("error", (error: SshError) => {
+			const listened = stopListening();
 			if (offered && !offered.equals(known.blob)) {
 				const why = `shows another host key than the pinned one (${target.hostKey})`;
 				const next = "if the machine was rebuilt, update hostKey after checking it out of band";
@@ -222,7 +226,9 @@ async function dial(
 					"update hostKey after checking it out of band, or have its sshd show that key (HostKey in sshd_config)";
 				reject(new HostKeyError(`${place(target)} ${why}; ${next}`, { met: "refusal" }));
 			} else {
-				reject(new ConnectionError(`${whom}: ${words(error.message)}`, { met: metBy(error, answered) }));
+				const unheard = error.level === "client-timeout" && !listened;
+				const why = `${whom}: ${words(error.message)}${unheard ? "; this computer was too busy to hear an answer" : ""}`;
+				reject(new ConnectionError(why, { met: unheard ? "cut" : metBy(error, answered) }));
 			}
 		});
 		// Once the server has said what it is, a break is no error to ssh2.
@@ -238,8 +244,26 @@ async function dial(
 		} catch (error) {
 			reject(new ConnectionError(`${whom}: ${(error as Error).message}`, { met: "obstacle" }));
 		}
-	});
+	}).finally(stopListening);
 	return client;
+}
+
+/**
+ * Watches whether this process is there to hear an answer: on a busy computer the time for one may pass before the answer, which is
+ * there, is looked at. @returns what ends that, and says whether less than half a second, or a fifth of the time, was lost at once.
+ */
+function listen(seconds: number): () => boolean {
+	let [last, longest] = [performance.now(), 0];
+	const look = () => {
+		longest = Math.max(longest, performance.now() - last);
+		last = performance.now();
+	};
+	const timer = setInterval(look, 100).unref();
+	return () => {
+		clearInterval(timer);
+		look();
+		return longest < Math.max(500, seconds * 200);
+	};
 }
 
 /** The private key itself; undefined where it is the agent's. */

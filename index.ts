@@ -75,10 +75,6 @@ export const podRoutes = gatewayParts.map(({ survey }) =>
 	survey.found.apply((routes) => routes.map(({ prefix, node }) => `${prefix.text} of ${node}`)),
 );
 /** What is in force on each server, in one line. */
-export const servers = pulumi
-	.all(physicalServers.map(({ name, inForce }) => inForce.apply((text) => [name, text] as const)))
-	.apply((entries) => Object.fromEntries(entries));
+export const servers = Object.fromEntries(physicalServers.map(({ name, inForce }) => [name, inForce]));
 /** Who deployed what on each server, and when: the record that is there, too. */
-export const records = pulumi
-	.all(physicalServers.map(({ name, record }) => record.apply((entry) => [name, entry] as const)))
-	.apply((entries) => Object.fromEntries(entries));
+export const records = Object.fromEntries(physicalServers.map(({ name, record }) => [name, record]));

@@ -1,5 +1,7 @@
-import { readFile } from "node:fs/promises";
-import { beforeAll, describe, expect, inject, test } from "vitest";
+import { randomBytes } from "node:crypto";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { siteDir } from "../lab/cache.ts";
 import { checkServer, isCutOff } from "../lab/checks.ts";
 import { addBlock, kubeconfigFile, kubectl, removeBlock } from "../lab/cluster/cluster.ts";
@@ -11,9 +13,12 @@ import { site, stackName } from "../lab/site.ts";
 import { type LabSettings, writeStack } from "../lab/stack.ts";
 import { useExistingGateway } from "./existingGateway.ts";
 import { type Footprint, footprint, logins, settledFootprint } from "./footprint.ts";
+import { givenSecrets, searchEverywhere, Witness } from "./secretSearch.ts";
 
 const servers = site.servers.map(({ name }) => name);
 const newBlock = "192.244.191.0/26";
+/** A text that nobody else has, to see that the search for secrets finds one. */
+const canary = randomBytes(20).toString("hex");
 const newRoute = `route ${newBlock} via ${site.gateway.address}`;
 
 /** What a kubelet of another cluster leaves on a machine; $1 is that cluster's API server. */
@@ -35,13 +40,17 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 	const before = new Map<string, Footprint>();
 	let settings: LabSettings;
 	let pulumi: LabPulumi;
+	let witness: Witness;
 
 	beforeAll(async () => {
 		({ pulumi, settings } = await useExistingGateway());
+		witness = new Witness();
 		for (const server of servers) {
 			before.set(server, await footprint(server));
 		}
 	});
+
+	afterAll(() => witness.end());
 
 	test("before the first up, no server reaches anything of the cluster", async () => {
 		for (const server of servers) {
@@ -98,6 +107,8 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 				expect(ok, `${server}: ${what}: ${seen}`).toBe(true);
 			}
 		}
+		await execa("sh", ["-c", "sleep 1; true", canary]);
+		await witness.end();
 	});
 
 	test("the gateway is a cordoned, tainted node that runs DaemonSets only", async () => {
@@ -274,6 +285,36 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 			{ check: false },
 		);
 		expect(left.stdout.trim()).toBe("");
+	});
+
+	test("after all of that, no secret is anywhere: state, history, arguments, files and journals of every host", async () => {
+		const given = await givenSecrets();
+		expect([...given.values()].map(({ length }) => length)).toEqual([70, 70, 60, 64]);
+		expect(witness.tokens.size).toBeGreaterThan(0);
+		const tokens = [...witness.tokens].map((token, index) => [`bootstrap token ${index + 1}`, token] as const);
+		// Finding nothing is worth something where what is there is found.
+		await exec("ps-nm", ["sh", "-euc", 'cat >/var/tmp/canary; logger -t canary "$(cat /var/tmp/canary)"'], {
+			input: canary,
+		});
+		await writeFile(siteDir("pulumi", "canary"), canary);
+		const secrets = new Map([...given, ...tokens]);
+		const hits = await searchEverywhere(new Map([...secrets, ["canary", canary]]), witness.commands);
+		await exec("ps-nm", ["rm", "/var/tmp/canary"]);
+		await rm(siteDir("pulumi", "canary"));
+		const places = hits.filter(({ secret }) => secret === "canary").map(({ place }) => place);
+		expect(places).toEqual(
+			expect.arrayContaining([
+				expect.stringMatching(/^the state: .*canary$/),
+				"ps-nm: /var/tmp/canary",
+				"ps-nm: journal",
+				"the arguments of a process",
+			]),
+		);
+		const found = hits.filter(({ secret }) => secret !== "canary");
+		process.stderr.write(
+			`\n${secrets.size} secrets, ${witness.samples} looks at ${witness.commands.size} command lines: ${found.length} hits\n`,
+		);
+		expect(found).toEqual([]);
 	});
 });
 

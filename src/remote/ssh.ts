@@ -105,7 +105,7 @@ async function connectPatiently(target: SshTarget, clients: Client[]): Promise<C
 	}
 	return await connect(target, clients).catch((error: Error) => {
 		if (error instanceof ConnectionError && error.met === "cut") {
-			error.message += `, at each of ${PAUSES.length + 1} attempts; does its sshd allow enough connections (MaxStartups)?`;
+			error.message += `, at each of ${PAUSES.length + 1} attempts; does its sshd allow enough connections (MaxStartups), and has it processes and memory left?`;
 		}
 		throw error;
 	});

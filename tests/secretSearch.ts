@@ -1,0 +1,118 @@
+import { readdir, readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import { siteDir } from "../lab/cache.ts";
+import { kubeconfigFile, kubectl } from "../lab/cluster/cluster.ts";
+import { exec, isUp } from "../lab/host.ts";
+import { operatorKeyFile } from "../lab/keys.ts";
+import { machines } from "../lab/machines.ts";
+import { site } from "../lab/site.ts";
+
+/** Texts by their names. A text is a part of a secret that nothing else has. */
+export type Secrets = ReadonlyMap<string, string>;
+
+/** Where a secret was found. Its text is not shown. */
+export interface Hit {
+	readonly secret: string;
+	/** Example: `ps-nm: /var/log/some`. */
+	readonly place: string;
+}
+
+/** How often each process's arguments are read: it may become another program meanwhile (execve). */
+const LOOKS = 10;
+
+/** Where a secret is at home, and what is no file of this project's: the cluster's own store keeps what its API was given. */
+const AT_HOME: readonly Hit[] = [
+	{ secret: "the kubeconfig's client key", place: `${site.controlPlane.name}: /etc/kubernetes/admin.conf` },
+];
+const NOT_SEARCHED = ["etcd", "containerd"];
+
+/** The secrets that the lab's settings lead to: the operator's SSH key, and what the kubeconfig signs in with. */
+export async function givenSecrets(): Promise<Secrets> {
+	const body = (await readFile(operatorKeyFile(), "utf8")).split("\n").slice(2, 4);
+	const key = /client-key-data: (\S+)/.exec(await readFile(kubeconfigFile(), "utf8"))?.[1] ?? "";
+	const pem = Buffer.from(key, "base64").toString().split("\n");
+	return new Map([
+		["the SSH private key, line 2", body[0] ?? ""],
+		["the SSH private key, line 3", body[1] ?? ""],
+		["the kubeconfig's client key", key.slice(200, 260)],
+		["the kubeconfig's client key, PEM", pem[2] ?? ""],
+	]);
+}
+
+/** Looks on while Pulumi is at work: at the arguments of every process on this machine, hosts' included, and for bootstrap tokens. */
+export class Witness {
+	/** The arguments that were seen, each once. */
+	readonly commands = new Set<string>();
+	/** The secret parts of the bootstrap tokens that were made. */
+	readonly tokens = new Set<string>();
+	samples = 0;
+	#looking = true;
+	readonly #work = Promise.all([this.#watchCommands(), this.#watchTokens()]);
+
+	async end(): Promise<void> {
+		this.#looking = false;
+		await this.#work;
+	}
+
+	async #watchCommands(): Promise<void> {
+		const looks = new Map<string, number>();
+		for (; this.#looking; await sleep(50)) {
+			const pids = new Set((await readdir("/proc")).filter((name) => /^\d+$/.test(name)));
+			for (const pid of looks.keys()) if (!pids.has(pid)) looks.delete(pid);
+			for (const pid of pids) {
+				const before = looks.get(pid) ?? 0;
+				if (before === LOOKS) continue;
+				looks.set(pid, before + 1);
+				this.commands.add(await readFile(`/proc/${pid}/cmdline`, "latin1").catch(() => ""));
+			}
+			this.samples++;
+		}
+	}
+
+	/** A token is there for as long as a join takes, which is longer than a few seconds. */
+	async #watchTokens(): Promise<void> {
+		const what = ["--field-selector", "type=bootstrap.kubernetes.io/token", "--output", "json"];
+		for (; this.#looking; await sleep(2000)) {
+			const text = await kubectl(["--namespace", "kube-system", "get", "secrets", ...what], { check: false });
+			const { items } = JSON.parse(text || '{ "items": [] }') as { items: { data: Record<string, string> }[] };
+			const plain = (value = "") => Buffer.from(value, "base64").toString();
+			for (const { data } of items) {
+				if (plain(data["description"]).startsWith("pod-gateway")) this.tokens.add(plain(data["token-secret"]));
+			}
+		}
+	}
+}
+
+/** Finds secrets in what Pulumi keeps, in the files and journals of every host that is up, and in arguments that were seen. */
+export async function searchEverywhere(secrets: Secrets, commands: Iterable<string>): Promise<readonly Hit[]> {
+	const names = new Map([...secrets].map(([name, text]) => [text, name]));
+	const patterns = [...names.keys()].join("\n");
+	const hits = (where: string, lines: string) =>
+		lines.split("\n").flatMap((line) => {
+			const text = [...names.keys()].find((one) => line.endsWith(`:${one}`));
+			if (text === undefined) return [];
+			return [{ secret: names.get(text) ?? "", place: `${where}: ${line.slice(0, -text.length - 1)}` }];
+		});
+	const ofHosts = machines
+		.filter(({ name }) => isUp(name))
+		.map(async ({ name }) => hits(name, (await exec(name, ["sh", "-euc", SEARCH], { input: patterns })).stdout));
+	const state = execa("grep", ["-roaF", "-f", "-", siteDir("pulumi")], { input: patterns, reject: false });
+	const ofCommands = [...commands].flatMap((command) => {
+		const text = [...names.keys()].find((one) => command.includes(one));
+		return text === undefined ? [] : [{ secret: names.get(text) ?? "", place: "the arguments of a process" }];
+	});
+	const found = [...hits("the state", (await state).stdout), ...(await Promise.all(ofHosts)).flat(), ...ofCommands];
+	const isAtHome = ({ secret, place }: Hit) => AT_HOME.some((home) => home.secret === secret && home.place === place);
+	return found.filter((hit) => !isAtHome(hit));
+}
+
+/** Prints `FILE:SECRET` for each hit; of the journal too, whose files may be compressed. */
+const SEARCH = `
+patterns=$(mktemp /dev/shm/XXXXXX)
+trap 'rm -f "$patterns"' EXIT
+cat >"$patterns"
+grep -roaF -s -D skip ${NOT_SEARCHED.map((name) => `--exclude-dir=${name}`).join(" ")} -f "$patterns" \\
+	/var /etc /root /home /tmp /run /usr/local || [ $? -le 2 ]
+journalctl --no-pager --output export | grep -oaF -f "$patterns" | sed 's/^/journal:/' || true
+`;

@@ -40,6 +40,13 @@ export async function givenSecrets(): Promise<Secrets> {
 	]);
 }
 
+/** Prints a bootstrap token's description and secret, in base64, as each comes. */
+const WATCH = [
+	...["--namespace", "kube-system", "get", "secrets", "--watch"],
+	...["--field-selector", "type=bootstrap.kubernetes.io/token"],
+	...["--output", 'jsonpath={.data.description} {.data.token-secret}{"\\n"}'],
+];
+
 /** Looks on while Pulumi is at work: at the arguments of every process on this machine, hosts' included, and for bootstrap tokens. */
 export class Witness {
 	/** The arguments that were seen, each once. */
@@ -52,6 +59,7 @@ export class Witness {
 
 	async end(): Promise<void> {
 		this.#looking = false;
+		await exec(site.controlPlane.name, ["pkill", "--full", "get secrets --watch"], { check: false });
 		await this.#work;
 	}
 
@@ -70,16 +78,13 @@ export class Witness {
 		}
 	}
 
-	/** A token is there for as long as a join takes, which is longer than a few seconds. */
+	/** A token is there for as long as a join takes, a few seconds. */
 	async #watchTokens(): Promise<void> {
-		const what = ["--field-selector", "type=bootstrap.kubernetes.io/token", "--output", "json"];
-		for (; this.#looking; await sleep(2000)) {
-			const text = await kubectl(["--namespace", "kube-system", "get", "secrets", ...what], { check: false });
-			const { items } = JSON.parse(text || '{ "items": [] }') as { items: { data: Record<string, string> }[] };
-			const plain = (value = "") => Buffer.from(value, "base64").toString();
-			for (const { data } of items) {
-				if (plain(data["description"]).startsWith("pod-gateway")) this.tokens.add(plain(data["token-secret"]));
-			}
+		const watched = await kubectl(WATCH, { check: false, timeoutSeconds: 3600 });
+		const plain = (value = "") => Buffer.from(value, "base64").toString();
+		for (const line of watched.split("\n")) {
+			const [description, secret] = line.split(" ").map(plain);
+			if (secret && description?.startsWith("pod-gateway")) this.tokens.add(secret);
 		}
 	}
 }

@@ -17,18 +17,9 @@ import { parseDryRun } from "../src/core/wire/dryRun.ts";
 import { parseOutcome } from "../src/core/wire/outcome.ts";
 import { badLines, goodLines, stateWith } from "../tests/fixtures/desiredLines.ts";
 import { HostSandbox } from "../tests/fixtures/host.ts";
+import { SCRIPT, SYSTEMD_RUN } from "../tests/fixtures/server.ts";
 
-const SCRIPT = "server-network.sh";
 const RESOLV_CONF = "/etc/resolv.conf";
-
-/** What systemd-run does with a run of the script: starts it, waits for it, and then runs what is to follow. */
-const SYSTEMD_RUN = `while [ $# -gt 0 ]; do
-	case $1 in ExecStopPost=*) after=\${1#*=}; shift ;; -*|*=*) shift ;; *) break ;; esac
-done
-"$@"
-code=$?
-$after
-exit $code`;
 
 // A run is a hundred processes; on a busy machine that takes a while.
 vi.setConfig({ testTimeout: 120_000 });

@@ -3,6 +3,7 @@ import { bootHost, copyIn, exec, powerOff, writeFile } from "../lab/host.ts";
 import { outsideHosts } from "../lab/servers.ts";
 import { type PhysicalServerMachine, site } from "../lab/site.ts";
 import { type Footprint, footprint, settledFootprint } from "./footprint.ts";
+import { onEvery } from "./onEvery.ts";
 import { type Cut, cuts, removalCuts, script, scriptWith } from "./transactionCuts.ts";
 
 /** Made by a script that waits for its power to be cut, which it does while the second one is there. */
@@ -76,12 +77,6 @@ async function isCommitted({ name }: Server): Promise<boolean> {
 
 function share<Item>(all: readonly Item[], server: Server): readonly Item[] {
 	return all.filter((_, index) => index % servers.length === servers.indexOf(server));
-}
-
-async function onEvery(goal: (server: Server) => Promise<void>): Promise<void> {
-	const all = await Promise.allSettled(servers.map(goal));
-	const failed = all.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
-	if (failed.length > 0) throw new AggregateError(failed, failed.map(String).join("\n"));
 }
 
 describe.skipIf(inject("noLab") !== undefined)("a server, at its first deployment", { timeout: 1_800_000 }, () => {

@@ -7,6 +7,7 @@ import type { LabPulumi } from "../lab/pulumi.ts";
 import { outsideHosts } from "../lab/servers.ts";
 import { type PhysicalServerMachine, type ServerKind, site, stackName } from "../lab/site.ts";
 import { useExistingGateway } from "./existingGateway.ts";
+import { onEvery } from "./onEvery.ts";
 import { cuts, scriptWith } from "./transactionCuts.ts";
 
 /** Seconds within which routes and nameserver are to be back. */
@@ -49,12 +50,6 @@ describe.skipIf(inject("noLab") !== undefined)("what a server's own network take
 
 	test("is put back in the middle of a transaction, which goes on, on every server", () => onEvery(amidTransaction));
 });
-
-async function onEvery(goal: (server: PhysicalServerMachine) => Promise<void>): Promise<void> {
-	const all = await Promise.allSettled(site.servers.map(goal));
-	const failed = all.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
-	if (failed.length > 0) throw new AggregateError(failed, failed.map(String).join("\n"));
-}
 
 /** A deployment by hand, before whose verification the first of the server's events happens and our routes go. */
 async function amidTransaction({ name, kind }: PhysicalServerMachine): Promise<void> {

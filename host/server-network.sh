@@ -499,6 +499,13 @@ set_routes_back() {
 
 # --- what the program could not know: this machine's own addresses, networks and other routes ---
 
+# guards: refuses, before any change, what would hurt here; a dry run the same.
+guards() {
+	guard_names
+	guard_routes
+	guard_shrink
+}
+
 # guard_routes DESIRED: refuses, before any change, routes that would hurt here. What cannot be read is no reason to go on.
 guard_routes() {
 	ip -o addr show >"$WORK/addresses" || refuse 'the addresses of this server cannot be read'
@@ -2119,9 +2126,7 @@ dry_apply() {
 		result unchanged
 		return
 	fi
-	guard_names
-	guard_routes
-	guard_shrink
+	guards
 	preview
 	result would-change
 }
@@ -2154,9 +2159,7 @@ apply() {
 		result unchanged
 		return
 	fi
-	guard_names
-	guard_routes
-	guard_shrink
+	guards
 	deadline=$((started + ROLLBACK_AFTER - 10))
 	note_paths || refuse 'the paths of now could not be written down'
 	outside_before=

@@ -124,9 +124,7 @@ dry_apply() {
 		result unchanged
 		return
 	fi
-	guard_names
-	guard_routes
-	guard_shrink
+	guards
 	preview
 	result would-change
 }
@@ -159,9 +157,7 @@ apply() {
 		result unchanged
 		return
 	fi
-	guard_names
-	guard_routes
-	guard_shrink
+	guards
 	deadline=$((started + ROLLBACK_AFTER - 10))
 	note_paths || refuse 'the paths of now could not be written down'
 	outside_before=

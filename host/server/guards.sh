@@ -1,6 +1,13 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # --- what the program could not know: this machine's own addresses, networks and other routes ---
 
+# guards: refuses, before any change, what would hurt here; a dry run the same.
+guards() {
+	guard_names
+	guard_routes
+	guard_shrink
+}
+
 # guard_routes DESIRED: refuses, before any change, routes that would hurt here. What cannot be read is no reason to go on.
 guard_routes() {
 	ip -o addr show >"$WORK/addresses" || refuse 'the addresses of this server cannot be read'

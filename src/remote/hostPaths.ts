@@ -1,5 +1,5 @@
 /*
- * Where the scripts keep things on other machines. The scripts are sent alone, so that each names its paths itself; hostPaths.test.ts
+ * Where the scripts keep things on other machines. The scripts are sent alone, so that each names its paths itself; host/contracts.test.ts
  * compares them.
  */
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { bootHost, copyIn, exec, inOperator, powerOff, writeFile } from "../lab/host.ts";
+import { bootHost, copyIn, type ExecResult, exec, inOperator, powerOff, writeFile } from "../lab/host.ts";
 import { operatorKeyFile } from "../lab/keys.ts";
 import { setCable } from "../lab/namespaces.ts";
 import { outsideHosts } from "../lab/servers.ts";
@@ -62,7 +62,7 @@ async function apply(server: Server, prefixes: readonly string[], nameserver: st
 async function cutEach(
 	work: (server: Server) => readonly Cut[],
 	command: string,
-	cut: (server: Server, running: Promise<unknown>) => Promise<void>,
+	cut: (server: Server, running: Promise<ExecResult>) => Promise<void>,
 ): Promise<void> {
 	const all = await Promise.allSettled(
 		servers.map(async (server) => {
@@ -117,7 +117,7 @@ async function cutEach(
 
 function ssh({ address, user = "root" }: Server, command: string): string[] {
 	const trusting = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"];
-	return ["ssh", ...trusting, "-o", "ConnectTimeout=10", "-i", operatorKeyFile(), `${user}@${address}`, command];
+	return ["ssh", ...trusting, "-o", "ConnectTimeout=60", "-i", operatorKeyFile(), `${user}@${address}`, command];
 }
 
 /** Some of the cuts, every server another share of them. */
@@ -125,18 +125,30 @@ function share(all: readonly Cut[]): (server: Server) => readonly Cut[] {
 	return (server) => all.filter((_, index) => index % servers.length === servers.indexOf(server));
 }
 
-/** Waits until the script has come to where it is to be cut. */
-async function isThere({ name }: Server): Promise<void> {
-	await expect
-		.poll(async () => (await exec(name, ["test", "-e", reached], { check: false })).exitCode, { timeout: 60_000 })
+/** Waits until the script has come to where it is to be cut. It waits there until `goOn`. */
+async function waitUntilThere({ name }: Server, running: Promise<ExecResult>): Promise<void> {
+	const early = running.then(({ stdout, stderr }) => {
+		throw new Error(`${name}: the run ended before the place to cut it:\n${stdout}\n${stderr}`);
+	});
+	const there = expect
+		.poll(async () => (await exec(name, ["test", "-e", reached], { check: false })).exitCode, {
+			timeout: 120_000,
+			message: `${name}: the run comes to the place to cut it`,
+		})
 		.toBe(0);
+	await Promise.race([there, early]);
+}
+
+/** Lets a script go on that waits to be cut. */
+async function goOn({ name }: Server): Promise<void> {
+	await exec(name, ["rm", "-f", reached]);
 }
 
 /** Once routes are set, once nameservers are too: where a cut leaves the most to undo. */
 const [afterRoutes, afterNames] = [/^NAMES_UNTOUCHED=$/, /^put_class state /].map((step) =>
 	cuts().findLast((cut) => step.test(cut.step)),
 ) as [Cut, Cut];
-const waiting = `: >${reached}; sleep 6; rm -f ${reached}`;
+const waiting = `: >${reached}; while [ -e ${reached} ]; do sleep 0.2; done`;
 
 describe.skipIf(inject("noLab") !== undefined)("a transaction that is cut", { timeout: 900_000 }, () => {
 	const before = new Map<string, Footprint>();
@@ -168,10 +180,10 @@ describe.skipIf(inject("noLab") !== undefined)("a transaction that is cut", { ti
 			() => [afterRoutes, afterNames],
 			waiting,
 			async (server, running) => {
-				await isThere(server);
+				await waitUntilThere(server, running);
 				await exec(server.name, ["pkill", "-KILL", "-f", "sshd[^ ]*: .*@notty"]);
 				await running;
-				await exec(server.name, ["rm", "-f", reached]);
+				await goOn(server);
 			},
 		);
 	});
@@ -181,12 +193,12 @@ describe.skipIf(inject("noLab") !== undefined)("a transaction that is cut", { ti
 			() => [afterRoutes],
 			waiting,
 			async (server, running) => {
-				await isThere(server);
+				await waitUntilThere(server, running);
 				await setCable(server.name, false);
+				await goOn(server);
 				await sleep(30_000);
 				await setCable(server.name, true);
 				await running;
-				await exec(server.name, ["rm", "-f", reached]);
 			},
 		);
 	});
@@ -196,7 +208,7 @@ describe.skipIf(inject("noLab") !== undefined)("a transaction that is cut", { ti
 			() => [afterRoutes, afterNames],
 			waiting,
 			async (server, running) => {
-				await isThere(server);
+				await waitUntilThere(server, running);
 				await powerOff(server.name);
 				await running;
 				const spec = outsideHosts.find(({ name }) => name === server.name);

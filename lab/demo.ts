@@ -77,11 +77,8 @@ Take the routes back: npm run lab -- pulumi destroy --yes    Take the site down:
 /** The days after: the cluster grows, a server is tampered with, somebody asks how it all is. */
 async function afterwards(report: Report, pulumi: LabPulumi): Promise<void> {
 	const run = async (title: string, tool: string, expected: number, ...options: string[]) => {
-		const command = ["node", "--import", "tsx", `cli/${tool}.ts`, stackName, ...options];
 		const words = [`npm run ${tool} --`, stackName, ...options].join(" ");
-		const { exitCode } = await report.shown(`${title}: ${words}`, () =>
-			pulumi.beside(command, { inherit: true, check: false }),
-		);
+		const { exitCode } = await report.shown(`${title}: ${words}`, () => pulumi.tool(tool, options, { inherit: true }));
 		if (exitCode !== expected) throw new Error(`${words}: exit code ${exitCode} in place of ${expected}`);
 	};
 	const { node, prefix } = newBlock;

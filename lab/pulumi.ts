@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { z } from "zod";
 import { ON_LAB } from "../cli/onLab.ts";
 import { siteDir } from "./cache.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -18,6 +20,8 @@ export interface LabPulumi {
 	run(args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
 	/** Runs any command of the operator's there, with this Pulumi and the stack's state. */
 	beside(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+	/** Runs `npm run NAME -- STACK ARG…` there, without npm's own start. Its exit code is for the caller to judge. */
+	tool(name: string, args?: readonly string[], options?: ExecOptions): Promise<ExecResult>;
 }
 
 /** Prepares the site's stack in a state folder that goes with the lab, and frees it from a Pulumi that was killed. */
@@ -39,12 +43,25 @@ export async function labPulumi(engine: Engine): Promise<LabPulumi> {
 	};
 	const beside: LabPulumi["beside"] = (argv, options = {}) =>
 		inOperator(argv, { cwd: project, timeoutSeconds: 1800, ...options, env: { ...env, ...options.env } });
-	const pulumi: LabPulumi = { beside, run: (args, options) => beside([engine.pulumi, ...args], options) };
+	const pulumi: LabPulumi = {
+		beside,
+		run: (args, options) => beside([engine.pulumi, ...args], options),
+		tool: (name, args = [], options) => beside([...npmScript(name), stackName, ...args], { ...options, check: false }),
+	};
 	await pulumi.run(["stack", "select", "--create", stackName]);
 	const locks = join(state, ".pulumi", "locks", "organization", "pod-gateway", stackName);
 	if (await heldByTheDead(locks)) await pulumi.run(["cancel", "--yes"]);
 	return pulumi;
 }
+
+/** The command of a script in package.json. */
+function npmScript(name: string): readonly string[] {
+	const command = packageJson.parse(JSON.parse(readFileSync(join(project, "package.json"), "utf8"))).scripts[name];
+	if (command === undefined) throw new Error(`package.json has no script ${name}`);
+	return command.split(" ");
+}
+
+const packageJson = z.object({ scripts: z.record(z.string(), z.string()) });
 
 /** `pulumi up`, and the phases it went through. */
 export async function timedUp(pulumi: LabPulumi, options: ExecOptions = {}): Promise<readonly Phase[]> {

@@ -45,7 +45,7 @@ describe.skipIf(inject("noLab") !== undefined)("drift", { timeout: 300_000 }, ()
 	}, 300_000);
 
 	function drift(...options: string[]): Promise<ExecResult> {
-		return pulumi.beside(["node", "--import", "tsx", "cli/drift.ts", stackName, ...options], { check: false });
+		return pulumi.tool("drift", options);
 	}
 
 	test("of nothing: every server is in sync, read by one connection each, and none is changed", async () => {

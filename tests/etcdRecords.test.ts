@@ -37,7 +37,7 @@ describe.skipIf(inject("noLab") !== undefined)("Calico's records in etcd", { tim
 	}, 300_000);
 
 	function survey(): Promise<ExecResult> {
-		return pulumi.beside(["node", "--import", "tsx", "cli/survey.ts", stackName], { check: false });
+		return pulumi.tool("survey");
 	}
 
 	async function withEtcd(change: object, command: readonly string[]): Promise<ExecResult> {

@@ -5,7 +5,7 @@ import { resolveEngine } from "../lab/engine/engine.ts";
 import { type ExecResult, exec } from "../lab/host.ts";
 import { setCable } from "../lab/namespaces.ts";
 import { type LabPulumi, labPulumi } from "../lab/pulumi.ts";
-import { site, stackName } from "../lab/site.ts";
+import { site } from "../lab/site.ts";
 import { type LabSettings, writeStack } from "../lab/stack.ts";
 import { useExistingGateway } from "./existingGateway.ts";
 import { type Footprint, footprint, settledFootprint } from "./footprint.ts";
@@ -37,7 +37,7 @@ describe.skipIf(inject("noLab") !== undefined)("an up that is interrupted", { ti
 	async function everythingIsAsDesired(told: string): Promise<void> {
 		const { exitCode, stdout } = await pulumi.run(["up", "--yes", "--skip-preview"], { check: false });
 		expect(exitCode, `${told}: ${stdout}`).toBe(0);
-		const drift = await pulumi.beside(["node", "--import", "tsx", "cli/drift.ts", stackName], { check: false });
+		const drift = await pulumi.tool("drift");
 		expect(drift.exitCode, `${told}: ${drift.stdout}${drift.stderr}`).toBe(0);
 		for (const server of servers) {
 			expect(

@@ -29,7 +29,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 	}, 300_000);
 
 	function survey(...options: string[]): Promise<ExecResult> {
-		return pulumi.beside(["node", "--import", "tsx", "cli/survey.ts", stackName, ...options], { check: false });
+		return pulumi.tool("survey", options);
 	}
 
 	async function lockedUp(...command: string[]): Promise<ExecResult> {
@@ -130,7 +130,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		expect((await survey("--write")).exitCode).toBe(0);
 		await setCable(site.operator.name, false);
 		const preview = await lockedUp("preview", "--diff");
-		const review = await pulumi.beside(["node", "--import", "tsx", "cli/review.ts", stackName], { check: false });
+		const review = await pulumi.tool("review");
 		await setCable(site.operator.name, true);
 		expect(preview.stdout).toContain(`+ route ${newBlock} via ${site.gateway.address}`);
 		expect(review.exitCode, review.stderr).toBe(2);

@@ -5,7 +5,7 @@
  * each of which may be left out; `FAULTS=restore:immutable:93` is what a broken promise is reported by. `FAULTS_SHOW=1` prints what was
  * seen of each case that keeps its promise, too.
  */
-import { availableParallelism } from "node:os";
+import { availableParallelism, constants, setPriority } from "node:os";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { whyNoLab } from "../../lab/prerequisites.ts";
 import { type Case, Faults, type Kind, kinds, type Observed } from "./harness.ts";
@@ -45,6 +45,9 @@ if (noSandbox !== undefined) {
 	if (process.env["CI"]) throw new Error(`in CI the faults must run, but ${noSandbox}`);
 	process.stderr.write(`The faults are skipped: ${noSandbox}.\n`);
 }
+
+// The virtual machines that `npm test` emulates beside the faults come first: they lose packets where the CPU lets them wait.
+setPriority(constants.priority.PRIORITY_LOW);
 
 let faults: Faults;
 

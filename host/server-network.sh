@@ -103,9 +103,14 @@ refuse() {
 	outcome refused
 	exit 2
 }
-# cannot WHY: ends a run that has not begun to change anything, or undoes one that has.
+# cannot WHY: ends a run that has not begun to change anything, or undoes one that has. Nobody asked for the timer's run, which may
+# have undone something before: it has no result.
 cannot() {
 	[ -z "$UNFINISHED" ] || fail "$*"
+	if [ "$verb" = reapply ]; then
+		say "$*"
+		exit 1
+	fi
 	refuse "$*"
 }
 # The last line on standard output. Whoever reads it may be gone; the change does not depend on that.
@@ -950,6 +955,8 @@ names() {
 # says. What we wrote ourselves does not count, so that it can be asked at any time. Split DNS where the owner can do it.
 dns_owner() {
 	link=$TARGET
+	# Why it cannot tell is not for /dev/null.
+	[ -n "$ACTIVE" ] || see_units
 	if active systemd-resolved && { lies_in "$link" /run/systemd/resolve || names 127.0.0.53 || names 127.0.0.54; }; then
 		owner=resolved
 	elif active NetworkManager && { lies_in "$link" /run/NetworkManager || networkmanager_wrote; }; then
@@ -1568,8 +1575,9 @@ undo() {
 	compare_undone names state
 	nothing_missing || return 1
 	# What repairs goes last, when there is nothing more to repair.
-	if grep -q -e '^recovery ' -e '^tool ' "$WORK/entries"; then
-		! grep -q "^recovery [^ ]* - .* $TIMER_FILE\$" "$WORK/entries" || stop_units
+	see_repairs || return 1
+	if [ -n "$repairs" ]; then
+		[ -z "$new_timer" ] || stop_units
 		undo_files recovery
 		reload_units || echo 'systemd did not read its units anew (systemctl daemon-reload)' >>"$WORK/missing"
 		compare_undone recovery
@@ -1585,6 +1593,17 @@ undo() {
 	fi
 	# shellcheck disable=SC2046 # a list of paths without blanks
 	remove_folders $(journal_field folder) "$STATE"
+}
+
+# see_repairs: sets $repairs where entries are of what repairs, and $new_timer where its timer was not there before. By the shell
+# alone: a command that fails is not an answer.
+see_repairs() {
+	repairs='' new_timer=''
+	while read -r class _ old rest; do
+		case $class in recovery | tool) repairs=1 ;; esac
+		case "$class $old $rest" in "recovery - "*" $TIMER_FILE") new_timer=1 ;; esac
+	done <"$WORK/entries" || echo 'the entries of the journal cannot be read' >>"$WORK/missing"
+	nothing_missing
 }
 
 nothing_missing() { [ -z "$UNDO_FAILED$UNWRITTEN" ] && [ ! -s "$WORK/missing" ]; }

@@ -54,6 +54,8 @@ names() {
 # says. What we wrote ourselves does not count, so that it can be asked at any time. Split DNS where the owner can do it.
 dns_owner() {
 	link=$TARGET
+	# Why it cannot tell is not for /dev/null.
+	[ -n "$ACTIVE" ] || see_units
 	if active systemd-resolved && { lies_in "$link" /run/systemd/resolve || names 127.0.0.53 || names 127.0.0.54; }; then
 		owner=resolved
 	elif active NetworkManager && { lies_in "$link" /run/NetworkManager || networkmanager_wrote; }; then

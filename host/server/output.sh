@@ -29,9 +29,14 @@ refuse() {
 	outcome refused
 	exit 2
 }
-# cannot WHY: ends a run that has not begun to change anything, or undoes one that has.
+# cannot WHY: ends a run that has not begun to change anything, or undoes one that has. Nobody asked for the timer's run, which may
+# have undone something before: it has no result.
 cannot() {
 	[ -z "$UNFINISHED" ] || fail "$*"
+	if [ "$verb" = reapply ]; then
+		say "$*"
+		exit 1
+	fi
 	refuse "$*"
 }
 # The last line on standard output. Whoever reads it may be gone; the change does not depend on that.

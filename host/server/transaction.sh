@@ -103,8 +103,9 @@ undo() {
 	compare_undone names state
 	nothing_missing || return 1
 	# What repairs goes last, when there is nothing more to repair.
-	if grep -q -e '^recovery ' -e '^tool ' "$WORK/entries"; then
-		! grep -q "^recovery [^ ]* - .* $TIMER_FILE\$" "$WORK/entries" || stop_units
+	see_repairs || return 1
+	if [ -n "$repairs" ]; then
+		[ -z "$new_timer" ] || stop_units
 		undo_files recovery
 		reload_units || echo 'systemd did not read its units anew (systemctl daemon-reload)' >>"$WORK/missing"
 		compare_undone recovery
@@ -120,6 +121,17 @@ undo() {
 	fi
 	# shellcheck disable=SC2046 # a list of paths without blanks
 	remove_folders $(journal_field folder) "$STATE"
+}
+
+# see_repairs: sets $repairs where entries are of what repairs, and $new_timer where its timer was not there before. By the shell
+# alone: a command that fails is not an answer.
+see_repairs() {
+	repairs='' new_timer=''
+	while read -r class _ old rest; do
+		case $class in recovery | tool) repairs=1 ;; esac
+		case "$class $old $rest" in "recovery - "*" $TIMER_FILE") new_timer=1 ;; esac
+	done <"$WORK/entries" || echo 'the entries of the journal cannot be read' >>"$WORK/missing"
+	nothing_missing
 }
 
 nothing_missing() { [ -z "$UNDO_FAILED$UNWRITTEN" ] && [ ! -s "$WORK/missing" ]; }

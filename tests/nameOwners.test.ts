@@ -285,7 +285,7 @@ describe.skipIf(inject("noLab") !== undefined)(
 				const since = `--since=@${Math.floor(begin / 1000)}`;
 				await expect
 					.poll(() => ask("journalctl", "-u", "pod-gateway.service", since), soon)
-					.toMatch(/the names of the cluster cannot be by \w+ here; the next pulumi up says what to do/);
+					.toMatch(/\w+ cannot take the names of the cluster here; the next pulumi up says what to do/);
 				return "said in the journal";
 			}
 			await expect.poll(() => ask("cat", "/var/lib/pod-gateway/lab/method"), soon).toBe(ends);

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
-/** What runs on sites of the lab: a process for each file, which takes a site of its own (tests/leaseSite.ts). */
+/** For tests on sites of the lab: each file has a process, which takes a site of its own (tests/leaseSite.ts). */
 const onSites = {
 	pool: "forks" as const,
 	testTimeout: 300_000,
@@ -10,10 +10,10 @@ const onSites = {
 	setupFiles: "tests/leaseSite.ts",
 };
 
-/** The suites that emulate a virtual machine, which takes most of a core for minutes. */
+/** The suites that emulate a virtual machine. This takes most of a core for minutes. */
 const emulated = ["tests/gatewayVm.test.ts"];
 
-/** One more than there are cores: a third of the unit tests' time is waiting. */
+/** One more than there are cores, because unit tests wait for a third of their time. */
 const workers = availableParallelism() + 1;
 
 export default defineConfig({
@@ -21,8 +21,8 @@ export default defineConfig({
 		reporters: ["default", "./tests/support/reporter.ts"],
 		poolOptions: {
 			forks: { maxForks: Number(process.env["POD_GATEWAY_LAB_SITES"] ?? 3), minForks: 1 },
-			// A worker loads a module once for all its files: anew for each, that takes longer than their tests. As many workers as there
-			// may be: tinypool 1.1 may end an idle one twice, which Vitest does not survive.
+			// A worker loads a module once for all its files. Without this, loading would take longer than the tests. The number of workers
+			// is fixed, because tinypool 1.1 may end an idle one twice, and Vitest then crashes.
 			threads: { isolate: false, maxThreads: workers, minThreads: workers },
 		},
 		projects: [
@@ -31,7 +31,7 @@ export default defineConfig({
 					name: "unit",
 					pool: "threads",
 					include: ["{components,src,host,cli,tools,policy,lab,tests/support}/**/*.test.ts"],
-					// For what hangs. A busy machine is no failure.
+					// For tests that hang. A busy machine must not fail a test.
 					testTimeout: 120_000,
 					hookTimeout: 120_000,
 				},

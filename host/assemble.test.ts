@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { assemble, assembled, parts } from "./assemble.ts";
 
-test("the committed script is what its parts make", () => {
+test("the committed script is the one that its parts make", () => {
 	expect(readFileSync(assembled, "utf8"), "run: npm run host").toBe(assemble());
 });
 
@@ -26,7 +26,7 @@ test("every owner of resolv.conf answers every verb", () => {
 	}
 });
 
-/** The commands that change a server, and the functions that may run them on anything but this run's own folder. */
+/** The commands that change a server, and the functions that may use them outside of this run's own folder. */
 const CHANGING =
 	/(?:^|[;&|({]|\bthen|\bdo|\belse|!)\s*(?:timeout [-\d$A-Z_k ]+)?(mv|rm|cp|ln|mkdir|rmdir|chmod|chown|tee|install|systemctl (?!is-active|show)\S+|ip (?:-force )?"?-\$f"? -batch|ip route (?:add|del|replace)|resolvectl domain "\$link" \S|busctl \S+ call|sed -i)/;
 const MAY_CHANGE: Readonly<Record<string, RegExp>> = {
@@ -53,7 +53,7 @@ test("nothing but the primitives changes a server", () => {
 			if (opened) inside = opened[1] ?? "";
 			if (/^\s*#/.test(line)) return [];
 			const command = CHANGING.exec(line)?.[1]?.split(" ")[0];
-			// This run's own folder in /run is nobody's state.
+			// This run's own folder in /run is not part of the server's state.
 			const own = /"\$WORK[/"]|"\$want"|\$RUN\/work/.test(line) && !/\$(path|beside|STATE|TARGET)\b/.test(line);
 			if (line === "}") inside = "";
 			if (!command || own || !inside || MAY_CHANGE[command]?.test(inside)) return [];

@@ -5,12 +5,11 @@ import { TABLE } from "../src/core/plan/masquerade.ts";
 import { bridge, disk, imageSource, sha256 } from "../src/drivers/libvirt/fields.ts";
 import { INSTALLED, STATE, UPLOADED, UPLOADED_BY_USER } from "../src/remote/hostPaths.ts";
 import { hostScript } from "../src/remote/hostScript.ts";
-import { version } from "./assemble.ts";
 
-/** The scripts that the nodes get, each alone: what two of them need is in both. */
+/** The scripts for nodes. Each is sent alone, so that code that two of them need is in both. */
 const NODE_SCRIPTS = ["prepare-node.sh", "join-node.sh", "reset-node.sh"];
 
-/** Constants and functions of a script: by its name the text of each. */
+/** The text of each constant and function of a script, by its name. */
 function definitions(script: string): ReadonlyMap<string, string> {
 	const { text } = hostScript(script);
 	const constants = [...text.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
@@ -21,12 +20,12 @@ function definitions(script: string): ReadonlyMap<string, string> {
 	return new Map([...constants, ...functions] as [string, string][]);
 }
 
-describe("what two scripts for nodes have in common is the same in both", () => {
+describe("a constant or function that two scripts for nodes share is the same in both", () => {
 	const all = NODE_SCRIPTS.map(definitions);
 	const names = new Set(all.flatMap((own) => [...own.keys()]));
 	const shared = [...names].filter((name) => all.filter((own) => own.has(name)).length > 1);
 
-	test("there is such", () => {
+	test("there are some", () => {
 		expect(shared).toEqual(expect.arrayContaining(["PATH", "LOCK", "SYSCTLS_BEFORE", "fail", "ends", "control_plane"]));
 	});
 
@@ -45,7 +44,7 @@ describe("paths on a server", () => {
 		expect(hostScript("server-network.sh").text).toContain(`-name '${UPLOADED_BY_USER}-*'`);
 	});
 
-	test("the other scripts for servers look there, too", () => {
+	test("the other scripts for servers look in the same places", () => {
 		expect(definitions("look-at-server.sh").get("INSTALLED")).toBe(INSTALLED);
 		const restore = definitions("restore-server.sh");
 		expect(restore.get("INSTALLED")).toBe(INSTALLED);
@@ -62,11 +61,11 @@ describe("paths on a server", () => {
 	});
 });
 
-describe("the script for hypervisors takes of a VM what the settings take", () => {
+describe("the script for hypervisors accepts the values that the settings accept", () => {
 	const text = hostScript("libvirt-vm.sh").text;
 	const patternOf = (key: string) => {
 		const posix = new RegExp(`check ${key} "\\$\\w+" '(.*)'`).exec(text)?.[1] ?? "is not there";
-		// A bracket right after the opening one is a member of the list there.
+		// In a POSIX list, a bracket right after the opening one is a member.
 		return new RegExp(`^(${posix.replace("[]", "[\\]")})$`);
 	};
 
@@ -90,8 +89,4 @@ describe("the script for hypervisors takes of a VM what the settings take", () =
 test("preparing and resetting a node remove the masquerading by the table's name", () => {
 	const tables = (script: string) => new Set(hostScript(script).text.match(/pod_gateway_\w+/g));
 	for (const script of ["prepare-node.sh", "reset-node.sh"]) expect(tables(script)).toEqual(new Set([TABLE]));
-});
-
-test("the script for servers has the version of package.json", () => {
-	expect(definitions("server-network.sh").get("VERSION")).toBe(version());
 });

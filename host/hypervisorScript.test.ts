@@ -29,7 +29,7 @@ const create = (vm = definition()) =>
 		renderInput({ ...exampleRequest, directory, definition: vm }, "gw-1-abc"),
 	);
 
-describe("what a hypervisor has is tried before anything is made, and its own words are shown", () => {
+describe("the script tries the hypervisor's tools before it makes anything, and shows their own words", () => {
 	test.each<[string, () => void, RegExp]>([
 		[
 			"a qemu-img that lacks a library",
@@ -38,12 +38,12 @@ describe("what a hypervisor has is tried before anything is made, and its own wo
 			/qemu-img is here and does not run \(qemu-img: error while loading .* libaio\.so\.1\); install it anew/,
 		],
 		[
-			"a genisoimage that is none",
+			"a genisoimage that is another program",
 			() => host.command("genisoimage", "echo 'unknown option' >&2; exit 1"),
 			/genisoimage is here and does not run \(unknown option\)/,
 		],
 		[
-			// As libvirt 9 says it.
+			// The words of libvirt 9.
 			"a /dev/kvm that libvirt cannot use",
 			() => {
 				host.command(
@@ -85,7 +85,7 @@ error: invalid argument: the accel 'kvm' is not supported by '/usr/bin/qemu-syst
 		expect(exitCode).toBe(2);
 	});
 
-	test("QEMU that is missing, where the machine is emulated", async () => {
+	test("a missing QEMU, for an emulated machine", async () => {
 		host.command(
 			"virsh",
 			'case "$*" in *"--virttype qemu"*) echo "error: unable to find any emulator to serve \'x86_64\' architecture" >&2; exit 1 ;; esac',
@@ -98,7 +98,7 @@ error: invalid argument: the accel 'kvm' is not supported by '/usr/bin/qemu-syst
 	});
 });
 
-test("an image that comes too slowly is given up, in curl's words, and nothing is left", async () => {
+test("an image that arrives too slowly is given up, with curl's words, and nothing is left", async () => {
 	host.command("df", "echo; echo x 1 1 99999999");
 	host.command(
 		"curl",
@@ -131,7 +131,7 @@ describe("a hypervisor without virsh", () => {
 		expect(readdirSync(join(directory, "pod-gateway/gw-1"))).toEqual(["disk.qcow2"]);
 	});
 
-	test("has no more of one that does not", async () => {
+	test("removes one that does not run", async () => {
 		expect((await remove()).exitCode).toBe(0);
 		expect(readdirSync(directory)).toEqual([]);
 	});

@@ -5,23 +5,23 @@
 #   join-node.sh state NAME CA_HASH…  prints what this machine is, see below; changes nothing
 #   join-node.sh join                 joins
 #
-# NAME is the node's, CA_HASH is "sha256:" and the hash of the cluster CA's public key, as in kubeadm's
-# --discovery-token-ca-cert-hash. `state` prints lines of a key and a value: "machine-id" and the machine's; "kubelet" and the version
-# of the one installed; "state" and one of
-#   free           no node of any cluster
-#   joined         this cluster's node NAME
-#   other-node     this cluster's node of another name, or once was; "detail" is that name
-#   partial        the remains of a join that did not come to its end; "detail" says what was found
-#   other          a node of another cluster; "detail" is its API server
-#   control-plane  part of a cluster's control plane; "detail" is a file of that
-# A join that is still at work is waited for. Needs kubeadm, kubelet, a container runtime and openssl. Exit codes: 0 done, 1 failed.
+# NAME is the node's name. CA_HASH is "sha256:" and the hash of the cluster CA's public key, as in kubeadm's
+# --discovery-token-ca-cert-hash. `state` prints lines of a key and a value: "machine-id" and the machine's ID; "kubelet" and the
+# version of the installed one; "state" and one of
+#   free           the machine is not a node
+#   joined         it is this cluster's node NAME
+#   other-node     it is, or once was, a node of this cluster with another name; "detail" is that name
+#   partial        it has the remains of an unfinished join; "detail" says what was found
+#   other          it is a node of another cluster; "detail" is that cluster's API server
+#   control-plane  it is part of a cluster's control plane; "detail" is a file that shows it
+# Waits for a join that is still at work. Needs kubeadm, kubelet, a container runtime and openssl. Exit codes: 0 done, 1 failed.
 set -u
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C
 LOCK=/run/pod-gateway-node.lock
 KUBELET_CONF=/etc/kubernetes/kubelet.conf
 CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
-# What a run of prepare-node.sh that was cut had begun to install.
+# An interrupted run of prepare-node.sh leaves here what it had begun to install.
 INSTALLING=/var/lib/pod-gateway/installing
 
 fail() {
@@ -37,7 +37,7 @@ found() {
 # value KEY: a value of kubelet.conf.
 value() { sed -n "s/^ *$1: *//p" $KUBELET_CONF | head -n 1; }
 
-# The CA that kubelet.conf trusts, as kubeadm would hash it; nothing where there is none.
+# Prints the hash of the CA that kubelet.conf trusts, as kubeadm makes it; nothing if there is none.
 ca_hash() {
 	data=$(value certificate-authority-data)
 	if [ -n "$data" ]; then
@@ -50,7 +50,7 @@ ca_hash() {
 	fi
 }
 
-# Who kubelet.conf says this machine is, as an RFC 2253 subject; nothing where there is no certificate.
+# Prints who this machine is by kubelet.conf, as an RFC 2253 subject; nothing if there is no certificate.
 client_subject() {
 	data=$(value client-certificate-data)
 	if [ -n "$data" ]; then
@@ -61,7 +61,7 @@ client_subject() {
 	fi | openssl x509 -noout -subject -nameopt RFC2253 2>/dev/null
 }
 
-# A file that only a control plane has, as in reset-node.sh; nothing on other machines.
+# Prints a file that only a control plane has; nothing on other machines. The same as in reset-node.sh.
 control_plane() {
 	for file in manifests/kube-apiserver.yaml manifests/kube-controller-manager.yaml manifests/kube-scheduler.yaml manifests/etcd.yaml \
 		pki/ca.key pki/sa.key pki/apiserver.key pki/etcd/ca.key; do
@@ -72,7 +72,7 @@ control_plane() {
 	done
 }
 
-# The version of the kubelet that prepare-node.sh will keep.
+# Prints the version of the kubelet, if prepare-node.sh will keep it.
 kubelet_version() {
 	if command -v kubelet >/dev/null && ! grep -qs '^kubelet=' $INSTALLING; then
 		timeout 20 kubelet --version 2>/dev/null | sed -n 's/^Kubernetes /kubelet /p'
@@ -117,7 +117,7 @@ state() {
 	holder=$(printf '%s,\n' "$subject" | sed -n 's/.*[=, ]CN=system:node:\([a-z0-9.-]*\),.*/\1/p')
 	case $holder in
 	"$name") found joined ;;
-	'') found partial "the certificate in $KUBELET_CONF is no node's: ${subject#subject=}" ;;
+	'') found partial "the certificate in $KUBELET_CONF is not a node's: ${subject#subject=}" ;;
 	*) found other-node "$holder" ;;
 	esac
 }
@@ -126,9 +126,9 @@ join() {
 	for tool in kubeadm kubelet; do
 		command -v $tool >/dev/null || fail "there is no $tool on this machine; prepare-node.sh comes first"
 	done
-	# One that is not enabled works until the machine is booted again, and the node is gone then.
+	# A kubelet that is not enabled works until the next boot; then the node is gone.
 	said=$(systemctl --quiet enable kubelet 2>&1) || fail "systemd does not enable kubelet.service: ${said:-it does not say why}"
-	# Through a pipe: where standard input is a socket, /dev/stdin cannot be opened.
+	# Through a pipe, because /dev/stdin cannot be opened if standard input is a socket.
 	cat | timeout -k 10 240 kubeadm join --config /dev/stdin >&2
 }
 

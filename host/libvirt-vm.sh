@@ -3,29 +3,29 @@
 #
 #   libvirt-vm.sh [--directory DIR] state NAME    prints one line and changes nothing:
 #       absent                     there is no such VM
-#       foreign                    there is one, and it is not pod-gateway's
-#       unfinished                 there is one of ours that was never said to be ready, or whose disk is gone
+#       foreign                    there is one that pod-gateway did not make
+#       unfinished                 there is one of ours that was never marked as ready, or whose disk is gone
 #       ready DIGEST INSTANCE-ID   there is one of ours
 #   libvirt-vm.sh [--directory DIR] create NAME   makes the VM from the lines on standard input and starts it
-#   libvirt-vm.sh [--directory DIR] ready NAME    says that the VM has booted and may be used
+#   libvirt-vm.sh [--directory DIR] ready NAME    marks the VM as booted and ready for use
 #   libvirt-vm.sh [--directory DIR] start NAME    starts or resumes the VM unless it runs; prints "started" or "running"
 #   libvirt-vm.sh [--directory DIR] console NAME  prints the last 40 lines of what the VM wrote to its serial console
 #   libvirt-vm.sh [--directory DIR] delete NAME [--keep-image]
 #       removes the VM with its disks, and the downloaded images that no VM of ours uses; repeating it is harmless
 #
-# Everything is kept below DIR/pod-gateway (DIR is /var/lib/libvirt/images by default): NAME/ for a VM, base-SHA256.img for an
-# image that was downloaded. A VM of ours is known by an element of its own in the domain's metadata.
+# Everything is kept below DIR/pod-gateway (DIR is /var/lib/libvirt/images by default): NAME/ for a VM, base-SHA256.img for a
+# downloaded image. An element in the domain's metadata marks a VM of ours.
 #
 # Lines that create reads, in any order between the first and the last:
 #   pod-gateway-vm 1
 #   digest SHA256              what the VM was made from, as `state` gives it back
 #   instance-id ID
-#   image-source SOURCE        an absolute path on this machine, used where it lies, or an http(s) URL
+#   image-source SOURCE        an absolute path on this machine, which is not copied, or an http(s) URL
 #   image-sha256 SHA256
 #   disk-gib NUMBER
 #   bridge NAME
-#   emulation yes|no           whether the machine may do without KVM
-#   boot-file PATH             a file that has to be here, such as a kernel; any number of lines
+#   emulation yes|no           whether the machine runs without KVM
+#   boot-file PATH             a file that has to be here, such as a kernel; any number of these lines
 #   file NAME BASE64           domain.xml, user-data, meta-data and network-config
 #   end
 #
@@ -41,7 +41,7 @@ NAMESPACE=urn:pod-gateway:vm
 DIRECTORY=/var/lib/libvirt/images
 # Seconds to wait for another run, which may be downloading an image.
 LOCK_WAIT=900
-# Seconds for an image to come.
+# Seconds for a download.
 DOWNLOAD_LIMIT=1800
 NEWLINE='
 '
@@ -65,14 +65,14 @@ wrong_usage() {
 
 has() { command -v "$1" >/dev/null; }
 one_line() { printf '%s\n' "$1" | paste -s -d ' ' -; }
-# works COMMAND…: tries it, before anything is made; one that is there may lack a library, or be no program at all.
+# works COMMAND…: tries the command before anything is made. It may lack a library, or may not be a program at all.
 works() { words=$("$@" 2>&1) || refuse "$1 is here and does not run ($(one_line "$words")); install it anew"; }
-# readable WHAT FILE SETTING: reads of it.
+# readable WHAT FILE SETTING: tries to read the file.
 readable() { words=$(head -c 1 "$2" 2>&1 >/dev/null) || refuse "$1 cannot be read on this hypervisor (${words##*: }); see the setting $3"; }
-# matches TEXT PATTERN: whether the whole text is an extended regular expression's.
+# matches TEXT PATTERN: whether the whole text matches the extended regular expression.
 matches() { printf '%s\n' "$1" | grep -qxE -e "$2"; }
 in_virsh() { timeout -k 10 120 virsh --quiet --connect qemu:///system "$@"; }
-# ask_virsh …: the same for what takes no time where libvirt is well.
+# ask_virsh …: the same for questions, which a healthy libvirt answers at once.
 ask_virsh() { timeout -k 2 20 virsh --quiet --connect qemu:///system "$@"; }
 
 # --- what is there ---
@@ -87,7 +87,7 @@ refuse_foreign() {
 	! exists || is_ours || refuse "there is a domain $NAME on this hypervisor that pod-gateway did not make; rename the gateway or remove that domain"
 }
 
-# The VM's folder: where its disk lies, should the settings have named another folder when it was made.
+# Sets FOLDER to the folder of the VM's disk. The settings may have named another folder when the VM was made.
 find_folder() {
 	FOLDER=$DIRECTORY/pod-gateway/$NAME
 	if has virsh && exists && is_ours; then
@@ -100,8 +100,8 @@ find_folder() {
 }
 
 take_lock() {
-	# The folder itself is the lock: it is there before us and stays.
-	{ [ -r "$DIRECTORY" ] && [ -w "$DIRECTORY" ]; } || refuse "cannot write to $DIRECTORY; this needs root, or a member of the group libvirt whose that folder is"
+	# The folder itself is the lock, because it exists before and after us.
+	{ [ -r "$DIRECTORY" ] && [ -w "$DIRECTORY" ]; } || refuse "cannot write to $DIRECTORY; this needs root, or a member of the group libvirt who may write there"
 	exec 9<"$DIRECTORY"
 	flock -n 9 && return
 	say 'waiting for another run on this hypervisor'
@@ -121,8 +121,8 @@ state() {
 
 # --- what is to be ---
 
-# Reads standard input into variables; nothing is written, because the user-data hold a private key. What comes from a cut
-# connection lacks the last line.
+# Reads standard input into variables. Writes no file, because the user-data hold a private key. If the connection is cut, the last
+# line is missing.
 read_wanted() {
 	DIGEST='' INSTANCE_ID='' SOURCE='' SHA256='' DISK_GIB='' BRIDGE='' EMULATION='' BOOT_FILES='' ENDED=''
 	DOMAIN_XML='' USER_DATA='' META_DATA='' NETWORK_CONFIG=''
@@ -176,11 +176,11 @@ read_wanted() {
 	case $domain in *"\"$NAMESPACE\""*) ;; *) refuse 'domain.xml lacks the element that says whose the domain is' ;; esac
 	case $domain in *"\"$FOLDER/disk.qcow2\""*) ;; *) refuse "domain.xml has its disk elsewhere than in $FOLDER" ;; esac
 }
-# check KEY VALUE PATTERN; the value is not shown: a file's may be secret.
+# check KEY VALUE PATTERN: does not show the value, because a file's may be secret.
 check() { matches "$2" "$3" || refuse "the value of $1 on standard input is missing or not valid"; }
 decode() { printf '%s' "$1" | base64 -d; }
 
-# What this hypervisor has to have, found out before anything is made.
+# Checks what this hypervisor has to have, before anything is made.
 check_hypervisor() {
 	has qemu-img || refuse 'there is no qemu-img here; install it (Debian: qemu-utils)'
 	works qemu-img --version
@@ -193,7 +193,7 @@ check_hypervisor() {
 	if ! found=$(ip link show dev "$BRIDGE" type bridge 2>&1) || [ -z "$found" ]; then
 		refuse "there is no bridge $BRIDGE on this hypervisor${found:+ ($found)}; see the setting libvirt.bridge and: ip link show type bridge"
 	fi
-	# libvirt itself says whether it can run such a machine: that /dev/kvm is there, or QEMU, is not enough.
+	# Asks libvirt itself whether it can run such a machine: an existing /dev/kvm or QEMU is not enough.
 	case $EMULATION in yes) type=qemu next='install QEMU (Debian: qemu-system-x86)' ;; *)
 		type=kvm next='switch virtualization on in its firmware, or set libvirt.emulation to true, which is slow' ;;
 	esac
@@ -209,10 +209,10 @@ check_hypervisor() {
 
 # --- the image ---
 
-# What changes when a file does, though nobody reads it.
+# fingerprint FILE: prints what changes when the file changes, without reading it.
 fingerprint() { stat -L -c '%d:%i %s %.9Y' "$1"; }
 
-# verify FILE: its checksum, which is remembered together with the file's fingerprint.
+# verify FILE: checks its checksum, and remembers the result together with the file's fingerprint.
 verify() {
 	stamp=$PARENT/verified-$SHA256
 	before=$(fingerprint "$1") || fail "cannot read the image $1"
@@ -225,7 +225,7 @@ verify() {
 	printf '%s %s\n' "$before" "$1" >"$stamp"
 }
 
-# A URL may carry a password: it reaches the tools by standard input, never by an argument.
+# The tools get the URL on standard input, because it may have a password, which an argument would show.
 download() {
 	target=$PARENT/base-$SHA256.img
 	if [ ! -e "$target" ]; then
@@ -245,7 +245,7 @@ download() {
 		fi
 		mv "$part" "$target" || fail "the image could not be kept as $target"
 	fi
-	# One that is not what it should be goes with the rest of what was made, unless another VM of ours runs on it.
+	# If the check fails, at_exit removes the image, unless another VM of ours uses it.
 	verify "$target"
 	# QEMU's user has to read it.
 	chmod 0644 "$target"
@@ -255,7 +255,7 @@ download() {
 find_base() {
 	case $SOURCE in
 	/*)
-		# The file itself: a link to the newest image would change under the machine's disk.
+		# Follows links: a link to the newest image would change while the machine's disk depends on it.
 		BASE=$(readlink -f "$SOURCE") || fail "cannot read the image $SOURCE"
 		matches "$BASE" '/[!-~]+' || fail "the image's path has blanks in it: $BASE"
 		verify "$BASE"
@@ -272,12 +272,12 @@ find_base() {
 	esac
 	# Such an image makes QEMU open any other file of this machine.
 	! printf '%s\n' "$information" | grep -E '^ *(backing file|data file):' >/dev/null ||
-		fail 'the image refers to another file; it has to be whole by itself (qemu-img convert -O qcow2)'
+		fail 'the image refers to another file; it has to be complete by itself (qemu-img convert -O qcow2)'
 	matches "$size" '[0-9]+' || fail "qemu-img does not say how large the image $BASE is"
-	[ "$size" -le $((DISK_GIB * 1073741824)) ] || fail "the image is a disk of $(((size + 1073741823) / 1073741824)) GiB, which does not fit one of $DISK_GIB GiB; see the setting libvirt.disk"
+	[ "$size" -le $((DISK_GIB * 1073741824)) ] || fail "the image is a disk of $(((size + 1073741823) / 1073741824)) GiB, which does not fit into $DISK_GIB GiB; see the setting libvirt.disk"
 }
 
-# Removes the downloaded images and remembered checksums that no VM of ours needs, and what is then an empty folder.
+# Removes the downloaded images and remembered checksums that no VM of ours needs, and the folder if it is empty then.
 sweep() {
 	rm -f "$PARENT"/base-*.part
 	for file in "$PARENT"/base-*.img "$PARENT"/verified-*; do
@@ -308,7 +308,7 @@ create() {
 	check_hypervisor
 	! exists || refuse "there is a VM $NAME already; delete it first"
 	UNFINISHED=1
-	# Others may pass through, to the files that libvirt gives to QEMU's user, but see no names.
+	# Other users may pass through, to the files that libvirt gives to QEMU's user, but may not list the folder.
 	{ mkdir -p "$FOLDER" && chmod 0711 "$PARENT" "$FOLDER"; } || fail "cannot make $FOLDER"
 	find_base
 	qemu-img create -q -f qcow2 -F "$FORMAT" -b "$BASE" "$FOLDER/disk.qcow2" "${DISK_GIB}G" >&2 || fail 'the disk could not be made'
@@ -336,7 +336,7 @@ at_exit() {
 
 ready() {
 	find_folder
-	[ -e "$FOLDER/ready" ] || mv "$FOLDER/identity" "$FOLDER/ready" || fail "there is no VM $NAME of pod-gateway's to be ready"
+	[ -e "$FOLDER/ready" ] || mv "$FOLDER/identity" "$FOLDER/ready" || fail "pod-gateway made no VM $NAME here that could become ready"
 }
 
 start() {
@@ -366,12 +366,12 @@ remove_domain() {
 	in_virsh undefine "$NAME" --managed-save --snapshots-metadata --checkpoints-metadata --nvram >&2
 }
 
-# Every step is tried, whatever became of the one before.
+# Tries every step, even if the one before failed.
 delete() {
 	failed=0
 	find_folder
 	if ! has virsh; then
-		# shellcheck disable=SC2062 # files, and no pattern: that comes by standard input, where grep itself is not found by it
+		# shellcheck disable=SC2062 # files and not a pattern; grep gets the pattern on standard input, so as not to find itself
 		running=$(printf '%s\n' "$FOLDER/disk.qcow2" | grep -sl -F -f - /proc/[0-9]*/cmdline | head -n 1)
 		if [ -n "$running" ]; then
 			say "there is no virsh here any more, and $NAME still runs (${running%/cmdline}); install libvirt-clients"
@@ -416,12 +416,12 @@ case "$ACTION $#" in
 	;;
 *) wrong_usage ;;
 esac
-matches "$NAME" '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?' || refuse "'$NAME' is no name for a VM: at most 63 lower-case letters, digits and hyphens"
+matches "$NAME" '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?' || refuse "'$NAME' is not a name for a VM: at most 63 lower-case letters, digits and hyphens"
 matches "$DIRECTORY" '/[A-Za-z0-9_./@+:~-]+' || refuse "'$DIRECTORY' is not an absolute path without blanks"
 DIRECTORY=${DIRECTORY%/}
 [ -d "$DIRECTORY" ] || refuse "there is no folder $DIRECTORY on this hypervisor; see the setting libvirt.directory"
 [ "$ACTION" = delete ] || has virsh || refuse 'there is no virsh here; install libvirt (Debian: libvirt-daemon-system, libvirt-clients)'
-# Messages may have no reader any more once the connection is cut: that must not keep the rest from being done.
+# After the connection is cut, nobody reads the messages. The work must go on all the same.
 trap '' PIPE
 trap at_exit EXIT
 trap 'say interrupted; exit 1' HUP INT TERM

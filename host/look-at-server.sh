@@ -1,10 +1,10 @@
 #!/bin/sh
-# pod-gateway: compares this server with the desired state on standard input, by the script that a deployment installed on it, and
-# changes nothing.
+# pod-gateway: compares this server with the desired state on standard input, by the script that a deployment installed here. Changes
+# nothing.
 #
 #   look-at-server.sh
 #
-# Prints what `pod-gateway-host apply --dry-run` prints; where that script is not there, the last line is {"result":"absent"}.
+# Prints what `pod-gateway-host apply --dry-run` prints. If that script is not here, the last line is {"result":"absent"}.
 set -u
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C

@@ -13,7 +13,7 @@ afterEach(() => machine.remove());
 
 describe("join-node.sh state", () => {
 	const HASH = /^sha256:[0-9a-f]{64}$/;
-	/** Certificates, as PEM: of a CA, and of the nodes gw-1 and ku13-1 and of somebody else. */
+	/** Certificates as PEM: of a CA, of the nodes gw-1 and ku13-1, and of a user. */
 	const pem: Record<string, string> = {};
 	let hash = "";
 
@@ -60,7 +60,7 @@ describe("join-node.sh state", () => {
 		machine.write("/var/lib/kubelet/pki/kubelet-client-current.pem", pem[name] ?? "");
 	const state = async () => (await machine.run("join-node.sh", ["state", "gw-1", hash])).stdout;
 
-	test("an empty machine is free, and its kubelet's version is told", async () => {
+	test("an empty machine is free, and its kubelet's version is printed", async () => {
 		expect(await state()).toBe("state free");
 		machine.command("kubelet", "echo Kubernetes v1.34.4");
 		machine.write("/etc/machine-id", "0123\n");
@@ -87,15 +87,15 @@ describe("join-node.sh state", () => {
 		expect(await state()).toBe("state other-node\ndetail ku13-1");
 	});
 
-	test("no certificate, or nobody's of a node, is a join that did not come to its end", async () => {
+	test("without a certificate, or with one that is not a node's, the join is partial", async () => {
 		kubeletConf("x: y");
 		expect(await state()).toMatch(/^state partial\ndetail .*no certificate in/);
 		certificate("user");
-		expect(await state()).toMatch(/^state partial\ndetail .*is no node's: CN\s?=\s?admin$/);
+		expect(await state()).toMatch(/^state partial\ndetail .*is not a node's: CN\s?=\s?admin$/);
 	});
 
 	test.each(["manifests/kube-apiserver.yaml", "pki/ca.key", "pki/etcd/ca.key"])(
-		"a control plane by %s",
+		"a control plane, recognized by %s",
 		async (file) => {
 			machine.write(`/etc/kubernetes/${file}`, "");
 			kubeletConf("x: y");
@@ -105,7 +105,7 @@ describe("join-node.sh state", () => {
 	);
 });
 
-test("a command that is made up takes the place of the machine's own, and never writes to it", () => {
+test("a fake command takes the place of the machine's own, and never writes to it", () => {
 	const real = "/usr/bin/wc";
 	const before = readFileSync(real);
 	machine.command("wc", "echo 3");
@@ -121,7 +121,7 @@ describe("join-node.sh join", () => {
 	});
 	const joined = () => machine.run("join-node.sh", ["join"], "a configuration");
 
-	test("a kubelet that is not enabled would be gone after the next boot: nothing is joined, in systemd's words", async () => {
+	test("does not join if systemd cannot enable the kubelet, and shows systemd's words", async () => {
 		machine.command("systemctl", 'echo "Failed to enable unit: Unit file kubelet.service is masked." >&2; exit 1');
 		const { exitCode, stderr } = await joined();
 		expect(stderr).toBe(
@@ -131,7 +131,7 @@ describe("join-node.sh join", () => {
 		expect(machine.read("/ran")).toBeUndefined();
 	});
 
-	test("one that is enabled joins, whatever systemd says beside it", async () => {
+	test("joins if the kubelet is enabled, whatever else systemd says", async () => {
 		machine.command("systemctl", "echo Created symlink. >&2");
 		const { exitCode, stderr } = await joined();
 		expect([exitCode, stderr]).toEqual([0, ""]);
@@ -150,7 +150,7 @@ describe("reset-node.sh", () => {
 		machine.write("/etc/cni/net.d/10-calico.conflist", "{}");
 		const { exitCode, stderr } = await machine.run("reset-node.sh");
 		expect(exitCode).toBe(1);
-		expect(stderr).toContain("/etc/kubernetes/pki/ca.key), which is never reset from here; nothing was touched");
+		expect(stderr).toContain("/etc/kubernetes/pki/ca.key), which this script never resets; nothing was touched");
 		for (const file of [
 			"/etc/kubernetes/pki/ca.key",
 			"/etc/kubernetes/kubelet.conf",
@@ -161,7 +161,7 @@ describe("reset-node.sh", () => {
 		expect(machine.read("/ran")).toBeUndefined();
 	});
 
-	test("tells the beginning and the end of what a kubeadm that fails said", async () => {
+	test("shows the beginning and the end of what a failing kubeadm said", async () => {
 		for (const tool of ["systemctl", "ip"]) machine.command(tool, "exit 0");
 		machine.command(
 			"kubeadm",
@@ -170,17 +170,17 @@ describe("reset-node.sh", () => {
 		machine.write("/etc/kubernetes/kubelet.conf", "conf");
 		const { stderr } = await machine.run("reset-node.sh");
 		expect(stderr).toMatch(
-			/kubeadm reset failed \(exit code 1; .*: error: the reason\n(noise\n){9}\.\.\. 60 more lines \.\.\.\n(noise\n){29}error: the other reason(\n|$)/,
+			/kubeadm reset failed \(exit code 1; .*; this script does its part: error: the reason\n(noise\n){9}\.\.\. 60 more lines \.\.\.\n(noise\n){29}error: the other reason(\n|$)/,
 		);
 	});
 
-	test("ends containers for a minute at most, however many there are, and says that some may run", async () => {
+	test("ends containers for a minute at most, however many there are, and says that some may still run", async () => {
 		for (const tool of ["systemctl", "ip"]) machine.command(tool, "exit 0");
 		machine.command(
 			"ctr",
 			'case "$*" in *"containers list"*) seq() { for i in 1 2 3 4 5 6; do echo "c$i"; done; }; seq ;; *delete*) echo "$*" >>$root/ended ;; esac',
 		);
-		// A clock by which each container takes 25 s.
+		// By this clock each container takes 25 s.
 		machine.write("/clock", "0");
 		machine.command("date", "read -r now <$root/clock; echo $((now + 25)) >$root/clock; echo $now");
 		machine.write("/etc/kubernetes/kubelet.conf", "conf");
@@ -264,7 +264,7 @@ describe("prepare-node.sh and apt", () => {
 		);
 		for (const file of ["/var/lib/dpkg/status", "/var/lib/apt/lists/partial/x", "/etc/apt/apt.conf.d/x"])
 			machine.write(file, "");
-		// apt's own reader of sources; it installs by making the commands up.
+		// The real apt reads the sources. The installation only makes the commands.
 		machine.command(
 			"apt-get",
 			`case "$*" in
@@ -308,7 +308,7 @@ esac`,
 		expect([machine.read(SOURCE), machine.read(KEY)]).toEqual([undefined, undefined]);
 	});
 
-	test("a package that cannot be set up says why, above apt's own words", async () => {
+	test("if a package cannot be set up, its own words are shown above apt's", async () => {
 		machine.write("/unconfigurable", "");
 		const { exitCode, stderr } = await machine.run("prepare-node.sh", [], input());
 		expect(exitCode).toBe(1);
@@ -316,7 +316,7 @@ esac`,
 		expect(stderr).toContain("E: Sub-process /usr/bin/dpkg returned an error code (1)");
 	});
 
-	test("a failure brings back what an earlier run had written", async () => {
+	test("a failure brings back the files of an earlier run", async () => {
 		machine.write("/broken", REPOSITORY);
 		machine.write(SOURCE, "Types: deb\nURIs: https://packages.example.org/v1.33/deb/\nSuites: /\n");
 		machine.write(KEY, "former");
@@ -325,13 +325,13 @@ esac`,
 		expect(machine.read(KEY)).toBe("former");
 	});
 
-	describe.skipIf(!existsSync("/usr/bin/apt-get"))("an entry that is there already is used", () => {
+	describe.skipIf(!existsSync("/usr/bin/apt-get"))("an entry that exists already is used", () => {
 		test.each([
 			["one line", "kubernetes.list", `deb [signed-by=/etc/k.gpg] ${REPOSITORY}/ /\n`],
 			["deb822", "kubernetes.sources", `Types: deb\nURIs: ${REPOSITORY}\nSuites: /\nSigned-By: /etc/k.gpg\n`],
 		])("%s", async (_, file, text) => {
 			machine.write(`/etc/apt/sources.list.d/${file}`, text);
-			// As an earlier run left it, which apt calls a conflict.
+			// The file of an earlier run, which apt would call a conflict.
 			machine.write(SOURCE, `Types: deb\nURIs: ${REPOSITORY}/\nSuites: /\nSigned-By: ${KEY}\n`);
 			const { exitCode, stderr } = await machine.run("prepare-node.sh", [], input());
 			expect(exitCode, stderr).toBe(0);
@@ -340,7 +340,7 @@ esac`,
 			expect([machine.read(SOURCE), machine.read(KEY)]).toEqual([undefined, undefined]);
 		});
 
-		test("unless it is of another version, or disabled", async () => {
+		test("unless it is for another version, or disabled", async () => {
 			machine.write(
 				"/etc/apt/sources.list.d/a.list",
 				`deb https://packages.example.org/v1.33/deb/ /\n# deb ${REPOSITORY}/ /\n`,
@@ -402,7 +402,7 @@ esac`,
 
 	const written = () => machine.read(CONFIG)?.split("\n").slice(1).join("\n");
 
-	test("a containerd that systemd does not enable is an error, in its words", async () => {
+	test("it is an error if systemd does not enable containerd, and its words are shown", async () => {
 		machine.write("/run/systemd/system/x", "");
 		machine.write("/default", V1);
 		machine.command(
@@ -446,13 +446,13 @@ esac`,
 
 	test.each([
 		[
-			"has no place for it",
+			"has no place for SystemdCgroup",
 			"/default",
 			"version = 3\n",
-			"containerd's own defaults give no place for runc's SystemdCgroup = true",
+			"containerd's own defaults have no place for runc's SystemdCgroup = true",
 		],
 		[
-			"does not take it",
+			"rejects the settings",
 			"/invalid",
 			"",
 			"containerd does not take its own defaults with the cluster's settings: containerd: invalid",
@@ -466,10 +466,12 @@ esac`,
 		expect(machine.read(CONFIG)).toBeUndefined();
 	});
 
-	test("somebody's own file stays, with a warning where it lacks the setting", async () => {
+	test("a file that somebody else wrote stays, with a warning if it lacks the setting", async () => {
 		machine.write(CONFIG, V2);
 		const lacking = await machine.run("prepare-node.sh", [], input);
-		expect(lacking.stderr).toContain("is somebody's own and stays, but it does not say SystemdCgroup = true for runc");
+		expect(lacking.stderr).toContain(
+			"is not pod-gateway's and stays, but it does not say SystemdCgroup = true for runc",
+		);
 		const own = V2.replace("BinaryName = ''", "SystemdCgroup = true");
 		machine.write(CONFIG, own);
 		expect((await machine.run("prepare-node.sh", [], input)).stderr).toBe("");
@@ -504,7 +506,7 @@ describe("prepare-node.sh and masquerading", () => {
 		expect(machine.read(UNIT)).toMatch(
 			/^After=nftables.service\nPartOf=nftables.service\nReloadPropagatedFrom=nftables.service$/m,
 		);
-		// As an earlier version wrote it.
+		// The unit of an earlier version.
 		machine.write(UNIT, "[Unit]\nAfter=nftables.service\n");
 		machine.write("/systemctl", "");
 		expect((await machine.run("prepare-node.sh", [], input)).stdout).toBe("changed");

@@ -1,20 +1,20 @@
 #!/bin/sh
-# pod-gateway: makes this machine ready to become a node by kubeadm and a router for physical servers. It is run again before
-# every join: what is as it should be is left alone. Lines of a key and a value come on standard input:
+# pod-gateway: makes this machine ready to become a node by kubeadm and a router for physical servers. It runs again before every
+# join, and leaves alone what is as it should be. Standard input has lines of a key and a value:
 #
-#   source packages|preinstalled   install what is missing, or only see that it is there
+#   source packages|preinstalled   install what is missing, or only check that it is there
 #   version 1.34                   minor version of kubelet and kubeadm to install
 #   repository URL                 flat apt repository that has them
-#   repository-key BASE64          its key, armored, or the URL of that
-#   cgroup-driver systemd          or cgroupfs, as the cluster's kubelets have it
+#   repository-key BASE64          its armored key, or the URL of that key
+#   cgroup-driver systemd          or cgroupfs, as the cluster's kubelets use it
 #   image-repository HOST/PATH     where the cluster's images come from
 #   kubernetes-version v1.34.4     of the cluster's control plane
-#   masquerade BASE64              nftables rules for the table pod_gateway_masquerade; without this line there is none
-#   resolv-conf /etc/resolv.conf   which the kubelet gives its pods: has to be there
-#   print-kubelet yes              print its version
+#   masquerade BASE64              nftables rules for the table pod_gateway_masquerade; without this line the table is removed
+#   resolv-conf /etc/resolv.conf   the file that the kubelet gives its pods; it has to exist
+#   print-kubelet yes              print the kubelet's version
 #
-# What is not given does not matter or has to be there. Prints "changed" or "unchanged", and "kubelet VERSION"; what people should
-# know is on standard error. Exit codes: 0 ready, 1 not.
+# A line may be missing if its value does not matter or is there already. Prints "changed" or "unchanged", and "kubelet VERSION".
+# Messages for people go to standard error. Exit codes: 0 ready, 1 not ready.
 set -u
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
@@ -23,7 +23,7 @@ LOCK=/run/pod-gateway-node.lock
 STATE=/var/lib/pod-gateway
 SYSCTL_FILE=/etc/sysctl.d/90-pod-gateway.conf
 MODULES_FILE=/etc/modules-load.d/pod-gateway.conf
-# The values before, for reset-node.sh: forwarding may have been on for somebody else's sake.
+# The values before us, for reset-node.sh: something else may have needed forwarding.
 SYSCTLS_BEFORE=/var/lib/pod-gateway-sysctls.before
 APT_KEY=/etc/apt/keyrings/pod-gateway-kubernetes.asc
 APT_SOURCE=/etc/apt/sources.list.d/pod-gateway-kubernetes.sources
@@ -45,7 +45,8 @@ fail() {
 	exit 1
 }
 
-# ends: of what a command said, on standard input, all of it, or its beginning and its end, which may both have the reason.
+# ends: prints standard input, which is what a command said; if it is long, only its beginning and its end, since either may have the
+# reason.
 ends() {
 	awk '{ line[NR] = $0 } END {
 		for (i = 1; i <= NR; i++) { if (NR > 40 && i == 11) { i = NR - 29; print "... " i - 11 " more lines ..." } print line[i] }
@@ -54,7 +55,7 @@ ends() {
 
 has() { command -v "$1" >/dev/null; }
 
-# put FILE TEXT: makes this the file's text; 1 when it is that already.
+# put FILE TEXT: writes the text to the file; returns 1 if the file has it already.
 put() {
 	if [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; then return 1; fi
 	{ mkdir -p "${1%/*}" && printf '%s\n' "$2" >"$1.new" && mv "$1.new" "$1"; } || fail "$1 cannot be written"
@@ -90,7 +91,7 @@ case $version$repository$image_repository$kubernetes_version$cgroup_driver in
 *[!a-zA-Z0-9._:/@%+~=,-]*) fail "a setting on standard input has a character that no version, URL or registry has" ;;
 esac
 
-# Without it no pod can be made, so that the node would join and never be ready.
+# Without this file no pod can start: the node would join and never become ready.
 if [ -n "$resolv_conf" ] && [ ! -e "$resolv_conf" ]; then
 	fail "the cluster's kubelets give their pods $resolv_conf (kubelet-config: resolvConf), which this machine has not: install" \
 		"systemd-resolved here, or change resolvConf in ConfigMap kube-system/kubelet-config; nothing was touched"
@@ -99,14 +100,14 @@ fi
 exec 9>"$LOCK"
 flock -w 300 9 || fail "another command of pod-gateway's is still at work on this machine"
 
-# A run that was cut may have left the commands there without their packages being configured.
+# An interrupted run may have left the commands behind without configured packages.
 kubernetes_there() { has kubeadm && has kubelet && ! grep -qs '^kubelet=' $STATE/installing; }
 
 runtime_there() {
 	has containerd || [ -S /run/containerd/containerd.sock ] || [ -S /run/crio/crio.sock ] || [ -S /run/cri-dockerd.sock ]
 }
 
-# The Debian packages that are missing, each as NAME or NAME=VERSION.
+# Prints the missing Debian packages, each as NAME or NAME=VERSION.
 missing_packages() {
 	kubernetes_there || printf '%s\n' "kubelet=$version.*" "kubeadm=$version.*"
 	runtime_there || echo containerd
@@ -116,15 +117,15 @@ missing_packages() {
 	if [ -n "$masquerade" ] && ! has nft; then echo nftables; fi
 }
 
-# What is missing, in words.
+# Prints what is missing, in words.
 missing_software() {
 	for tool in kubeadm kubelet sysctl openssl; do has $tool || printf ' %s,' $tool; done
 	runtime_there || printf ' a container runtime (containerd or CRI-O),'
 	if [ -n "$masquerade" ] && ! has nft; then printf ' nft (nftables),'; fi
 }
 
-# The entry of apt's sources, as FILE:NUMBER, that names our repository, written by somebody else; nothing where there is none.
-# Asks apt, which reads every format of them.
+# Prints the entry in apt's sources, as FILE:NUMBER, with which somebody else added our repository; nothing if there is none.
+# Asks apt, which reads every format of sources.
 listed_repository() {
 	# shellcheck disable=SC2016 # apt's variables
 	apt-get indextargets --no-release-info --format '$(SOURCESENTRY) $(REPO_URI)' 2>/dev/null |
@@ -136,7 +137,7 @@ listed_repository() {
 		done
 }
 
-# A source that cannot be read, or whose key is wrong, would break every later apt-get update of this machine.
+# Takes our source back: one that cannot be read, or that has a wrong key, would break every later apt-get update on this machine.
 take_back_repository() {
 	for file in $APT_KEY $APT_SOURCE; do
 		if [ -e "$work/${file##*/}" ]; then mv "$work/${file##*/}" "$file"; else rm -f "$file"; fi
@@ -144,7 +145,7 @@ take_back_repository() {
 	repository_added=''
 }
 
-# Makes apt know the repository. Two entries for one repository with different keys are an error to apt, which then reads none.
+# Adds the repository to apt's sources. apt rejects two entries for one repository with different keys, and then reads none.
 add_repository() {
 	if [ -z "$version" ] || [ -z "$repository" ] || [ -z "$repository_key" ]; then
 		fail "kubeadm and kubelet are not installed, and no version, repository and repository-key are given"
@@ -181,7 +182,7 @@ Suites: /
 Signed-By: $APT_KEY"
 }
 
-# Another program at apt, such as the first boot's, is waited for. A source that has nothing to do with ours may be out of order.
+# Waits for other programs that use apt, such as those of the first boot. Goes on if only a source other than ours fails.
 update_lists() {
 	attempt=0
 	while
@@ -222,7 +223,7 @@ $(ends <"$work/log")"
 
 software() {
 	if [ "$source" = packages ] && has apt-get && has dpkg-query; then
-		set -f # a package's version has a star
+		set -f # the version of a package contains a star
 		# shellcheck disable=SC2046 # a package a line, none with blanks
 		set -- $(missing_packages)
 		[ $# -eq 0 ] || install "$@"
@@ -237,23 +238,23 @@ software() {
 	fail "kubernetes.source is preinstalled, but there is no${missing%,} on this machine; install that, or set kubernetes.source: packages"
 }
 
-# Whether containerd's configuration is its package's own (Debian's containerd, Docker's containerd.io).
+# Whether containerd's configuration is still the one of its package (Debian's containerd, Docker's containerd.io).
 packaged_config() {
 	has dpkg-query || return 1
 	conffile=$(dpkg-query -W -f '${Conffiles}\n' containerd containerd.io 2>/dev/null | sed -n "s|^ $CONTAINERD_CONFIG ||p")
 	[ -n "$conffile" ] && [ "$(md5sum <$CONTAINERD_CONFIG)" = "${conffile%% *}  -" ]
 }
 
-# Whether runc uses systemd for cgroups, as a configuration on standard input says: true, false or nothing.
+# Prints what a configuration on standard input says about runc and systemd's cgroups: true, false or nothing.
 systemd_cgroup() {
 	awk '/^[ \t]*\[.*\][ \t]*$/ { options = /\.containerd\.runtimes\.runc\.options\][ \t]*$/ }
 		options && $1 == "SystemdCgroup" { value = $3 }
 		END { print value }'
 }
 
-# adapted SYSTEMD PAUSE: makes of containerd's own defaults, on standard input, what the cluster needs. Its 1.x say sandbox_image and
-# bin_dir. 2.x say sandbox and bin_dirs, where a bin_dir beside that is an error, and the image verifier has a bin_dir of its own;
-# some of them leave SystemdCgroup out (containerd#12101).
+# adapted SYSTEMD PAUSE: changes containerd's own defaults, on standard input, to what the cluster needs. containerd 1.x has
+# sandbox_image and bin_dir. 2.x has sandbox and bin_dirs, and a bin_dir beside bin_dirs is an error; its image verifier has a bin_dir
+# of its own. Some 2.x leave SystemdCgroup out (containerd#12101).
 adapted() {
 	awk -v systemd="$1" -v pause="$2" '
 		function assign(value) { sub(/=.*/, "= " value) }
@@ -275,7 +276,7 @@ adapted() {
 		{ print }'
 }
 
-# containerd's own defaults with the cluster's cgroup driver and pause image.
+# Writes containerd's own defaults, with the cluster's cgroup driver and pause image.
 containerd_config() {
 	case $cgroup_driver in systemd) systemd=true ;; *) systemd=false ;; esac
 	mark="$CONTAINERD_MARK: $cgroup_driver cgroups, images of $image_repository $kubernetes_version. Change this line to keep the file."
@@ -288,7 +289,7 @@ containerd_config() {
 		*)
 			if ! packaged_config; then
 				if [ "$(timeout 60 containerd config dump 2>/dev/null | systemd_cgroup)" != $systemd ]; then
-					say "warning: $CONTAINERD_CONFIG is somebody's own and stays, but it does not say SystemdCgroup = $systemd for runc, and the" \
+					say "warning: $CONTAINERD_CONFIG is not pod-gateway's and stays, but it does not say SystemdCgroup = $systemd for runc, and the" \
 						"cluster's cgroup driver is $cgroup_driver"
 				fi
 				return
@@ -312,7 +313,7 @@ containerd_config() {
 	timeout 60 containerd --config "$work/config.toml" config dump >"$work/dump" 2>"$work/log" ||
 		fail "containerd does not take its own defaults with the cluster's settings: $(ends <"$work/log")"
 	if [ "$(systemd_cgroup <"$work/dump")" != $systemd ]; then
-		fail "containerd's own defaults give no place for runc's SystemdCgroup = $systemd; write $CONTAINERD_CONFIG with that, and" \
+		fail "containerd's own defaults have no place for runc's SystemdCgroup = $systemd; write $CONTAINERD_CONFIG with that, and" \
 			"this program keeps it"
 	fi
 	text=$(cat "$work/config.toml")
@@ -332,7 +333,7 @@ runtime() {
 	rm -f $STATE/restart-containerd
 }
 
-# For containers, and for kube-proxy in its modes. What the kernel lacks or has built in needs no loading at boot.
+# Loads modules for containers and for kube-proxy in its modes. Modules that the kernel lacks or has built in are not loaded at boot.
 modules() {
 	set -- overlay nf_conntrack ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh
 	for module; do
@@ -351,10 +352,10 @@ $module"
 	put $MODULES_FILE "$names"
 }
 
-# Forwarding for the servers' packets. Their replies go from the node straight to the server, so this machine sees one direction
-# only: strict reverse-path filtering would drop such packets, and so would kube-proxy's rule for packets that conntrack calls
-# invalid, which it leaves out where conntrack is liberal (pkg/proxy/iptables, kubernetes#74839; calico#7901 is the same drop elsewhere). And no ICMP
-# redirects: they would teach servers a next hop past the gateway, gone stale when the block moves.
+# Forwards the servers' packets. The replies go from the node straight to the server, so that this machine sees only one direction.
+# Strict reverse-path filtering would drop such packets. So would kube-proxy's rule for packets that conntrack calls invalid, which
+# kube-proxy leaves out if conntrack is liberal (pkg/proxy/iptables, kubernetes#74839; calico#7901 is the same drop elsewhere).
+# ICMP redirects are off: they would teach servers a next hop past the gateway, which is wrong once the block moves.
 sysctls() {
 	cat <<-'END'
 		# Written by pod-gateway: this machine forwards between physical servers and pods.
@@ -369,7 +370,7 @@ sysctls() {
 		case $interface in lo | cali* | veth* | tunl* | docker* | kube-* | nodelocaldns | *.*) continue ;; esac
 		printf 'net.ipv4.conf.%s.rp_filter = 2\nnet.ipv4.conf.%s.send_redirects = 0\n' "$interface" "$interface"
 	done
-	# Forwarding last: one redirect sent before they are off keeps a server away from a pod for minutes.
+	# Forwarding comes last: a single redirect, sent before they are off, keeps a server away from a pod for minutes.
 	printf 'net.ipv4.ip_forward = 1\nnet.ipv6.conf.all.forwarding = 1\n'
 }
 
@@ -402,7 +403,7 @@ masquerading() {
 Description=Servers reach pods under this machine's address (pod-gateway)
 Wants=network-pre.target
 Before=network-pre.target
-# That one flushes every table when it starts, reloads and stops.
+# nftables.service flushes every table when it starts, reloads and stops.
 After=nftables.service
 PartOf=nftables.service
 ReloadPropagatedFrom=nftables.service
@@ -429,7 +430,7 @@ WantedBy=multi-user.target nftables.service" && unit=new && systemctl daemon-rel
 	fi
 }
 
-# Whether one of the tables is loaded; nobody but us removes one of two.
+# Whether one of the tables is loaded. One is enough: only we remove a single one of them.
 masquerades() {
 	nft list table ip pod_gateway_masquerade >/dev/null 2>&1 || nft list table ip6 pod_gateway_masquerade >/dev/null 2>&1
 }

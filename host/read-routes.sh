@@ -1,10 +1,10 @@
 #!/bin/sh
-# pod-gateway: prints the routes of the gateway once they have come to rest; changes nothing.
+# pod-gateway: prints the routes of the gateway once they no longer change; changes nothing.
 #
-#   read-routes.sh SECONDS   reads until two readings, two seconds apart, are the same, for at most SECONDS
+#   read-routes.sh SECONDS   reads until two readings, two seconds apart, are the same; fails after SECONDS
 #
-# Output: a line "== COMMAND" and what that command printed, for each command. `ip -j` where iproute2 answers it in JSON, the
-# original `route -n` elsewhere: 4.14 to 4.16 take the option and print text.
+# Output: for each command a line "== COMMAND" and what it printed. The command is `ip -j` if iproute2 answers it in JSON, otherwise
+# `route -n`: iproute2 4.14 to 4.16 accept -j and print text.
 set -u
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C
@@ -25,8 +25,8 @@ read_routes() {
 	esac
 }
 
-# used: of the routes on standard input, the ones that servers could get, one a line. What router advertisements give is none, nor
-# is a default route; lifetimes are counted down, and a router sends new ones at any time.
+# used: prints the routes of standard input that servers could get, one a line. Leaves out routes from router advertisements, default
+# routes and lifetimes: lifetimes count down, and a router may advertise at any time.
 used() {
 	sed 's/},[[:space:]]*{/},\
 {/g' | sed -e '/"protocol":"ra"/d' -e '/"dst":"default"/d' -e 's/"expires":[0-9]*,*//g'

@@ -1,9 +1,9 @@
 #!/bin/sh
-# pod-gateway: takes the gateway node apart: kubeadm reset, then what that leaves behind (kubeadm#689): CNI configuration,
-# kube-proxy's firewall rules, BIRD's routes, our sysctls and our masquerading. Where kubeadm is missing, fails or hangs, its part
-# is done here, as far as it can be. Packages and the container runtime's configuration stay. Repeating it is harmless. A control
-# plane is never touched.
-# Exit codes: 0 this machine is no node any more (warnings are on standard error), 1 it still is.
+# pod-gateway: turns the gateway node back into a plain machine: runs kubeadm reset, then removes what that leaves behind
+# (kubeadm#689): CNI configuration, kube-proxy's firewall rules, BIRD's routes, our sysctls and our masquerading. If kubeadm is
+# missing, fails or hangs, this script does its part, as well as it can. Packages and the container runtime's configuration stay.
+# Repeating it is harmless. It never touches a control plane.
+# Exit codes: 0 this machine is not a node any more (warnings are on standard error), 1 it still is.
 set -u
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C
@@ -16,7 +16,8 @@ RULES_UNIT=/etc/systemd/system/pod-gateway-masquerade.service
 
 say() { printf '%s\n' "$*" >&2; }
 
-# ends: of what a command said, on standard input, all of it, or its beginning and its end, which may both have the reason.
+# ends: prints standard input, which is what a command said; if it is long, only its beginning and its end, since either may have the
+# reason.
 ends() {
 	awk '{ line[NR] = $0 } END {
 		for (i = 1; i <= NR; i++) { if (NR > 40 && i == 11) { i = NR - 29; print "... " i - 11 " more lines ..." } print line[i] }
@@ -25,7 +26,7 @@ ends() {
 
 has() { command -v "$1" >/dev/null; }
 
-# What makes a machine a node, or half of one.
+# Prints the files that make a machine a node, or half of one.
 traces() {
 	for file in /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf /etc/kubernetes/pki/ca.crt \
 		/var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env; do
@@ -33,7 +34,7 @@ traces() {
 	done
 }
 
-# A file that only a control plane has, as in join-node.sh; nothing on other machines.
+# Prints a file that only a control plane has; nothing on other machines. The same as in join-node.sh.
 control_plane() {
 	for file in manifests/kube-apiserver.yaml manifests/kube-controller-manager.yaml manifests/kube-scheduler.yaml manifests/etcd.yaml \
 		pki/ca.key pki/sa.key pki/apiserver.key pki/etcd/ca.key; do
@@ -44,12 +45,12 @@ control_plane() {
 	done
 }
 
-# The configurations in /etc/cni/net.d that a cluster's network wrote, and what its plugins noted of their pods. Others' stay, such
-# as podman's.
+# Removes the configurations in /etc/cni/net.d that a cluster's network wrote, and what its plugins noted about their pods. Those of
+# other programs, such as podman, stay.
 cni() {
 	for file in /etc/cni/net.d/*; do
 		case ${file##*/} in
-		*.cilium_bak) continue ;; # another program's file, which Cilium put aside
+		*.cilium_bak) continue ;; # a file of another program, which Cilium put aside
 		*calico* | *canal* | *flannel* | *cilium* | *weave* | *kuberouter* | *kube-router* | *antrea* | *kindnet* | *kube-ovn* | \
 			*ovn-kubernetes* | *multus* | *whereabouts*) ;;
 		*) continue ;;
@@ -62,7 +63,7 @@ cni() {
 	done
 }
 
-# What kubeadm reset does on a worker: https://kubernetes.io/docs/reference/setup-tools/kubeadm/kubeadm-reset/
+# Does what kubeadm reset does on a worker: https://kubernetes.io/docs/reference/setup-tools/kubeadm/kubeadm-reset/
 without_kubeadm() {
 	timeout 60 systemctl --quiet disable --now kubelet 2>/dev/null
 	if has crictl; then
@@ -78,7 +79,7 @@ without_kubeadm() {
 			timeout 10 ctr --namespace k8s.io containers delete "$container" >/dev/null 2>&1
 		done
 	fi
-	# The innermost mounts come last, and go first.
+	# In reverse order, so that the innermost mounts go first.
 	sed -n 's|^[^ ]* \(/var/lib/kubelet/[^ ]*\) .*|\1|p' /proc/mounts | sort -r | while read -r mountpoint; do
 		umount -l "$(printf %b "$mountpoint")" 2>/dev/null
 	done
@@ -99,10 +100,10 @@ flock -w 270 9 || {
 
 own=$(control_plane)
 if [ -n "$own" ]; then
-	say "this machine is part of a cluster's control plane ($own), which is never reset from here; nothing was touched"
+	say "this machine is part of a cluster's control plane ($own), which this script never resets; nothing was touched"
 	exit 1
 fi
-# The CA's copy, where the cluster keeps it in another folder than kubeadm's own, which a reset does not know.
+# The copy of the CA, if the cluster keeps it in a folder that kubeadm reset does not know.
 ca_file=$(sed -n 's|^ *clientCAFile: *"\{0,1\}\(/etc/kubernetes/[A-Za-z0-9._/-]*\)"\{0,1\} *$|\1|p' /var/lib/kubelet/config.yaml 2>/dev/null | head -n 1)
 if [ -n "$(traces)" ]; then
 	if ! has kubeadm; then
@@ -112,7 +113,7 @@ if [ -n "$(traces)" ]; then
 		output=$(timeout -k 10 150 kubeadm reset --force 2>&1)
 		status=$?
 		if [ $status -ne 0 ]; then
-			say "kubeadm reset failed (exit code $status; 124: it hung), its part is done without it: $(printf '%s\n' "$output" | ends)"
+			say "kubeadm reset failed (exit code $status; 124: it hung); this script does its part: $(printf '%s\n' "$output" | ends)"
 		fi
 		if [ $status -ne 0 ] || [ -n "$(traces)" ]; then without_kubeadm; fi
 	fi
@@ -120,7 +121,7 @@ fi
 case $ca_file in '' | *..*) ;; *) rm -f "$ca_file" ;; esac
 cni
 
-# kube-proxy's and Calico's chains alone: rules of others on this machine stay.
+# Removes only the chains of kube-proxy and Calico. Rules of other programs on this machine stay.
 for tables in iptables ip6tables; do
 	has "$tables-save" || continue
 	"$tables-save" 2>/dev/null | grep -vE '(KUBE-|cali[-:])' | "$tables-restore" 2>/dev/null

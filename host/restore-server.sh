@@ -1,10 +1,10 @@
 #!/bin/sh
-# pod-gateway: takes everything of pod-gateway's away from this server, by the script that a deployment installed on it.
+# pod-gateway: removes everything of pod-gateway from this server, by the script that a deployment installed here.
 #
-#   restore-server.sh [ARGUMENT...]   what `pod-gateway-host restore` takes
+#   restore-server.sh [ARGUMENT...]   the arguments of `pod-gateway-host restore`
 #
-# The last line on standard output is JSON; {"result":"restored"} alone means that nothing of what was to go is left. Messages for
-# people go to standard error. Exit codes: 0 done, 1 failed.
+# The last line on standard output is JSON. Only {"result":"restored"} means that everything to be removed is gone. Messages for people
+# go to standard error. Exit codes: 0 done, 1 failed.
 set -u
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C
@@ -16,7 +16,7 @@ fail() {
 	exit 1
 }
 
-# is_there FILE: whether it is; a folder that may not be searched is no answer.
+# is_there FILE: whether it exists. Fails if it cannot tell, as in a folder that may not be searched.
 is_there() {
 	if [ -e "$1" ]; then return 0; fi
 	words=$(ls -d "$1" 2>&1) && return 0
@@ -33,6 +33,6 @@ if [ -n "$left" ]; then
 	fail "$INSTALLED is gone, but its state is in $STATE; copy host/server-network.sh to this server, and run here, as root:" \
 		"sh server-network.sh restore"
 fi
-# A server that never had a transaction, or was reinstalled, has at most the script that was uploaded.
-rm -f /usr/local/lib/pod-gateway-host-* .pod-gateway-host-* || fail "the scripts that were uploaded to this server stay"
+# A server that never had a transaction, or was reinstalled, has at most the uploaded script.
+rm -f /usr/local/lib/pod-gateway-host-* .pod-gateway-host-* || fail "the scripts that were uploaded to this server cannot be removed"
 echo '{"result":"restored"}'

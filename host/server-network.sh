@@ -3,35 +3,35 @@
 #
 #   server-network.sh apply             reads the desired state on standard input, applies it, verifies, commits or rolls back
 #   server-network.sh apply --dry-run   prints the exact difference and changes nothing
-#   server-network.sh restore           takes everything of a stack away; without any stack left, the server is as it was before
+#   server-network.sh restore           removes everything of a stack; after the last stack, the server is as it was before
 #     --stack NAME                      of that stack; needed where several stacks serve this server
 #     --all                             of every stack
-#     --dry-run                         prints what would go and changes nothing
-#   server-network.sh reapply           puts back what somebody took away (run by pod-gateway.timer and at boot)
+#     --dry-run                         prints what would be removed and changes nothing
+#   server-network.sh reapply           puts back what something else removed (run by pod-gateway.timer and at boot)
 #   server-network.sh rollback          undoes an unfinished transaction
 #   server-network.sh status            prints the state in force, stack by stack, and what could not be undone
-#   server-network.sh detect            prints the method that "dns-method auto" comes to here
+#   server-network.sh detect            prints the method that "dns-method auto" chooses here
 #
-# Needs systemd 247 or newer with its D-Bus, iproute2, util-linux's flock, coreutils, findutils, awk, sed and grep, and root:
-# another user is helped by sudo, where it may. With bash the nameserver is asked directly, with ping the pods are; with diffutils a
-# dry run shows the lines of files. Messages for people go to standard error; the last line on standard output is JSON. What was
-# done, and by whom, is a line of the journal (journalctl -t pod-gateway); the last deployment of a stack is also in
-# /var/lib/pod-gateway/STACK/record.json.
-# Exit codes: 0 done (or nothing to do), 1 failed and rolled back (or what could not be rolled back is told), 2 refused before any
-# change.
+# Needs root, or sudo that lets this script run as root; systemd 247 or newer with D-Bus, iproute2, util-linux's flock, coreutils,
+# findutils, awk, sed and grep. With bash it asks the nameserver directly. With ping it probes the pods. With diffutils a dry run
+# shows the lines of files. Messages for people go to standard error. The last line on standard output is JSON. The journal says
+# what was done, and by whom (journalctl -t pod-gateway). /var/lib/pod-gateway/STACK/record.json has the last deployment of a stack.
+# Exit codes: 0 done (or nothing to do), 1 failed and rolled back (or a message says what could not be rolled back), 2 refused
+# before any change.
 #
 # The model is Junos' `commit confirmed`. The change runs as a systemd service of its own, pod-gateway-run.service, with a time
-# limit. However that ends (an error, a lost session, a kill, a hang), systemd ends its processes and has the change undone, unless
-# it was committed. What a power cut leaves is undone at the next boot by pod-gateway.service, which is on disk before the first
-# change. A journal, $STATE/.pending, says what was before; it goes only when all of that was seen to be there again.
+# limit. When the service ends, for whatever reason (an error, a lost session, a kill, a hang), systemd ends its processes and
+# undoes the change, unless it was committed. After a power cut, pod-gateway.service undoes it at the next boot; that unit is on
+# disk before the first change. The journal $STATE/.pending says what was there before. It is removed only after all of that was
+# seen to be there again.
 #
-# This file is put together from host/server/*.sh by `npm run host`; edit those.
+# `npm run host` builds this file from host/server/*.sh; edit those.
 set -u
 umask 022
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 # resolvectl(1) and others wrap their lines at this width.
 export LC_ALL=C COLUMNS=9999
-# Of package.json; `npm run host` writes it here.
+# `npm run host` writes the version of package.json here.
 VERSION=0.1.0
 
 # Our routes carry a protocol number of their own (rtnetlink(7), rtm_protocol; 4 to 255 are free for user space).
@@ -40,27 +40,29 @@ STATE=${POD_GATEWAY_STATE:-/var/lib/pod-gateway}
 INSTALLED=/usr/local/sbin/pod-gateway-host
 UPLOADED=/usr/local/lib/pod-gateway-host
 BACKUPS=/var/backups/pod-gateway
-# Root's alone: nobody else can hold the lock.
+# Only root can open this folder, so that nobody else can hold the lock.
 RUN=/run/pod-gateway
 LOCK=$RUN/lock
-# Its time is when everything was last seen to be as desired.
+# The file's time says when everything was last seen to be as desired.
 SEEN=$RUN/in-force
-# Its files have changed, and the resolver has not read them; another program decides about resolv.conf than before, seen once.
+# UNTOLD: the resolver's files have changed, and it has not read them yet.
+# SEEN_OWNER: another program decides about resolv.conf than before; this has been seen once.
 UNTOLD=$RUN/untold
 SEEN_OWNER=$RUN/owner
-# The lock of versions that knew one stack.
+# The lock of versions that knew only one stack.
 OLD_LOCK=/run/pod-gateway.lock
 RUN_UNIT=pod-gateway-run
-# flock(1) ends with this code where another run holds the lock (EX_TEMPFAIL of sysexits.h).
+# flock(1) ends with this code if another run holds the lock (EX_TEMPFAIL of sysexits.h).
 BUSY=75
 
-# The journal of a transaction that is not over, and of one that is over but not tidied up.
+# The journal of an open transaction, and of a finished one that is not tidied up yet.
 PENDING=$STATE/.pending
 FINISHED=$STATE/.finished
-# Server-wide: what we wrote ("SHA-256 PATH") and the folders that we made ("folder PATH"); links whose names we claimed.
+# Of all stacks: the files that we wrote ("SHA-256 PATH") and the folders that we made ("folder PATH"); the links on which we
+# claimed all names.
 WRITTEN=$STATE/.written
 LINKS=$STATE/.links
-# There was no resolv.conf before us.
+# This file exists if there was no resolv.conf before us.
 ABSENT=$STATE/.resolv.conf.absent
 
 RESOLV_CONF=/etc/resolv.conf
@@ -68,15 +70,15 @@ BLOCK_BEGIN='# pod-gateway begin'
 BLOCK_END='# pod-gateway end'
 HELD_BACK='# held back by pod-gateway: '
 
-# Seconds. For a service to restart; for a run to get its turn; between the time limit of the checks and that of the run.
+# Seconds: for a service to restart, for a run to get its turn, and between the time limit of the checks and that of the run.
 RELOAD_LIMIT=15
 TURN_LIMIT=30
 MARGIN=6
 
 # --- what is said, and to whom ---
 
-# What the shell itself writes fails like a command, also in the middle of a list whose last line has room again. That is remembered,
-# and no list is believed from then on. Messages for people, whoever reads them, are not part of any.
+# The shell's own echo and printf can fail for lack of room, even in the middle of a list whose last line fits again. UNWRITTEN
+# remembers that, and from then on the script trusts no list. Messages for people do not count: they are not part of a list.
 UNWRITTEN=
 echo() {
 	command echo "$@" || {
@@ -92,10 +94,10 @@ printf() {
 	}
 }
 
-# The result goes to standard output, also where a run ends in the middle of a list that goes to a file.
+# The result goes to the original standard output, even if the run ends while a list goes to a file.
 exec 6>&1
 
-# Warnings of the timer's runs are for the journal, which takes a level in front (sd-daemon(3)).
+# The timer's runs warn in the journal, which reads a level at the beginning of a line (sd-daemon(3)).
 LEVEL=
 say() { command printf '%spod-gateway: %s\n' "$LEVEL" "$*" >&2 || :; }
 refuse() {
@@ -103,8 +105,8 @@ refuse() {
 	outcome refused
 	exit 2
 }
-# cannot WHY: ends a run that has not begun to change anything, or undoes one that has. Nobody asked for the timer's run, which may
-# have undone something before: it has no result.
+# cannot WHY: refuses if the run has not changed anything yet, and undoes the change otherwise. The timer's run has no result: nobody
+# asked for it, and it may have undone a change before.
 cannot() {
 	[ -z "$UNFINISHED" ] || fail "$*"
 	if [ "$verb" = reapply ]; then
@@ -113,15 +115,15 @@ cannot() {
 	fi
 	refuse "$*"
 }
-# The last line on standard output. Whoever reads it may be gone; the change does not depend on that.
+# outcome RESULT: prints the last line on standard output. Its reader may be gone; the change does not depend on that.
 outcome() {
 	[ -z "$WORK" ] || true >"$WORK/told"
 	command printf '{"result":"%s"}\n' "$1" >&6 || :
 }
-# A line of the journal, for whoever asks later what was done here.
-journal() { timeout 5 systemd-cat -t pod-gateway -p notice echo "$*" 9>&- || say 'the journal did not take its line'; }
+# Writes a line to the journal, for people who ask later what was done here.
+journal() { timeout 5 systemd-cat -t pod-gateway -p notice echo "$*" 9>&- || say 'the line for the journal could not be written'; }
 
-# json TEXT: sets $json to the text as it stands between quotes in JSON. Control characters have no place in any value here.
+# json TEXT: sets $json to the text, escaped for a JSON string. No value here has control characters.
 json() {
 	json=$1
 	case $json in
@@ -129,12 +131,12 @@ json() {
 	esac
 }
 
-# now: sets $now to seconds on a clock that nobody sets.
+# now: sets $now to the seconds of a clock that nobody can set.
 now() {
 	if read -r now _ 2>/dev/null </proc/uptime; then now=${now%%.*}; else now=$(date +%s); fi
 }
 
-# join SEPARATOR: the lines of standard input on one line.
+# join SEPARATOR: joins the lines of standard input into one.
 join() { paste -s -d "$1" -; }
 
 # --- who runs this ---
@@ -145,16 +147,16 @@ uid() {
 	uid=$(id -u)
 }
 
-# Goes on as root. sudo keeps the user's standard input, and asks for no password here: nobody is there to type it. Whether it
-# lets this very command through is known by trying it with a harmless argument; sudo's own words say why it does not.
+# Continues as root, by sudo, which keeps standard input. With -n sudo does not ask for a password: nobody is there to type one.
+# A try with a harmless argument shows whether sudo allows this very command. If it does not, its own words say why.
 be_root() {
 	uid
 	[ "$uid" -ne 0 ] || return 0
 	words='there is no sudo here'
 	if command -v sudo >/dev/null; then
 		if words=$(sudo -n /bin/sh "$SELF" help 2>&1 >/dev/null); then exec sudo -n /bin/sh "$SELF" "$@"; fi
-		# sudo-rs knows no wildcards in arguments; there a rule names the script itself.
-		# The one that is installed is root's, and may be run already.
+		# sudo-rs does not support wildcards in arguments; its rule names the script itself, which therefore has to be executable.
+		# The installed script belongs to root and is executable already.
 		chmod u+x "$SELF" 2>/dev/null
 		if sudo -n "$SELF" help >/dev/null 2>&1; then exec sudo -n "$SELF" "$@"; fi
 	fi
@@ -165,11 +167,11 @@ be_root() {
 	esac
 	refuse "this needs root (sudo: $words): log in as root, or install sudo and put this line into /etc/sudoers.d/pod-gateway:
 $rule
-Where the line is there already, a later rule or a setting such as requiretty or noexec takes it back."
+If the line is already there, a later rule or a setting such as requiretty or noexec overrides it."
 }
 
-# operator: sets $OPERATOR to the address that the operator comes from, and $SSH_PORT to the port they came to. sudo takes that out
-# of the environment, so the processes above are asked (proc(5)).
+# operator: sets $OPERATOR to the address that the operator comes from, and $SSH_PORT to the port they came to. sudo removes this
+# from the environment, so it is read from the parent processes (proc(5)).
 operator() {
 	connection=${SSH_CONNECTION:-}
 	pid=$$ environments=
@@ -179,7 +181,7 @@ operator() {
 		while read -r key value; do [ "$key" != PPid: ] || parent=$value; done <"/proc/$pid/status"
 		pid=$parent
 	done 2>/dev/null
-	# The nearest one's, and no more: what is between NUL bytes is a line here.
+	# Takes only that of the nearest process. With -z, what is between NUL bytes is a line.
 	# shellcheck disable=SC2086 # a list of paths without blanks
 	[ -z "$environments" ] || connection=$(sed -zn '/^SSH_CONNECTION=/{s///p;q}' $environments 2>/dev/null | tr -d '\0')
 	SSH_PORT=${connection##* }
@@ -202,7 +204,7 @@ read_desired() {
 			continue
 		fi
 		last=$line
-		# Routes may be thousands: their lines are checked below, all at once.
+		# There may be thousands of routes: awk checks their lines below, all at once.
 		case $line in 'route '*) continue ;; esac
 		read_line "$line" || refuse "this line of the desired state is not understood: $line"
 	done <"$1"
@@ -216,16 +218,16 @@ read_desired() {
 	esac
 	{ [ "$ROLLBACK_AFTER" -ge 20 ] && [ "$ROLLBACK_AFTER" -le 120 ]; } ||
 		refuse "rollback-after is $ROLLBACK_AFTER; it must be 20 to 120 seconds"
-	# A run in its service reads what was checked before.
+	# The run in the service reads a file that was checked before it began.
 	[ -z "${2:-}" ] || return 0
 	awk "$PREFIXES"'
 		function bad(why) { print $0 ": " why; exit }
-		$1 == "nameserver" && !is_address($2) { bad("no IPv4 or IPv6 address in its canonical form") }
+		$1 == "nameserver" && !is_address($2) { bad("not an IPv4 or IPv6 address in its canonical form") }
 		/^route / {
-			if ($0 !~ /^route [0-9a-f.:\/]+( via [0-9a-f.:]+)+$/) bad("no route PREFIX via ADDRESS")
+			if ($0 !~ /^route [0-9a-f.:\/]+( via [0-9a-f.:]+)+$/) bad("not of the form route PREFIX via ADDRESS")
 			if ((why = prefix_problem($2)) != "") bad(why)
 			for (i = 4; i <= NF; i += 2) {
-				if (!is_address($i)) bad($i " is no IPv4 or IPv6 address in its canonical form")
+				if (!is_address($i)) bad($i " is not an IPv4 or IPv6 address in its canonical form")
 				if (($i ~ /:/) != ($2 ~ /:/)) bad($i " is of another family than " $2)
 			}
 			if ($2 in seen) bad("the second route to " $2)
@@ -236,13 +238,13 @@ read_desired() {
 	[ ! -s "$WORK/bad" ] || refuse "this line of the desired state is not understood: $(cat "$WORK/bad")"
 }
 
-# The wire format, an arm per keyword; what addresses and prefixes are is checked afterwards, for all lines at once.
+# The wire format, an arm per keyword. read_desired checks the addresses and prefixes afterwards, of all lines at once.
 read_line() {
 	case $1 in
 	*'  '* | ' '* | *' ' | *[!!-~\ ]* | '') return 1 ;;
 	esac
 	set -f
-	# shellcheck disable=SC2086 # words, parted by single spaces; nothing in them is special while globbing is off
+	# shellcheck disable=SC2086 # words separated by single spaces; globbing is off, so that nothing in them is special
 	set -- $1
 	set +f
 	keyword=$1
@@ -273,14 +275,14 @@ read_line() {
 	*) return 1 ;;
 	esac
 }
-# once BEFORE VALUE…: one value, and the first one.
+# once BEFORE VALUE…: true if there is exactly one value and the keyword had none before.
 once() { [ $# -eq 2 ] && [ -z "$1" ]; }
 is_name() { case $1 in *[!A-Za-z0-9._-]* | [.-]* | *..* | '') return 1 ;; esac }
 is_stack() { case $1 in *[!A-Za-z0-9._@/-]* | [./-]* | *..* | '') return 1 ;; esac }
 
 # --- the stacks that serve this server ---
 
-# stack_folder STACK: sets $folder to where its state is.
+# stack_folder STACK: sets $folder to the folder with its state.
 stack_folder() {
 	folder=$1
 	while :; do
@@ -289,25 +291,25 @@ stack_folder() {
 	folder=$STATE/$folder
 }
 
-# A version that knew one stack kept its state in $STATE itself; such a state is read from there, and moved by the next apply.
+# A version that knew only one stack kept its state in $STATE itself. That state is read there, and the next apply moves it.
 is_old_layout() { [ -f "$STATE/desired" ]; }
 
-# committed_stacks: sets $COMMITTED to the desired states in force here, a file each.
+# committed_stacks: sets $COMMITTED to the files of the desired states in force here.
 committed_stacks() {
 	COMMITTED=
 	for file in "$STATE/desired" "$STATE"/*/desired; do
 		[ ! -f "$file" ] || COMMITTED="$COMMITTED $file"
 	done
 }
-# value_of KEYWORD FILE: sets $value to that of the first such line.
+# value_of KEYWORD FILE: sets $value to the value of the first line with that keyword.
 value_of() {
 	while read -r keyword value; do [ "$keyword" != "$1" ] || return 0; done <"$2"
 	value=
 }
 stack_of() { value_of stack "$1" && echo "$value"; }
 
-# read_stacks: sets $STACKS to the names of all committed stacks and $OTHERS to the files of those that are not $STACK, whose file
-# is $MINE (empty where there is none).
+# read_stacks: sets $STACKS to the names of all committed stacks, $MINE to the file of $STACK (empty if it has none), and $OTHERS to
+# the files of the other stacks.
 read_stacks() {
 	committed_stacks
 	STACKS='' OTHERS='' MINE=''
@@ -319,8 +321,8 @@ read_stacks() {
 	done
 }
 
-# wanted_from FILE…: what all these states want together. $WORK/wanted has the routes, in order of their prefix, $WORK/owners the
-# stack of each prefix, $WORK/names the lines about names ("KEYWORD STACK VALUE"), $WORK/hops the next hops.
+# wanted_from FILE…: gathers what all these states want. $WORK/wanted gets the routes in order of their prefixes, $WORK/owners the
+# stack of each prefix, $WORK/names the lines about names ("KEYWORD STACK VALUE"), and $WORK/hops the next hops.
 wanted_from() {
 	for list in wanted.unsorted owners names hops; do true >"$WORK/$list" || return 1; done
 	ALL=
@@ -335,7 +337,7 @@ wanted_from() {
 		END { for (i = 1; i <= n; i++) if (method[of[i]] != "none") print name[i] >(work "/names") }
 	' "$@" || return 1
 	sort "$WORK/wanted.unsorted" >"$WORK/wanted" || return 1
-	# Lists for the texts of files: all stacks, nameservers, split domains, and search domains, each once.
+	# Lists for the texts of files, each value once: stacks, nameservers, split domains, and search domains.
 	ALL='' NAMESERVERS='' ZONES='' SEARCHES=''
 	while read -r keyword _ value; do
 		case $keyword in
@@ -346,13 +348,13 @@ wanted_from() {
 		esac
 	done <"$WORK/names"
 }
-# once_more VARIABLE LIST WORD: adds the word to the list, unless it is in it.
+# once_more VARIABLE LIST WORD: adds the word to the list, unless the list has it.
 once_more() {
 	case " $2 " in *" $3 "*) return ;; esac
 	eval "$1=\${2:+\$2 }\$3"
 }
 
-# header: the first line of each file of ours. Example: # Written by pod-gateway (stack lab). …
+# header: prints the first line of each file of ours. Example: # Written by pod-gateway (stack lab). …
 header() {
 	case $ALL in *' '*) of="stacks $ALL" ;; *) of="stack $ALL" ;; esac
 	printf '# Written by pod-gateway (%s). Undo everything with: %s restore\n' "$of" "$INSTALLED"
@@ -360,9 +362,11 @@ header() {
 
 # --- addresses, prefixes and routes ---
 
-# Functions for awk, both families. bits(ADDRESS): a text of 0 and 1, empty for what is no address. network(PREFIX OR ADDRESS): the
-# leading bits that all its addresses share, a 4 or 6 before them. is_address: whether it is one, in its only canonical form (dotted
-# decimal, RFC 5952). prefix_problem: why a text is no prefix to route; empty where it is one.
+# Functions for awk, for both families.
+#   bits(ADDRESS)               its bits as a text of 0 and 1; empty if the text is not an address
+#   network(PREFIX OR ADDRESS)  4 or 6, then the leading bits that all its addresses share
+#   is_address(TEXT)            whether it is an address in its only canonical form (dotted decimal, RFC 5952)
+#   prefix_problem(TEXT)        why it is not a prefix to route; empty if it is one
 # shellcheck disable=SC2016 # awk's own
 PREFIXES='
 	function prepare(   i, j, n, s) {
@@ -419,14 +423,14 @@ PREFIXES='
 	}
 	function prefix_problem(p,   part, n, b) {
 		n = split(p, part, "/")
-		if (n != 2 || !is_address(part[1])) return p " is no prefix in its canonical form"
+		if (n != 2 || !is_address(part[1])) return p " is not a prefix in its canonical form"
 		b = bits(part[1])
 		if (part[2] !~ /^(0|[1-9][0-9]?[0-9]?)$/ || part[2] + 0 > length(b)) return p " has no prefix length"
 		if (substr(b, part[2] + 1) ~ /1/) return p " has host bits set"
 		return ""
 	}
 '
-# One route a line as in the desired state ("PREFIX via A via B"), whatever iproute2 prints around it.
+# Prints one route a line as in the desired state ("PREFIX via A via B"), without what else iproute2 prints.
 # shellcheck disable=SC2016 # awk's own
 NORMAL='
 	{
@@ -442,11 +446,11 @@ own_routes() {
 		true >"$1"
 		return
 	fi
-	# Printed alone so that an error of awk is seen; sort then puts both families in one order.
+	# awk does not write into a pipe, so that its error is seen. sort then puts both families in one order.
 	awk "$NORMAL" "$WORK/own" >"$1" && sort -o "$1" "$1"
 }
 
-# prefixes FILE: in_prefixes ADDRESS… reads prefixes from standard input; tells whether each address lies in one of them.
+# in_prefixes PREFIXES ADDRESSES: whether each address lies in one of the prefixes; both are words in one argument.
 in_prefixes() {
 	printf '%s\n' "$1" "$2" | awk "$PREFIXES"'
 		NR == 1 { n = split($0, prefix, " "); for (i = 1; i <= n; i++) within[i] = network(prefix[i]); next }
@@ -460,8 +464,8 @@ in_prefixes() {
 		}'
 }
 
-# route_batch WANTED CURRENT: writes to $WORK/batch.4 and .6 the ip(8) lines that turn one list into the other. What stays is not
-# touched; a changed next hop is one atomic replace. With "undo" as the third argument what has to go goes first.
+# route_batch WANTED CURRENT [undo]: writes to $WORK/batch.4 and .6 the ip(8) lines that turn the current list into the wanted one.
+# Routes that stay are not touched. A changed next hop is one atomic replace. With undo, the deletions come first.
 route_batch() {
 	true >"$WORK/batch.4" || return 1
 	true >"$WORK/batch.6" || return 1
@@ -484,8 +488,8 @@ route_batch() {
 		}' "$2" "$1"
 }
 
-# set_routes WANTED: makes the routes of ours, which are as in $WORK/routes.before, be exactly those in the file, or fails at the
-# first that cannot be set.
+# set_routes WANTED: turns our routes, which are as in $WORK/routes.before, into exactly those in the file. Fails at the first route
+# that cannot be set.
 set_routes() {
 	route_batch "$1" "$WORK/routes.before" || return 1
 	for f in 4 6; do
@@ -493,7 +497,7 @@ set_routes() {
 	done
 }
 
-# set_routes_back WANTED: the same for an undo: whatever can be set is, and what is missing then is said by the comparison.
+# set_routes_back WANTED: the same for an undo: sets every route that can be set. A comparison then says what is missing.
 set_routes_back() {
 	own_routes "$WORK/routes.now" && route_batch "$1" "$WORK/routes.now" undo || return 1
 	for f in 4 6; do
@@ -504,14 +508,14 @@ set_routes_back() {
 
 # --- what the program could not know: this machine's own addresses, networks and other routes ---
 
-# guards: refuses, before any change, what would hurt here; a dry run the same.
+# guards: refuses, before any change, what would harm this server. A dry run refuses the same.
 guards() {
 	guard_names
 	guard_routes
 	guard_shrink
 }
 
-# guard_routes DESIRED: refuses, before any change, routes that would hurt here. What cannot be read is no reason to go on.
+# guard_routes: refuses routes that would harm this server. It also refuses if it cannot read what it needs to judge them.
 guard_routes() {
 	ip -o addr show >"$WORK/addresses" || refuse 'the addresses of this server cannot be read'
 	{ ip -o -4 route show >"$WORK/routes.4" && ip -o -6 route show >"$WORK/routes.6"; } || refuse 'its routes cannot be read'
@@ -531,7 +535,7 @@ guard_routes() {
 			$1 !~ /\// { $1 = $1 ($1 ~ /:/ ? "/128" : "/32") }
 			{ kind = $0 ~ " proto (" ours "|pod-gateway)( |$)" ? "own" : "route" }
 			{ print kind, $0, (type == "unicast" ? "" : type) }' "$WORK/routes.4" "$WORK/routes.6" && cat "$WORK/kept"
-	} >"$WORK/facts"; then refuse 'what this server has could not be judged (awk failed)'; fi
+	} >"$WORK/facts"; then refuse 'the addresses and routes of this server could not be judged (awk failed)'; fi
 	{
 		[ -z "$OPERATOR" ] || echo "address $OPERATOR the operator"
 		while read -r prefix owner; do [ "$owner" = "$STACK" ] || echo "stack $prefix $owner"; done <"$WORK/owners"
@@ -539,7 +543,7 @@ guard_routes() {
 	} >>"$WORK/facts"
 	awk "$PREFIXES"'
 		function problem(text) { if (!told[text]++) print text }
-		# longest(TABLE, LENGTHS, BITS): the longest entry that covers these bits; empty where none does.
+		# longest(TABLE, LENGTHS, BITS): the longest entry that covers these bits; empty if none does.
 		function longest(table, lengths, b,   l) {
 			for (l = length(b); l > 0; l--) if ((l in lengths) && (substr(b, 1, l) in table)) return substr(b, 1, l)
 			return ""
@@ -558,7 +562,7 @@ guard_routes() {
 		END {
 			for (i = 1; i <= m; i++) {
 				if ((w = longest(W, LW, address[i])) == "") continue
-				# What is asked for, or logged in, now: a longer route of others keeps its path, and one of ours is its path already.
+				# A peer (a nameserver in use or an SSH login) keeps its path if a longer route of others leads to it, or if one of ours does already.
 				if (!strict[i] && (longest(O, LO, address[i]) != "" || length(longest(R, LR, address[i])) > length(w))) continue
 				problem("the route " W[w] " covers " name[i] ", " what[i])
 			}
@@ -578,13 +582,13 @@ guard_routes() {
 		refuse "$(awk 'NR <= 20; END { if (NR > 20) print "and " NR - 20 " more like these" }' "$WORK/problems")"
 }
 
-# guard_shrink: half a table is no table. Refuses to take more of this stack's routes away than max-shrink allows, in hundredths of
-# either family. A route is kept where a new one leads to all of it, or to a part that none led to by itself: other lengths are no loss.
-# But what leads to one pod does not stand for a block: BIRD announces pods one by one when their block is gone.
+# guard_shrink: refuses to remove more of this stack's routes than max-shrink allows, in percent of each family: the new routes may be
+# an incomplete table. A route is not removed if a new one covers all of it, or a part of it that had no route of its own: then only the
+# prefix length changes. A route to one pod does not replace its block's: BIRD announces pods one by one when their block is gone.
 guard_shrink() {
 	[ -n "$MINE" ] && [ -n "$MAX_SHRINK" ] || return 0
 	awk -v most="$MAX_SHRINK" "$PREFIXES"'
-		# longest(TABLE, BITS): the longest entry that covers these bits; empty where none does.
+		# longest(TABLE, BITS): the longest entry that covers these bits; empty if none does.
 		function longest(table, b,   l) {
 			for (l = length(b); l > 0; l--) if (substr(b, 1, l) in table) return substr(b, 1, l)
 			return ""
@@ -602,9 +606,9 @@ guard_shrink() {
 			for (family in gone) if (gone[family] * 100 > most * all[family])
 				print gone[family] " of " all[family] " IPv" family " routes would go (" names[family] \
 					(gone[family] > 8 ? " and " gone[family] - 8 " more" : "") \
-					"), and " most " % may: are the routes of the gateways complete? Then run up again. " \
+					"), and " most " % may: make sure that the gateways have all their routes, then run up again. " \
 					"If these are to go, set pod-gateway:routes.maxShrink to 1 for one up"
-		}' "$MINE" "$WORK/desired" >"$WORK/problems" || refuse 'how many routes would go could not be told (awk failed)'
+		}' "$MINE" "$WORK/desired" >"$WORK/problems" || refuse 'the number of routes that would go could not be computed (awk failed)'
 	[ ! -s "$WORK/problems" ] || refuse "$(cat "$WORK/problems")"
 }
 
@@ -616,7 +620,7 @@ guard_next_hops() {
 		' local '* | *' dev lo '*) why='is an address of this server' ;;
 		*' via '*) why="is not on a network of this server: the path to it is $path" ;;
 		*' dev '*) continue ;;
-		*) why="is on no network of this server${path:+: $path}" ;;
+		*) why="is not on any network of this server${path:+: $path}" ;;
 		esac
 		awk -v hop="$hop" -v why="$why" '
 			{ for (i = 3; i <= NF; i += 2) if ($i == hop) { if (!n++) first = $1 } }
@@ -624,7 +628,7 @@ guard_next_hops() {
 	done <"$WORK/hops"
 }
 
-# kept_addresses: into $WORK/kept, whom a change must not cut off: the nameservers in use, and who is logged in here by SSH.
+# kept_addresses: writes to $WORK/kept the addresses that a change must not cut off: the nameservers in use, and the SSH logins.
 kept_addresses() {
 	nameservers_in_use >"$WORK/nameservers" || return 1
 	awk -v ours="$NAMESERVERS" '
@@ -635,8 +639,8 @@ kept_addresses() {
 	logins >"$WORK/logins" && awk '!seen[$1]++ { print "peer", $1, "who is logged in here by SSH" }' "$WORK/logins" >>"$WORK/kept"
 }
 
-# logins: who is logged in here by SSH, an address a line. Where ss(8) is missing or does not answer, the kernel's tables tell it
-# (proc(5)): words of 32 bits as they lie in this machine's memory, in hexadecimal.
+# logins: prints the address of each SSH login. If ss(8) is missing or fails, it reads the kernel's tables (proc(5)): they have
+# addresses as words of 32 bits in this machine's byte order, in hexadecimal.
 logins() {
 	if sockets=$(timeout 5 ss -Htn state established "sport = :${SSH_PORT:-22}" 2>/dev/null 9>&-); then
 		printf '%s\n' "$sockets" |
@@ -648,7 +652,7 @@ logins() {
 	one=$(printf '\001\000' | od -A n -t u2) || return 1
 	awk -v port="${SSH_PORT:-22}" -v little="$((one == 1))" "$PREFIXES"'
 		function number(hex,   i, n) { for (i = 1; i <= length(hex); i++) n = n * 16 + index("123456789ABCDEF", substr(hex, i, 1)); return n + 0 }
-		# octet(WORDS, I): the two digits of the address at its octet I, from 0.
+		# octet(WORDS, I): the two digits of octet I of the address, counted from 0.
 		function octet(words, i) { return substr(words, 1 + 2 * (little ? i + 3 - 2 * (i % 4) : i), 2) }
 		FNR == 1 || $4 != "01" { next }
 		{
@@ -672,7 +676,7 @@ nameservers_in_use() {
 		timeout 5 resolvectl dns 2>/dev/null 9>&- | sed -n 's/^[^:]*([^)]*): *//p;s/^Global: *//p' | tr ' ' '\n'
 }
 
-# path_to ADDRESS…: how the kernel reaches each of them.
+# path_to ADDRESS…: prints how the kernel reaches each of them.
 path_to() {
 	for address; do
 		path=$(ip -o route get "$address" 2>/dev/null)
@@ -682,11 +686,11 @@ path_to() {
 	done
 }
 
-# --- files: what they are to be, what differs, and the only commands that change one ---
+# --- files: the plan, the difference, and the only commands that change a file ---
 
 # The plan is $WORK/plan, a line a path: "CLASS KIND ARGUMENT PATH". CLASS is tool (this script), recovery (the units that run it, to
-# undo what was cut off), names (what resolvers read), or state. KIND is file (ARGUMENT: the file with
-# its contents), link (ARGUMENT: its target) or none.
+# undo what was cut off), names (what resolvers read), or state. KIND is file (ARGUMENT: the file with its contents), link (ARGUMENT:
+# its target) or none.
 
 # want CLASS PATH: plans a file; $want is where its contents go.
 want() {
@@ -698,8 +702,8 @@ want_copy() { printf '%s file %s %s\n' "$1" "$3" "$2" >>"$WORK/plan"; }
 want_link() { printf '%s link %s %s\n' "$1" "$3" "$2" >>"$WORK/plan"; }
 want_none() { printf '%s none - %s\n' "$1" "$2" >>"$WORK/plan"; }
 
-# look PATH…: what is there, a line each: "SHA-256  PATH" of a file, "link TARGET PATH" of a link; and, for whoever reads this, "exists
-# file PATH" and "exists link PATH": what exists and has no other line could not be looked at, which is not the same as not there.
+# look PATH…: prints what is there, a line each: "SHA-256  PATH" for a file, "link TARGET PATH" for a link. It also prints "exists file
+# PATH" and "exists link PATH": a path with only such a line could not be read, which is not the same as absent.
 look() {
 	[ $# -gt 0 ] || return 0
 	links=
@@ -713,12 +717,12 @@ look() {
 	return 0
 }
 
-# compare_plan: writes to $WORK/changes what of the plan is not so: "CLASS KIND ARGUMENT OLD NEW PATH", where OLD and NEW are a
+# compare_plan: writes to $WORK/changes the paths that are not as planned: "CLASS KIND ARGUMENT OLD NEW PATH", where OLD and NEW are a
 # SHA-256, link:TARGET, or - for nothing.
 compare_plan() {
 	[ -z "$UNWRITTEN" ] || return 1
 	paths=
-	# Of resolv.conf the block is looked at by itself, too: plan_written notes it.
+	# Also reads the block of resolv.conf alone, because plan_written notes its checksum.
 	[ ! -e "$WORK/block" ] || paths=" $WORK/block"
 	while read -r _ kind argument path; do
 		paths="$paths $path"
@@ -740,10 +744,10 @@ compare_plan() {
 		}' "$WORK/there" "$WORK/plan" >"$WORK/changes"
 }
 
-# seen_sum PATH: sets $sum to the SHA-256 that the last comparison saw there. Fails where it saw no file.
+# seen_sum PATH: sets $sum to the SHA-256 that the last comparison saw there. Fails if it did not see a file.
 seen_sum() { while read -r sum name; do [ "$name" != "$1" ] || return 0; done <"$WORK/there"; return 1; }
 
-# lines_but NAME GREP…: writes the lines that do not match into $WORK/NAME. That there are none is no failure.
+# lines_but NAME GREP…: writes the lines that do not match into $WORK/NAME. It does not fail if there are none.
 lines_but() {
 	lines_to=$WORK/$1
 	shift
@@ -765,8 +769,8 @@ BESIDE='
 		return folder "." part[n] ".pod-gateway-" suffix
 	}
 '
-# prepare_files: lays the new file of each change beside the old one, and a second name for the old one. What there is no room for
-# fails here, before anything was changed. A file of others (resolv.conf) keeps its owner, mode and labels.
+# prepare_files: writes the new file of each change beside the old one, and makes a second name for the old one. If there is no room,
+# this fails here, before any change. A file of others (resolv.conf) keeps its owner, mode and labels.
 prepare_files() {
 	texts='' makes=''
 	while read -r _ kind argument _ _ path; do
@@ -776,7 +780,7 @@ prepare_files() {
 	done <"$WORK/changes"
 	# shellcheck disable=SC2086 # a list of paths without blanks
 	if [ -n "$makes" ]; then mkdir -p $makes || return 1; fi
-	# One process writes all of them; an error that it does not see is seen when they are read back.
+	# One process writes all of them. An error that it does not see is found when the files are read back.
 	# shellcheck disable=SC2086 # a list of paths without blanks
 	if [ -n "$texts" ]; then
 		awk "$BESIDE"'
@@ -802,7 +806,7 @@ prepare_files() {
 	done <"$WORK/changes"
 }
 
-# put_prepared KIND ARGUMENT PATH: the new file takes the place of the old one, in one rename.
+# put_prepared KIND ARGUMENT PATH: replaces the old file by the prepared one, in one rename.
 put_prepared() {
 	DURABLE="$DURABLE ${3%/*}"
 	case $1 in
@@ -815,7 +819,7 @@ put_prepared() {
 	esac
 }
 
-# make_durable: what was prepared or put since the last call is on disk afterwards (fsync(2) of each file and folder, once).
+# make_durable: brings to disk what was prepared or put since the last call (fsync(2), once for each file and folder).
 make_durable() {
 	list=
 	for path in $DURABLE; do
@@ -826,22 +830,22 @@ make_durable() {
 	[ -z "$list" ] || sync $list
 }
 
-# put_class CLASS: everything of the plan's changes that is of that class.
+# put_class CLASS: makes the plan's changes of that class.
 put_class() {
 	while read -r class kind argument _ _ path; do
 		[ "$class" != "$1" ] || put_prepared "$kind" "$argument" "$path" || { say "$path cannot be changed"; return 1; }
 	done <"$WORK/changes"
-	make_durable || { say 'what was written could not be brought to disk'; return 1; }
+	make_durable || { say 'the files that were written could not be synced to the disk'; return 1; }
 }
 
-# put_text PATH: standard input becomes a file of ours, by itself, durably.
+# put_text PATH: writes standard input to one file of ours, durably.
 put_text() {
 	beside "$1" new
 	cat >"$beside" && rename_durably "$beside" "$1"
 }
 rename_durably() { sync "$1" && mv -fT "$1" "$2" && sync "${2%/*}"; }
 
-# remove_files PATH…: durably.
+# remove_files PATH…: removes them, durably.
 remove_files() {
 	[ $# -gt 0 ] || return 0
 	rm -f "$@" || return 1
@@ -849,14 +853,14 @@ remove_files() {
 	make_durable
 }
 
-# remove_folders FOLDER…: those that are empty, the deepest first; the others are somebody's by now.
+# remove_folders FOLDER…: removes the empty ones, the deepest first. The others have somebody else's files by now.
 remove_folders() {
 	[ $# -eq 0 ] || printf '%s\n' "$@" | sort -r | xargs rmdir 2>/dev/null || :
 }
 
 # --- edits of other people ---
 
-# What of a file is ours: of resolv.conf only the block.
+# own_part FILE: prints the part of a file that is ours: of resolv.conf only the block.
 own_part() {
 	case $1 in
 	"$TARGET") sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/p" "$1" ;;
@@ -864,7 +868,7 @@ own_part() {
 	esac
 }
 
-# keep_edits: an edit of a file of ours is somebody's work. Before a change takes it away, a copy is kept, and it is said where.
+# keep_edits: keeps a copy of each file of ours that somebody has edited, before a change replaces it, and says where the copy is.
 keep_edits() {
 	notes=$WRITTEN
 	[ -f "$notes" ] || notes=$STATE/written
@@ -887,7 +891,7 @@ keep_edits() {
 	done <"$WORK/changes"
 }
 
-# difference KIND ARGUMENT PATH: the lines by which the file will differ, as a patch.
+# difference KIND ARGUMENT PATH: prints the lines that will change in the file, as a patch.
 difference() {
 	old=$3
 	[ -f "$old" ] || old=/dev/null
@@ -903,17 +907,17 @@ difference() {
 # --- names: who decides what resolv.conf says, and what each of them is told ---
 
 # Each owner has a file of its own in dns/, which answers the same verbs:
-#   OWNER_fits      refuses, with a way out, where this owner would not do here what it says
+#   OWNER_fits      refuses if this owner cannot do its work here, and says what to do
 #   OWNER_plan      plans the files that it reads, from ZONES, NAMESERVERS, SEARCHES and $WORK/names
-#   OWNER_unwanted  plans that none of these is there
-#   OWNER_service   sets $unit to the one that has to read them anew; empty where there is none
-#   OWNER_reload    makes it read them; with "undo", also where an earlier try left the service dead
-#   OWNER_drift     prints what, beside files, is not as it is to be, and OWNER_mend puts that right
-#   OWNER_release   takes back what, beside files, was done
+#   OWNER_unwanted  plans the removal of these files
+#   OWNER_service   sets $unit to the service that has to read them again; empty if there is none
+#   OWNER_reload    makes the service read them; with "undo", also starts a service that an earlier try left dead
+#   OWNER_drift     prints what is not as desired apart from files, and OWNER_mend repairs that
+#   OWNER_release   undoes what was done apart from files
 #   OWNER_shared    whether it can keep several stacks' names apart
 OWNERS='resolved networkmanager dnsmasq resolvconf none'
 
-# active UNIT: whether it runs. All that this script asks of is asked for at once, and remembered until ACTIVE is emptied.
+# active UNIT: whether it runs. One call asks about all units that this script needs. ACTIVE keeps the answer until it is emptied.
 ACTIVE=
 see_units() {
 	ACTIVE=' '
@@ -930,7 +934,7 @@ active() {
 	case $ACTIVE in *" $1 "*) ;; *) return 1 ;; esac
 }
 lies_in() { case $1 in "$2"/*) ;; *) return 1 ;; esac }
-# Who owns resolv.conf is made out by the shell alone: a command that fails is not an answer.
+# The shell alone finds out who owns resolv.conf, because a command that fails is not an answer.
 # names ADDRESS: whether resolv.conf, without our block, has that nameserver.
 names() {
 	[ -r $RESOLV_CONF ] || return 1
@@ -951,8 +955,8 @@ names() {
 	return 1
 }
 
-# The decision table (cf. Tailscale's net/dns/manager_linux.go) sets $owner: by who runs, where the link leads and what the file
-# says. What we wrote ourselves does not count, so that it can be asked at any time. Split DNS where the owner can do it.
+# dns_owner: the decision table (cf. Tailscale's net/dns/manager_linux.go). Sets $owner by which services run, where the link leads
+# and what the file says. Our own lines do not count, so that it can be called at any time. Owners that can split DNS come first.
 dns_owner() {
 	link=$TARGET
 	# Why it cannot tell is not for /dev/null.
@@ -974,7 +978,7 @@ dns_method() {
 	if [ "$method" = auto ]; then dns_owner && method=$owner; fi
 }
 
-# A second stack's names go where they can be kept apart from the first one's.
+# guard_names: refuses a second stack's names where they cannot be kept apart from the first one's.
 guard_names() {
 	"${method}_fits"
 	[ "$method" != none ] || return 0
@@ -987,9 +991,9 @@ guard_names() {
 		[ ! -f "$folder/method" ] || read -r other_method <"$folder/method" || :
 		case $other_method in '' | none) continue ;; esac
 		[ "$other_method" = "$method" ] ||
-			refuse "the stack $other has its names here by $other_method, this one by $method; set dns.method to $other_method or none"
+			refuse "the stack $other uses $other_method for its names here, and this one $method; set dns.method to $other_method or none"
 		"${method}_shared" ||
-			refuse "the stack $other has its names here by $method, which cannot keep two clusters' names apart;" \
+			refuse "the stack $other uses $method for its names here, which cannot keep two clusters' names apart;" \
 				"set dns.method to none for this server in the stack $STACK, or take $other off it"
 	done
 	[ -n "$OTHERS" ] || return 0
@@ -1002,15 +1006,15 @@ guard_names() {
 	[ ! -s "$WORK/problems" ] || refuse "$(cat "$WORK/problems")"
 }
 
-# plan_names: every owner's files, of which those of $server_method are wanted.
+# plan_names: plans the files of $server_method, and the removal of every other owner's.
 plan_names() {
 	for owner in $OWNERS; do
 		if [ "$owner" = "$server_method" ]; then "${owner}_plan"; else "${owner}_unwanted"; fi || return 1
 	done
 }
 
-# reload_service UNIT [undo]: has a service read its files anew, if it runs, within a time limit, and without the lock, which a
-# command that hangs would keep. One that we ourselves left dead is started by an undo.
+# reload_service UNIT [undo]: makes a service read its files again, if it runs, within a time limit. The command does not get the
+# lock, which it would keep if it hung. An undo also starts a service that we ourselves left dead.
 reload_service() {
 	verb=try-restart
 	if [ -n "${2:-}" ]; then
@@ -1034,7 +1038,7 @@ dnsmasq_fits() {
 			"add conf-dir=${DNSMASQ_FILE%/*},*.conf to /etc/dnsmasq.conf, or set dns.method to resolvconf or none"
 }
 
-# Its folder is an option, which Debian gives on the command line and others in the file.
+# The folder is an option of dnsmasq. Debian gives it on the command line, other distributions in the file.
 dnsmasq_reads_folder() {
 	! grep -qs "^[[:blank:]]*conf-dir[[:blank:]]*=[[:blank:]]*${DNSMASQ_FILE%/*}" /etc/dnsmasq.conf || return 0
 	pid=$(systemctl show -p MainPID --value dnsmasq 2>/dev/null)
@@ -1046,8 +1050,8 @@ dnsmasq_plan() {
 	want names $DNSMASQ_FILE
 	{ header && dnsmasq_lines; } >"$want"
 }
-# Each zone with the nameservers of its own stack. dnsmasq answers reverse queries for private ranges by itself unless told where
-# they live, and throws private answers away where stop-dns-rebind is set and the zone is not exempt.
+# Sends each zone to the nameservers of its own stack. dnsmasq answers reverse queries for private ranges by itself unless it knows
+# their nameserver. It drops private answers if stop-dns-rebind is set and the zone is not exempt.
 dnsmasq_lines() {
 	awk '
 		$1 == "nameserver" { servers[$2] = servers[$2] " " $3 }
@@ -1073,8 +1077,8 @@ dnsmasq_shared() { :; }
 NM_FILE=/etc/NetworkManager/conf.d/90-pod-gateway.conf
 NM_DNSMASQ_FILE=/etc/NetworkManager/dnsmasq.d/pod-gateway.conf
 
-# Whether it decides what the file says: it may have written it once and be told to leave it alone since (dns=none, or an
-# rc-manager that does not write). Our own drop-in does not count.
+# networkmanager_wrote: whether NetworkManager decides what resolv.conf says. It may have written the file once, and since be told to
+# leave it alone (dns=none, or an rc-manager that does not write). Our own drop-in does not count.
 networkmanager_wrote() {
 	[ -r $RESOLV_CONF ] || return 1
 	generated=
@@ -1123,7 +1127,7 @@ networkmanager_plan() {
 		networkmanager_list >"$want" && want_none names $NM_DNSMASQ_FILE
 	fi
 }
-# Where it has no splitting resolver: the cluster's nameserver goes first, the ones in force now follow, three in all.
+# Without a resolver that splits: the cluster's nameserver comes first, then those in force now, three in all.
 networkmanager_list() {
 	header
 	printf '[global-dns]\noptions=timeout:1,attempts:2\n'
@@ -1147,7 +1151,7 @@ networkmanager_mend() { :; }
 networkmanager_release() { :; }
 networkmanager_shared() { networkmanager_splits; }
 
-# --- names: nobody; the settings say that names are not asked for ---
+# --- names: nobody; the settings say that this server does not resolve the cluster's names ---
 
 none_fits() { :; }
 none_plan() { :; }
@@ -1166,12 +1170,12 @@ resolvconf_fits() {
 		refuse "$RESOLV_CONF is a file of systemd-resolved's own ($TARGET); start systemd-resolved and set dns.method to auto," \
 			"replace the link by a file, or set dns.method to none"
 	fi
-	# glibc would not read the file, and systemd-resolved takes its nameservers for equals: whichever answered last is asked next.
+	# Programs would not read the file, and systemd-resolved treats its nameservers as equals: it asks the one that answered last.
 	if active systemd-resolved && grep -qs '^hosts:.*resolve' /etc/nsswitch.conf; then
 		refuse "programs ask systemd-resolved here (resolve in /etc/nsswitch.conf), whatever $RESOLV_CONF says; link that to" \
 			"/run/systemd/resolve/stub-resolv.conf and set dns.method to auto, take resolve out of nsswitch.conf, or set dns.method to none"
 	fi
-	# SLES: what somebody changed is left as it is from then on (netconfig(8)).
+	# SLES: netconfig leaves a file alone once something else has changed it (netconfig(8)).
 	if lies_in "$TARGET" /run/netconfig || grep -qs 'autogenerated by netconfig' "$TARGET"; then
 		say "warning: netconfig leaves $RESOLV_CONF alone once it was changed, so that the nameservers of a new lease do not arrive: run" \
 			"netconfig update -f then; or set dns.method to none, and the cluster's nameserver in NETCONFIG_DNS_STATIC_SERVERS"
@@ -1187,7 +1191,7 @@ resolvconf_unwanted() {
 	begin=$(sed -n "/^$BLOCK_BEGIN/{p;q;}" "$TARGET") || return 1
 	[ -n "$begin" ] || return 0
 	without_block "$TARGET" >"$WORK/base" || return 1
-	# Where there was no file before us there is none after us, unless somebody has put something into it since.
+	# If there was no file before us, this removes it, unless somebody has put something into it since.
 	if { [ -e "$ABSENT" ] || [ -e "$STATE/resolv.conf.absent" ]; } && [ ! -s "$WORK/base" ]; then
 		want_none names "$TARGET"
 	else
@@ -1201,9 +1205,9 @@ resolvconf_mend() { :; }
 resolvconf_release() { :; }
 resolvconf_shared() { return 1; }
 
-# with_block FILE: the file's lines with our block before them, which $WORK/block has alone; lines that would get in its way are held
-# back behind a mark. Of nameservers glibc reads three, of search lists the last; options add up (resolv.conf(5)). A rotation would
-# ask the public nameservers for the cluster's names.
+# with_block FILE: prints our block and then the file's lines, and writes the block alone to $WORK/block. Lines that would conflict with
+# it are held back behind a mark. glibc reads three nameservers and the last search list; options add up (resolv.conf(5)). The option
+# rotate would send the cluster's names to the other nameservers.
 with_block() {
 	case $ALL in *' '*) of="stacks $ALL" ;; *) of="stack $ALL" ;; esac
 	begin="$BLOCK_BEGIN: written by pod-gateway ($of); undo with: $INSTALLED restore"
@@ -1230,12 +1234,12 @@ with_block() {
 				printf "%s%s", (hold ? held : "") line[i], (i < NR ? "\n" : "")
 			}
 		}' "$1" || return 1
-	# The last line ends as it did.
+	# The last line keeps its end: a newline, or none.
 	[ -s "$1" ] || return 0
 	scan "$1" && { [ -n "$CUT" ] || echo; }
 }
 
-# scan FILE: sets ENDED where a line ends our block, and CUT where the last line has no newline.
+# scan FILE: sets ENDED if a line ends our block, and CUT if the last line does not end in a newline.
 scan() {
 	ENDED='' CUT=''
 	while IFS= read -r line || { [ -n "$line" ] && CUT=1; }; do
@@ -1243,7 +1247,7 @@ scan() {
 	done <"$1"
 }
 
-# without_block FILE: the very bytes that were there before. A block whose end somebody took away has no known end: its lines stay.
+# without_block FILE: prints the very bytes that were there before. If somebody removed the line that ends our block, its lines stay.
 without_block() {
 	scan "$1" || return 1
 	sed "${ENDED:+/^$BLOCK_BEGIN/,/^$BLOCK_END/d;}s/^$HELD_BACK//" "$1"
@@ -1255,24 +1259,24 @@ RESOLVED_FILE=/etc/systemd/resolved.conf.d/pod-gateway.conf
 
 resolved_fits() {
 	active systemd-resolved || refuse 'dns.method is resolved, but systemd-resolved does not run here'
-	# Its global nameservers are one list of equals: each would be asked for the cluster's names and for all others.
+	# It treats its global nameservers as equals: it would ask each of them for the cluster's names and for all others.
 	ours=" $NAMESERVERS $(sed -n 's/^DNS=//p' $RESOLVED_FILE 2>/dev/null) "
 	others=
-	# That it runs does not mean that it can be asked: its client may be another package, or D-Bus be gone.
+	# It may run and still not answer: its client may be in another package, or D-Bus may be gone.
 	said=$(timeout 5 resolvectl dns 2>&1 9>&-) ||
 		refuse "systemd-resolved runs here and cannot be asked (resolvectl dns: ${said:-no answer within 5 s});" \
 			"mend that, or set dns.method to none"
 	for server in $(printf '%s\n' "$said" | sed -n 's/^Global: *//p'); do
 		server=${server%%[#%]*}
 		case $ours in *" $server "*) continue ;; esac
-		# What resolv.conf said before it became a link to a file of its own is forgotten at the next start.
+		# Nameservers from a resolv.conf that is now a link to its own file do not count: it forgets them at its next start.
 		! lies_in "$TARGET" /run/systemd/resolve || resolved_is_told "$server" || continue
 		others="$others $server"
 	done
 	[ -z "$others" ] ||
 		refuse "systemd-resolved has global nameservers (${others# }), from which it cannot keep the cluster's apart;" \
 			"give them to a link (DNS= in its .network file, nameservers in netplan), or set dns.method to resolvconf or none"
-	# Who owns resolv.conf is not who resolves: glibc would ask the nameservers of this list in turn, the cluster's first.
+	# Programs would not ask systemd-resolved: glibc would ask the nameservers of this list in turn, the cluster's first.
 	if lies_in "$(readlink -f $RESOLV_CONF)" /run/systemd/resolve && ! names 127.0.0.53 && ! names 127.0.0.54 &&
 		! grep -q '^hosts:.*resolve' /etc/nsswitch.conf 2>/dev/null; then
 		refuse "$RESOLV_CONF leads to systemd-resolved's list of nameservers and not to its stub, so that programs ask past it;" \
@@ -1301,16 +1305,16 @@ resolved_reload() {
 }
 resolved_shared() { return 1; }
 
-# systemd-resolved asks its global nameservers, where ours have to be, beside those of links for every name that no domain claims;
-# a dead gateway would then hold up every «no such name». So links with nameservers claim all names (the routing domain ~.), and
-# the cluster's own domains, being longer, still come to us (resolvectl(1), systemd-resolved.service(8)).
+# Our nameservers have to be global ones. systemd-resolved asks the global nameservers and those of links for every name that no
+# domain claims, and a dead gateway would then delay every "no such name". So links with nameservers claim all names (the routing
+# domain ~.). The cluster's domains are longer and still come to us (resolvectl(1), systemd-resolved.service(8)).
 resolved_drift() {
 	unclaimed_links | sed 's/ .*//;s/.*/~ link &: its nameservers are asked for every name but those of the cluster/'
 }
 
-# unclaimed_links: a line each, with the domains that it has: "LINK DOMAIN…". Where a link that we did not claim claims all names, as a
-# VPN does that takes every name, there is none: our global nameservers are not asked for them then, and to claim another link, too,
-# would send the VPN's names there. With "ours" as the argument: the links that we claimed, where such a VPN is up.
+# unclaimed_links: prints the links that have to claim all names, each with its domains: "LINK DOMAIN…". Prints none if a link claims
+# all names without us, as a VPN's may: then the global nameservers are not asked for them, and a claim on another link would send the
+# VPN's names there. With "ours" as the argument: prints the links that we claimed, if such a VPN is up.
 unclaimed_links() {
 	claimed_links=
 	if [ -s "$LINKS" ]; then while read -r link _; do claimed_links="$claimed_links $link"; done <"$LINKS"; fi
@@ -1332,7 +1336,7 @@ unclaimed_links() {
 		}'
 }
 
-# Which links we claimed is noted before it is done; their other domains are not, as people change them.
+# Notes which links we claim before it claims them. It does not note their other domains, because people change them.
 resolved_mend() {
 	unclaimed_links ours >"$WORK/overclaimed" || return 1
 	[ ! -s "$WORK/overclaimed" ] || resolved_release '' "$WORK/overclaimed"
@@ -1345,8 +1349,8 @@ resolved_mend() {
 	done <"$WORK/unclaimed"
 }
 
-# resolved_release [KEPT [OF]]: links that we claimed (or those that the file OF lists) no longer claim all names, except those that the
-# file KEPT lists.
+# resolved_release [KEPT [OF]]: ends the claim to all names of the links that we claimed (or that the file OF lists), except those that
+# the file KEPT lists.
 resolved_release() {
 	[ -s "${2:-$LINKS}" ] || return 0
 	runs=
@@ -1358,14 +1362,14 @@ resolved_release() {
 		for domain in $(timeout 5 resolvectl domain "$link" 2>/dev/null 9>&- | sed 's/^Link [^:]*: *//'); do
 			if [ "$domain" = '~.' ]; then claimed=1; else kept="$kept $domain"; fi
 		done
-		# shellcheck disable=SC2086 # a list of domains; an empty one is said by an empty word
+		# shellcheck disable=SC2086 # a list of domains; an empty word stands for an empty list
 		[ -z "$claimed" ] || timeout 5 resolvectl domain "$link" ${kept:-''} 2>/dev/null 9>&-
 	done <"${2:-$LINKS}"
 	return 0
 }
 
-# forget_claim LINK: the same while systemd-resolved does not run, which a question to it would start. What was set on a link waits for
-# its next start: with systemd-networkd, where that manages the link, and else in a file.
+# forget_claim LINK: the same while systemd-resolved does not run, because a call to it would start it. The domains of a link wait for
+# its next start: with systemd-networkd if that manages the link, otherwise in a file.
 forget_claim() {
 	read -r index 2>/dev/null <"/sys/class/net/$1/ifindex" || return 0
 	timeout 5 busctl --auto-start=no call org.freedesktop.network1 /org/freedesktop/network1 org.freedesktop.network1.Manager \
@@ -1386,7 +1390,7 @@ TIMER_LINK=$UNIT_FOLDER/timers.target.wants/pod-gateway.timer
 PATH_LINK=$UNIT_FOLDER/paths.target.wants/pod-gateway.path
 UNITS='pod-gateway.timer pod-gateway.path'
 
-# The script is run by sh, as the upload is: where only known programs may be run, both may or neither.
+# sh runs the installed script, as it runs the upload: where only known programs may run, both may, or neither.
 service_unit() {
 	header
 	printf '%s\n' '[Unit]' \
@@ -1415,7 +1419,7 @@ timer_unit() {
 		'WantedBy=timers.target'
 }
 
-# DHCP clients write resolv.conf anew at every renewal; names are not to be gone until the timer comes.
+# DHCP clients rewrite resolv.conf at every renewal. This unit puts the names back at once, before the timer does.
 path_unit() {
 	header
 	printf '%s\n' '[Unit]' \
@@ -1427,8 +1431,8 @@ path_unit() {
 		'WantedBy=paths.target'
 }
 
-# plan_recovery: what has to be on disk before the first change, and goes last: the script itself, and the units that run it. Links
-# enable them, as systemctl(1) would: so an undo has them back as it has files.
+# plan_recovery: plans what has to be on disk before the first change, and is removed last: the script, and the units that run it.
+# Links enable the units, as systemctl(1) would, so that an undo treats them like files.
 plan_recovery() {
 	want_copy tool $INSTALLED "$SELF" &&
 		want recovery $SERVICE_FILE && service_unit >"$want" &&
@@ -1450,7 +1454,7 @@ reload_units() { timeout -k 2 $RELOAD_LIMIT systemctl daemon-reload 9>&-; }
 
 units_run() { for unit in $UNITS; do active "$unit" || return 1; done; }
 
-# arm: from here on this machine undoes the change by itself, whenever it is switched off.
+# arm: installs and starts the recovery. From then on this machine undoes the change by itself, even after a power cut.
 arm() {
 	{ put_class tool && put_class recovery; } || return 1
 	if changed recovery; then
@@ -1463,18 +1467,18 @@ arm() {
 	timeout -k 2 $RELOAD_LIMIT systemctl start $UNITS 9>&-
 }
 
-# stop_units: only those that start the service; what runs in the service must not end itself.
+# stop_units: stops only the units that start the service, because the service that may run this must not stop itself.
 stop_units() {
 	# shellcheck disable=SC2086 # a list of units
 	timeout -k 2 $RELOAD_LIMIT systemctl stop $UNITS 2>/dev/null 9>&-
-	# systemd remembers a failed service, also when its file is gone.
+	# systemd remembers a failed service even when its file is gone.
 	timeout -k 2 $RELOAD_LIMIT systemctl reset-failed pod-gateway.service 2>/dev/null 9>&- || :
 }
 
 # --- the transaction: what was before, and the way back to it ---
 
-# take_lock SECONDS: the code is $BUSY where another run holds it, and another one where it cannot be taken.
-# The file may be removed by the run that held it; then there is a new one.
+# take_lock SECONDS: returns $BUSY if another run holds the lock, and another code if it cannot be taken.
+# The run that held the lock may remove the file. Then the lock is a new file.
 take_lock() {
 	[ -d $RUN ] || mkdir -m 700 $RUN 2>/dev/null
 	[ -d $RUN ] && [ ! -L $RUN ] && [ -O $RUN ] || return 1
@@ -1482,7 +1486,7 @@ take_lock() {
 		true >>$LOCK || return 1
 		exec 9>>$LOCK
 		flock -E $BUSY -w "$1" 9 || return
-		# shellcheck disable=SC3013 # dash and bash have it, and no tool could tell of this very process
+		# shellcheck disable=SC3013 # dash and bash have -ef, and no other tool can see the descriptors of this very process
 		if [ $LOCK -ef /dev/fd/9 ]; then break; fi
 	done
 	[ -e $OLD_LOCK ] && is_old_layout || return 0
@@ -1490,8 +1494,8 @@ take_lock() {
 	flock -E $BUSY -w "$1" 8
 }
 
-# snapshot VERB: writes down what is before and lays everything ready, so that the change is renames, and the undo is too. Fails
-# where there is no room for it.
+# snapshot VERB: notes what is there before, and prepares every file, so that the change and its undo are only renames. Fails if there
+# is no room for it.
 snapshot() {
 	[ -d "$STATE" ] || mkdir "$STATE" || return 1
 	{
@@ -1511,11 +1515,11 @@ snapshot() {
 		[ ! -e "$STATE/links" ] || sed 's/^\([^ ]*\).*/claimed \1/' "$STATE/links" || return 1
 		[ ! -s "$WORK/routes.before" ] || sed 's/^/route /' "$WORK/routes.before"
 	} >"$WORK/journal" || return 1
-	# What another run left is not known to have left the resolver alone; this one has, so far.
+	# This run has not touched the resolver so far. A transaction that another run left may have.
 	UNFINISHED=1 NAMES_UNTOUCHED=1
 	[ -z "$UNWRITTEN" ] && seal_journal && prepare_files && make_durable
 }
-# missing_folders FOLDER: a line each, the outer ones first, of those that are not in $MADE yet.
+# missing_folders FOLDER: prints the folders that do not exist and are not in $MADE yet, the outer ones first.
 missing_folders() {
 	[ ! -d "$1" ] || return 0
 	case $MADE in *" $1 "*) return 0 ;; esac
@@ -1530,7 +1534,8 @@ seal_journal() {
 	{ cat "$WORK/journal" && echo "end ${sum%% *}"; } >"$beside" && rename_durably "$beside" "$PENDING"
 }
 
-# read_journal: into $WORK/journal, without its seal, $WORK/entries and $WORK/routes.before. A damaged one is not used.
+# read_journal: copies the journal to $WORK/journal, without its seal, and its parts to $WORK/entries, $WORK/routes.before and
+# $WORK/claimed. Fails if the journal is damaged.
 read_journal() {
 	sed '$d' "$PENDING" >"$WORK/journal" && sum=$(sha256sum <"$WORK/journal") || return 1
 	[ "$(tail -n 1 "$PENDING")" = "end ${sum%% *}" ] || return 1
@@ -1539,10 +1544,10 @@ read_journal() {
 }
 journal_field() { sed -n "s/^$1 //p" "$WORK/journal"; }
 
-# undo: takes the machine back to what the journal says. Does all that can be done, then compares; what is missing is in
-# $WORK/missing, and the journal and everything that repairs stay. May be repeated.
+# undo: brings the machine back to what the journal says. Does all that can be done, then compares. If something is missing, it is in
+# $WORK/missing, and the journal, the script and the units stay. May be repeated.
 undo() {
-	# Where /run is full, not even what is missing can be written down: that is no success, either.
+	# If /run is full, even the list of what is missing cannot be written. That counts as a failure.
 	UNDO_FAILED='' UNWRITTEN=''
 	true >"$WORK/missing" || UNDO_FAILED=1
 	if [ ! -e "$PENDING" ]; then
@@ -1560,7 +1565,7 @@ undo() {
 	resolved_release "$WORK/claimed"
 	undo_files names state
 	read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id || boot=unknown
-	# Routes are gone with the system that had them; those that are desired come back by themselves.
+	# After a reboot our routes are gone, and reapply sets the desired ones. So routes are undone only in the same boot.
 	if [ "$(journal_field boot)" = "$boot" ] && ! set_routes_back "$WORK/routes.before"; then
 		comm -3 "$WORK/routes.before" "$WORK/routes.now" |
 			sed 's/^\t/still there: route /;t;s/^/not there: route /' >>"$WORK/missing"
@@ -1574,7 +1579,7 @@ undo() {
 	if [ -s "$WORK/claimed" ]; then put_text "$LINKS" <"$WORK/claimed" && resolved_mend; else rm -f "$LINKS"; fi
 	compare_undone names state
 	nothing_missing || return 1
-	# What repairs goes last, when there is nothing more to repair.
+	# The units go last, when nothing is left to repair.
 	see_repairs || return 1
 	if [ -n "$repairs" ]; then
 		[ -z "$new_timer" ] || stop_units
@@ -1582,7 +1587,7 @@ undo() {
 		reload_units || echo 'systemd did not read its units anew (systemctl daemon-reload)' >>"$WORK/missing"
 		compare_undone recovery
 		nothing_missing || return 1
-		# Last of all what the units run.
+		# The script goes after the units that run it.
 		undo_files tool
 		compare_undone tool
 	fi
@@ -1608,7 +1613,7 @@ see_repairs() {
 
 nothing_missing() { [ -z "$UNDO_FAILED$UNWRITTEN" ] && [ ! -s "$WORK/missing" ]; }
 
-# undo_files CLASS…
+# undo_files CLASS…: puts the files of these classes back.
 undo_files() {
 	look_at_entries "$@" || {
 		UNDO_FAILED=1
@@ -1619,7 +1624,7 @@ undo_files() {
 			if (is(path, old) || is(path, also[path])) next
 			aside = beside(path, "old")
 			kept = is(aside, old) || is(aside, also[path])
-			# Somebody else wrote resolv.conf since: another text, or the same as we did when what was before had its place back.
+			# Another program wrote resolv.conf since: another text, or our text again after the old file was already back in its place.
 			if (path == resolv && (!is(path, new) || (old != "-" && !kept))) print "strip", path, aside
 			else if (old == "-") print "remove", path, aside
 			else if (kept) print "back", path, aside
@@ -1637,14 +1642,14 @@ undo_files() {
 	done <"$WORK/steps"
 	make_durable
 }
-# Somebody else has written resolv.conf since: what they wrote stays, without our block.
+# strip_block FILE: another program has written this file since; its text stays, without our block.
 strip_block() {
 	grep -qs "^$BLOCK_BEGIN" "$1" || return 0
 	without_block "$1" >"$WORK/stripped" && beside "$1" new && cp -afT --attributes-only "$1" "$beside" &&
 		cat "$WORK/stripped" >"$beside" && sync "$beside" && mv -fT "$beside" "$1"
 }
 
-# compare_undone CLASS…: what is not as it was before.
+# compare_undone CLASS…: adds to $WORK/missing what is not as it was before.
 compare_undone() {
 	look_at_entries "$@" || {
 		UNDO_FAILED=1
@@ -1669,7 +1674,7 @@ look_at_entries() {
 		beside "$path" old
 		paths="$paths $path $beside"
 	done <"$WORK/entries"
-	# What resolv.conf may say after an undo, a block of the deployment before among it.
+	# The checksums that resolv.conf may have after an undo. The old contents may have the block of the deployment before.
 	{ sed -n "s|^entry names [^ ]* \([^ ]*\) [^ ]* $TARGET\$|\1|p;s|^also \([^ ]*\) $TARGET\$|\1|p" "$WORK/journal"; echo none; } >"$WORK/olds"
 	# shellcheck disable=SC2086 # a list of paths without blanks
 	look $paths >"$WORK/there"
@@ -1692,7 +1697,7 @@ UNDO=$BESIDE'
 	unseen(path) || unseen(beside(path, "old")) { exit 1 }
 '
 
-# finish: the transaction is over; this one rename is the commit.
+# finish: ends the transaction. Its one rename is the commit.
 finish() {
 	mv -fT "$PENDING" "$FINISHED" || return 1
 	if ! sync "$STATE"; then
@@ -1705,7 +1710,7 @@ finish() {
 }
 forget_incomplete() { [ ! -e "$RUN/incomplete" ] || rm -f "$RUN/incomplete"; }
 
-# tidy: the second names of files go.
+# tidy: removes the second names of files.
 tidy() {
 	[ -e "$FINISHED" ] || return 0
 	leftovers=
@@ -1718,7 +1723,7 @@ tidy() {
 	rm -f $leftovers "$FINISHED"
 }
 
-# sweep: temporary files that a run left behind, also those of older versions.
+# sweep: removes temporary files that a run left behind, also those of older versions.
 sweep() {
 	[ ! -e "$PENDING" ] || return 0
 	left=
@@ -1736,12 +1741,12 @@ sweep() {
 	[ -z "$left" ] || rm -f $left
 }
 
-# settle: what an earlier run left is put in order: an unfinished transaction is undone, a finished one tidied up.
+# settle WHY: puts in order what an earlier run left: undoes an unfinished transaction, and tidies up after a finished one.
 settle() {
 	tidy
 	if [ ! -e "$PENDING" ]; then
 		sweep && forget_incomplete
-		# Where nothing is deployed, this is what a cut left of a first deployment or of a removal.
+		# If nothing is deployed, a cut in a first deployment or in a removal may have left the script and the units.
 		committed_stacks
 		[ -n "$COMMITTED" ] || [ -d "$STATE/pending" ] || remove_recovery || {
 			left_over >"$WORK/missing"
@@ -1758,7 +1763,7 @@ settle() {
 	return 1
 }
 
-# incomplete: says what an undo could not put back. Everything that can is still there.
+# incomplete: says what an undo could not put back. Everything that can put it back is still there.
 incomplete() {
 	still_missing
 	cp "$WORK/missing" "$RUN/incomplete" 2>/dev/null
@@ -1767,7 +1772,7 @@ incomplete() {
 	say "the rollback is incomplete ($again); still to be done: $still"
 	journal "rollback incomplete: $still"
 }
-# still_missing: sets $still to what is in $WORK/missing, on one line. Where /run is full, nothing can be read there.
+# still_missing: sets $still to the lines of $WORK/missing, joined into one. If /run is full, that file may be empty.
 still_missing() {
 	still=
 	if [ -s "$WORK/missing" ]; then
@@ -1775,7 +1780,7 @@ still_missing() {
 	fi
 	still=${still:-what is there could not be compared; is /run full?}
 }
-# outcome_incomplete rollback|restore: which of them it is that is incomplete.
+# outcome_incomplete rollback|restore: prints the outcome: which of both is incomplete, and what is missing.
 outcome_incomplete() {
 	[ -z "$WORK" ] || true >"$WORK/told"
 	list=
@@ -1794,7 +1799,7 @@ fail() {
 	exit 1
 }
 
-# However the run ends, an unfinished transaction ends with it. Where the run is killed, systemd calls settle.
+# Undoes an unfinished transaction, however the run ends. If the run is killed, systemd calls settle instead.
 at_exit() {
 	code=$?
 	trap - EXIT
@@ -1821,7 +1826,7 @@ at_exit() {
 fields() { sed -n "s/^$2 //p" "$1"; }
 addresses_of() { timeout 3 getent ahosts "$1" 9>&- | awk '!seen[$1]++ { print $1 }'; }
 
-# outside_names: those of verify-outside that resolve now.
+# outside_names: prints the names of verify-outside that resolve now.
 outside_names() {
 	for name in $OUTSIDE; do
 		now
@@ -1852,14 +1857,14 @@ resolves_inside() {
 }
 resolves() { [ -n "$(addresses_of "$1")" ]; }
 answers() { said=$(ping -n -c 1 -W 2 "$1" 2>&1 9>&-); }
-# why_silent: what ping said beside its figures: a router's word, or that it could not even ask.
+# why_silent: prints what ping said besides its statistics: a router's message, or why it could not even send.
 why_silent() {
 	said=$(printf '%s\n' "$said" | grep -e '^From ' -e '^ping' -e 'connect:' | tail -n 1)
 	echo "${said:+ ($said)}"
 }
 
 # dns_answers PROTOCOL SERVER NAME: whether the nameserver itself answers without error, past every cache (RFC 1035, section 4).
-# The query goes out in one piece, by cat: the shell would write it line by line, and 10 is the length of "kubernetes".
+# cat sends the query in one piece. The shell would send it line by line, and a newline (10) is in it as the length of "kubernetes".
 dns_answers() {
 	message='PG\001\000\000\001\000\000\000\000\000\000'
 	length=17
@@ -1889,7 +1894,7 @@ dns_answers() {
 	*) return 1 ;;
 	esac
 }
-# why_unanswered: what came instead of a good answer; a code's last digit is the DNS's own (RFC 1035, section 4.1.1).
+# why_unanswered: prints what came instead of a good answer. The last digit of the flags is the response code (RFC 1035, section 4.1.1).
 why_unanswered() {
 	case $reply in
 	5047[89abcdef]???*)
@@ -1904,7 +1909,7 @@ why_unanswered() {
 		said=$(tail -n 1 "$WORK/unasked")
 		echo "${said:+ ($said)}"
 		;;
-	*) echo " (what came is no answer of a nameserver: $reply)" ;;
+	*) echo " (the reply is not a nameserver's: $reply)" ;;
 	esac
 }
 octal() { octal="\\$(($1 / 64))$(($1 / 8 % 8))$(($1 % 8))"; }
@@ -1924,7 +1929,7 @@ nameservers_answer() {
 	done
 }
 
-# verify: the cheapest first. Says what failed, and by which line of the desired state.
+# verify: makes the cheapest checks first. Says which check failed, and for which name or address.
 verify() {
 	paths_unchanged || return 1
 	nameservers_answer || return 1
@@ -1952,13 +1957,13 @@ verify() {
 }
 owner_hint() {
 	case $method in
-	none) echo 'dns.method is none: names of the cluster are known here only if something else knows them' ;;
+	none) echo 'dns.method is none, so that something else has to resolve the names of the cluster here' ;;
 	dnsmasq) echo 'the nameserver of the cluster was asked; look at what dnsmasq made of its answer: journalctl -u dnsmasq' ;;
-	*) echo "names are asked by way of $method here" ;;
+	*) echo "$method resolves the names here" ;;
 	esac
 }
 
-# paths_unchanged: to the operator, the nameservers in use and whoever is logged in. $WORK/paths has them as they were before.
+# paths_unchanged: whether the paths to the operator, the nameservers in use and the SSH logins are as before. $WORK/paths has those.
 paths_unchanged() {
 	while IFS= read -r line; do
 		path_now=$(path_to "${line%%: *}")
@@ -1970,19 +1975,19 @@ note_paths() {
 	path_to $OPERATOR $(while read -r _ address _; do echo "$address"; done <"$WORK/kept") >"$WORK/paths"
 }
 
-# A route that nothing was asked through is as good as its kind; who reads this may name pods behind it.
+# say_unprobed_routes: names the routes behind which no pod was probed, so that people can have pods there verified, too.
 say_unprobed_routes() {
 	[ -s "$WORK/probed" ] || return 0
 	awk -v stack="$STACK" "$PREFIXES"'
 		FILENAME == ARGV[1] { b = network($1); for (l = 1; l <= length(b); l++) probed[substr(b, 1, l)]; next }
 		$2 == stack && !(network($1) in probed) { n++; if (n <= 8) list = list " " $1 }
 		END { if (n) print list (n > 8 ? " and " n - 8 " more" : "") }' "$WORK/probed" "$WORK/owners" >"$WORK/unprobed"
-	[ ! -s "$WORK/unprobed" ] || say "no pod was asked behind$(cat "$WORK/unprobed")"
+	[ ! -s "$WORK/unprobed" ] || say "no pod was probed behind$(cat "$WORK/unprobed")"
 }
 
-# --- who deployed what, and when: for audits, and for those who find a server other than they left it ---
+# --- who deployed what, and when: for audits, and for people who find their server changed ---
 
-# Digests are SHA-256 of the desired state; there is none before the first one.
+# The digests are the SHA-256 of the desired state. "before" is empty in the record of a first deployment.
 record() {
 	before=
 	if [ -n "$MINE" ]; then seen_sum "$MINE" && before=$sum; fi
@@ -1991,7 +1996,7 @@ record() {
 		"$BY" "$json" "$VERSION" "$before" "$DIGEST"
 }
 
-# record_file STACK: sets $record to the file that has its record; empty where there is none.
+# record_file STACK: sets $record to the file with its record, or to nothing if it has none.
 record_file() {
 	stack_folder "$1"
 	record=$folder/record.json
@@ -1999,7 +2004,7 @@ record_file() {
 	[ -s "$record" ] || record=
 }
 
-# result RESULT: the last line of an apply, for programs.
+# result RESULT: prints the last line of an apply, for programs.
 result() {
 	[ -z "$WORK" ] || true >"$WORK/told"
 	seen=$(date -u -r $SEEN +%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
@@ -2022,7 +2027,7 @@ result() {
 
 # --- apply: from what is to what is desired ---
 
-# plan_server FILE…: everything that these desired states want of this server together.
+# plan_server FILE…: plans everything that these desired states together want of this server.
 plan_server() {
 	true >"$WORK/plan" && WANTED=0 && wanted_from "$@" || return 1
 	server_method=none
@@ -2036,7 +2041,7 @@ plan_server() {
 	plan_names
 }
 
-# plan_stack: what is kept of this stack's desired state. State of an older version is moved.
+# plan_stack: plans the files that keep this stack's desired state, and moves the state of an older version.
 plan_stack() {
 	stack_folder "$STACK"
 	want_copy state "$folder/desired" "$WORK/desired" && want state "$folder/method" && echo "$method" >"$want" || return 1
@@ -2056,12 +2061,12 @@ plan_move() {
 	for name in desired method record.json folders written links resolv.conf.absent; do want_none state "$STATE/$name"; done
 }
 
-# plan_notes: what is noted of a change that is to happen: who made it, and what plan_written says.
+# plan_notes: plans the notes of a change: the record of who made it, and what plan_written plans.
 plan_notes() {
 	want state "$folder/record.json" && record >"$want" && plan_written
 }
 
-# plan_written: notes what is written, to tell an edit of somebody's later, and which folders are new.
+# plan_written: plans a note of the files as we write them, to recognize a later edit, and of the folders that are new.
 plan_written() {
 	want state "$WRITTEN" && notes=$want && awk -v resolv="$TARGET" '
 		FILENAME == ARGV[1] { sum[$2] = $1; next }
@@ -2079,7 +2084,7 @@ plan_written() {
 			while read -r key path; do [ "$key" != folder ] || note_folder "$path"; done <"$WRITTEN" || return 1
 		fi
 		if [ -e "$STATE/folders" ]; then while read -r path; do note_folder "$path"; done <"$STATE/folders" || return 1; fi
-		# Older versions had it made by systemctl(1).
+		# Older versions let systemctl(1) make this folder.
 		! is_old_layout || note_folder "${PATH_LINK%/*}"
 		while read -r class _ _ _ _ path; do [ "$class" = state ] || missing_folders "${path%/*}"; done <"$WORK/changes"
 	} >>"$notes"
@@ -2091,7 +2096,7 @@ note_folder() {
 	echo "folder $1"
 }
 
-# plan_apply: reads the plan and compares. Afterwards in_force tells whether there is anything to do.
+# plan_apply: plans, and compares the plan with what is there. Afterwards in_force says whether nothing has to change.
 plan_apply() {
 	read_stacks
 	dns_method
@@ -2109,7 +2114,7 @@ in_force() {
 	[ ! -s "$WORK/changes" ] && [ ! -s "$WORK/drift" ] && cmp -s "$WORK/wanted" "$WORK/routes.before" && units_run
 }
 
-# preview: the difference, for people. What is another stack's is said to be.
+# preview: prints the difference, for people, and marks the routes of other stacks.
 preview() {
 	{
 		comm -13 "$WORK/wanted" "$WORK/routes.before" | sed 's/^/- route /'
@@ -2139,7 +2144,7 @@ dry_apply() {
 		outcome busy
 		exit 2
 	fi
-	plan_apply || refuse 'the difference could not be made out'
+	plan_apply || refuse 'the difference could not be computed'
 	if in_force; then
 		say 'no change'
 		result unchanged
@@ -2150,7 +2155,7 @@ dry_apply() {
 	result would-change
 }
 
-# begin_turn: this run's turn. What an earlier one left is settled first.
+# begin_turn: takes the lock, and first settles what an earlier run left.
 begin_turn() {
 	now
 	started=$now
@@ -2163,7 +2168,7 @@ begin_turn() {
 		exit 1
 	}
 }
-# A version that knew one stack keeps its own journal, and its own script reads it.
+# A version that knew only one stack has a journal of its own, which only its own script can read.
 settle_older_version() {
 	exec 8>&-
 	[ ! -f $INSTALLED ] || timeout 60 /bin/sh $INSTALLED rollback >&2 9>&-
@@ -2172,7 +2177,7 @@ settle_older_version() {
 
 apply() {
 	begin_turn
-	plan_apply || refuse 'the difference could not be made out; is there room in /run?'
+	plan_apply || refuse 'the difference could not be computed; is there room in /run?'
 	if in_force; then
 		say 'no change'
 		result unchanged
@@ -2180,7 +2185,7 @@ apply() {
 	fi
 	guards
 	deadline=$((started + ROLLBACK_AFTER - 10))
-	note_paths || refuse 'the paths of now could not be written down'
+	note_paths || refuse 'the present paths could not be noted'
 	outside_before=
 	[ -z "$OUTSIDE" ] || outside_before=$(outside_names)
 	{ plan_notes && compare_plan; } || refuse 'the change could not be written down'
@@ -2209,7 +2214,8 @@ apply() {
 	say "applied: $count routes, nameserver by $method"
 }
 
-# refuse_prepared: there was no room, or a file cannot be replaced; nothing but preparations was made, and they go.
+# refuse_prepared: refuses because there was no room, or because a file cannot be replaced. Only preparations were made; undo removes
+# them.
 refuse_prepared() {
 	if ! undo; then
 		UNFINISHED=
@@ -2221,7 +2227,7 @@ refuse_prepared() {
 	unready=$(unready)
 	refuse "${unready:-could not keep a snapshot in $STATE; is the disk full, or mounted read-only?}"
 }
-# unready: which file cannot be replaced, and how to find out why.
+# unready: prints which file cannot be replaced, and how to find out why.
 unready() {
 	while read -r _ _ _ old _ path; do
 		[ "$old" != - ] || continue
@@ -2243,15 +2249,15 @@ tell_owner() {
 	"${server_method}_mend"
 }
 
-# look_again: whether everything that was to be is, once more after others may have been at work.
+# look_again: checks once more that everything is as planned, and puts back what another program has removed meanwhile.
 look_again() {
 	blind=0
 	until seen_in_force; do
 		now
 		[ "$now" -lt "$deadline" ] || return 1
-		# What cannot be looked at five times (/run is full) is not waited for until the time is over.
+		# Gives up after five looks in a row that failed (/run is full), before the time is over.
 		if [ -n "$LOOKED" ]; then blind=0; else blind=$((blind + 1)); fi
-		[ $blind -lt 5 ] || { say 'what was changed cannot be looked at; is /run full?'; return 1; }
+		[ $blind -lt 5 ] || { say 'the change cannot be checked; is /run full?'; return 1; }
 		sleep 1
 		put_back
 	done
@@ -2263,7 +2269,7 @@ seen_in_force() {
 }
 in_time() { now && [ "$now" -lt $((started + ROLLBACK_AFTER - MARGIN + 1)) ]; }
 
-# put_back: what another program took away since; what is as desired is left alone.
+# put_back: puts back what another program has removed since, and leaves alone what is as desired.
 put_back() {
 	PUT_BACK=
 	own_routes "$WORK/routes.now" || return 1
@@ -2286,7 +2292,7 @@ put_back_names() {
 	return $failed
 }
 put_back_files() {
-	# resolv.conf may have other lines by now, around which our block goes.
+	# resolv.conf may have other lines by now, to which our block has to be added.
 	lines_but plan '^names ' "$WORK/plan.kept" && plan_names || return 1
 	if [ -n "$UNFINISHED" ]; then
 		{ grep '^names ' "$WORK/plan" >"$WORK/plan.names" || [ $? -eq 1 ]; } && mv -f "$WORK/plan.names" "$WORK/plan" || return 1
@@ -2299,7 +2305,7 @@ put_back_files() {
 			note_other_contents "$old" "$path" || return 1
 		done <"$WORK/changes"
 		{ prepare_files && make_durable; } || return 1
-		# Where this is ended before the resolver has read its files, the next run has it read them.
+		# If this run ends before the resolver has read its files, the next run makes it read them.
 		! changed names || true >$UNTOLD || return 1
 		for class in tool recovery state names; do put_class $class || return 1; done
 		[ -n "$UNFINISHED" ] || drop_second_names || return 1
@@ -2307,14 +2313,14 @@ put_back_files() {
 		if changed recovery; then reload_units || return 1; fi
 	fi
 	if [ -e $UNTOLD ]; then "${server_method}_reload" && rm -f $UNTOLD || return 1; fi
-	# A later look compares with the new contents, also where another program wrote what is as good.
+	# A later look compares with the new contents, even if nothing had to be put back.
 	if [ -n "$UNFINISHED" ]; then
 		lines_but plan.others '^names ' "$WORK/plan.kept" && cat "$WORK/plan.others" >>"$WORK/plan" &&
 			cp "$WORK/plan" "$WORK/plan.kept" || return 1
 	fi
 	"${server_method}_mend"
 }
-# In a transaction, what somebody else wrote meanwhile counts as what was before.
+# In a transaction, contents that another program wrote meanwhile count as the contents before.
 note_other_contents() {
 	[ -n "$UNFINISHED" ] && [ "$2" = "$TARGET" ] && [ "$1" != - ] || return 0
 	lines_but journal.new "^also [^ ]* $2\$" "$WORK/journal" &&
@@ -2327,7 +2333,7 @@ drop_second_names() {
 	rm -f $leftovers
 }
 
-# remove_uploads: copies of this script that were uploaded, to where root or another user may write, other than this one.
+# remove_uploads: removes the uploaded copies of this script, root's and the user's, except the one that runs.
 remove_uploads() {
 	home=/root
 	[ -z "${SUDO_USER:-}" ] || home=$(getent passwd "$SUDO_USER" | cut -d : -f 6)
@@ -2337,7 +2343,7 @@ remove_uploads() {
 
 # --- restore: the way out ---
 
-# choose_stacks: sets GOING to the stacks that go, and STACK to a name for them.
+# choose_stacks: sets GOING to the stacks to remove, and STACK to a name for them.
 choose_stacks() {
 	STACK=
 	read_stacks
@@ -2379,12 +2385,12 @@ plan_restore() {
 	fi
 	[ -n "$OTHERS" ] || want_none state "$ABSENT"
 	{ compare_plan && own_routes "$WORK/routes.before"; } || return 1
-	# What is noted of folders stays until they are gone, too.
+	# The note of the folders stays until they are gone, too.
 	[ -z "$COMMITTED" ] || { plan_written && compare_plan; }
 }
 
 dry_restore() {
-	plan_restore || refuse 'the difference could not be made out'
+	plan_restore || refuse 'the difference could not be computed'
 	true >"$WORK/drift"
 	method=$server_method
 	if [ ! -s "$WORK/changes" ] && cmp -s "$WORK/wanted" "$WORK/routes.before"; then say 'nothing to restore'; else preview_restore; fi
@@ -2401,9 +2407,9 @@ preview_restore() {
 restore() {
 	ROLLBACK_AFTER=90
 	begin_turn
-	plan_restore || refuse 'what is to go could not be made out'
+	plan_restore || refuse 'what to remove could not be determined'
 	if [ -s "$WORK/changes" ] || ! cmp -s "$WORK/wanted" "$WORK/routes.before"; then
-		# Everything but what repairs is taken back in a transaction; that goes last, when the transaction is over.
+		# The transaction removes everything except the script and the units that repair. Those go last, when it is over.
 		keep_edits || refuse "a copy of what somebody edited could not be kept in $BACKUPS"
 		take_back
 	fi
@@ -2420,12 +2426,12 @@ restore() {
 	outcome restored
 }
 
-# not_removed: the deployment is gone, but not all of what it was kept up by.
+# not_removed: says that the deployment is removed, but not all of the script and the units that repaired it.
 not_removed() {
 	left_over >"$WORK/missing"
 	again=$INSTALLED
 	[ -e $INSTALLED ] || again='the script'
-	say "the restore is incomplete: the deployment is taken back, but not what repaired it: $(join ';' <"$WORK/missing"); run" \
+	say "the restore is incomplete: the deployment is removed, but not the files that repair it: $(join ';' <"$WORK/missing"); run" \
 		"$again restore once more"
 	journal "restore incomplete: $(join ';' <"$WORK/missing")"
 	outcome_incomplete restore
@@ -2433,7 +2439,7 @@ not_removed() {
 }
 
 take_back() {
-	# The recovery's files stay as they are until then, of whatever version they are.
+	# The recovery's files, of whatever version, stay as they are until the transaction is over.
 	if [ -z "$OTHERS" ]; then without_recovery changes || refuse 'the change could not be written down'; fi
 	snapshot restore || refuse_prepared
 	if [ -n "$OTHERS" ]; then arm || fail 'could not arm the recovery'; fi
@@ -2444,7 +2450,7 @@ take_back() {
 	release_owner || fail 'the owner of resolv.conf did not take its configuration back'
 	put_class state || fail 'what is noted could not be taken away'
 	[ "$server_method" = resolved ] || remove_files "$LINKS" || fail 'what is noted could not be taken away'
-	without_recovery plan || fail 'what was to go cannot be looked at'
+	without_recovery plan || fail 'the removal cannot be checked'
 	seen_in_force || fail 'not everything went away'
 	finish || fail 'could not commit'
 	for name in $GOING; do
@@ -2452,7 +2458,7 @@ take_back() {
 		remove_folders "$folder"
 	done
 }
-# without_recovery plan|changes: takes the lines of what repairs out of that list.
+# without_recovery plan|changes: removes the lines of the script and the units from that list.
 without_recovery() { lines_but plan_kept -e '^recovery ' -e '^tool ' "$WORK/$1" && mv -f "$WORK/plan_kept" "$WORK/$1"; }
 release_owner() {
 	changed names || return 0
@@ -2461,8 +2467,8 @@ release_owner() {
 	done
 }
 
-# remove_recovery: the units and the script, and the folders that were made for us, once nothing is deployed and nothing is to be
-# undone. May be repeated, by any run: the list of folders goes last. What a power cut leaves of all this does nothing.
+# remove_recovery: removes the units, the script, and the folders that were made for us, once nothing is deployed and nothing has to
+# be undone. Any run may repeat it: the list of folders goes last. What a power cut leaves of all this has no effect.
 remove_recovery() {
 	units='' tool=''
 	for path in $PATH_LINK $TIMER_LINK $SERVICE_LINK $PATH_FILE $TIMER_FILE $SERVICE_FILE $PROTOCOL_FILE; do
@@ -2485,7 +2491,7 @@ remove_recovery() {
 	remove_folders "$STATE"/* "$STATE"
 	! is_empty "$STATE"
 }
-# left_over: a line for each thing that remove_recovery takes away and that is still there.
+# left_over: prints a line for each thing that remove_recovery removes and that is still there.
 left_over() {
 	for path in $PATH_LINK $TIMER_LINK $SERVICE_LINK $PATH_FILE $TIMER_FILE $SERVICE_FILE $PROTOCOL_FILE $INSTALLED "$STATE"; do
 		[ ! -e "$path" ] && [ ! -L "$path" ] || echo "$path is still there"
@@ -2496,14 +2502,14 @@ is_empty() {
 	for entry in "$1"/* "$1"/.[!.]*; do [ ! -e "$entry" ] || return 1; done
 }
 
-# --- reapply: puts back what somebody took away; run by the timer, by the path unit and at boot ---
+# --- reapply: puts back what something else removed; run by the timer, by the path unit and at boot ---
 
 reapply() {
 	[ -z "${JOURNAL_STREAM:-}" ] || LEVEL='<4>'
 	take_lock 0
 	case $? in
 	0) ;;
-	"$BUSY") return 0 ;; # a transaction is under way; the timer comes again
+	"$BUSY") return 0 ;; # a transaction is under way; the timer tries again
 	*)
 		say "the lock $LOCK cannot be taken; is /run full?"
 		exit 1
@@ -2520,15 +2526,15 @@ reapply() {
 		exit 1
 	fi
 	owner_is_settled || exit 1
-	# What it will be taken back by is noted before it is there.
+	# Notes the new owner's files before they are written, so that a restore can remove them.
 	[ -z "$LEFT" ] || { plan_written && compare_plan; } || exit 1
 	put_back || exit 1
 	[ -z "$LEFT" ] || leave_owner || exit 1
 	true >$SEEN
 }
 
-# owner_is_settled: where another program decides about resolv.conf than before, that is believed when it is so twice: a resolver
-# that restarts is gone for a moment. Then the names move with it, and $LEFT is who had them.
+# owner_is_settled: if another program decides about resolv.conf than before, two runs in a row have to see it, because a resolver
+# that restarts is gone for a moment. Then the names move to the new owner, and $LEFT is the old one.
 owner_is_settled() {
 	noted=none LEFT=
 	for file in $COMMITTED; do
@@ -2544,18 +2550,18 @@ owner_is_settled() {
 	[ ! -f $SEEN_OWNER ] || read -r seen_owner <$SEEN_OWNER || :
 	if [ "$seen_owner" != "$server_method" ]; then
 		echo "$server_method" >$SEEN_OWNER
-		say "resolv.conf is no longer by $noted but by $server_method; the names move in a moment"
+		say "resolv.conf now belongs to $server_method and not to $noted; the cluster's names move there in a moment"
 		own_routes "$WORK/routes.now" && { cmp -s "$WORK/wanted" "$WORK/routes.now" || set_routes_back "$WORK/wanted"; }
 		return 1
 	fi
 	("${server_method}_fits") >/dev/null || {
-		say "the names of the cluster cannot be by $server_method here; the next pulumi up says what to do"
+		say "$server_method cannot take the names of the cluster here; the next pulumi up says what to do"
 		return 1
 	}
 	LEFT=$noted
 }
 
-# leave_owner: the names are with another one: who had them is told so. That this is noted is the end of it.
+# leave_owner: removes the names from the old owner, once the new one has them. The move ends when the new method is noted.
 leave_owner() {
 	"${LEFT}_release"
 	"${LEFT}_reload" || return 1
@@ -2570,7 +2576,8 @@ leave_owner() {
 
 # --- status: what is in force here, and what could not be undone ---
 
-# under_way: whether a run is at work. The lock tells it to root alone; others are not told of what is unfinished by the exit code.
+# under_way: whether a run is at work. Only root can ask the lock. For other users the answer is yes, so that their exit code does
+# not report an unfinished transaction.
 under_way() {
 	[ -d $RUN ] || return 1
 	[ -r $LOCK ] || [ ! -x $RUN ] || return 1
@@ -2622,8 +2629,8 @@ misused() {
 	exit 2
 }
 
-# in_service VERB SECONDS: runs the verb in a service of its own, whose processes systemd ends after that time, and whose unfinished
-# transaction systemd has settled, whatever ended it. This process only carries what it says.
+# in_service VERB SECONDS: runs the verb in a service of its own. systemd ends the service's processes after that time. When the
+# service has ended, for whatever reason, systemd settles its unfinished transaction. This process only passes on what it says.
 in_service() {
 	for tool in ip systemctl systemd-run flock timeout getent sync sha256sum find; do
 		command -v $tool >/dev/null || refuse "there is no $tool on this server"
@@ -2632,7 +2639,7 @@ in_service() {
 		cat "$SELF" >"$WORK/script" && echo $$ >"$WORK/front" &&
 			printf '%s\n' "$OPERATOR" "${SSH_PORT:-22}" "$BY" "${SUDO_USER:-}" "$SELF" "$ONLY" "$EVERY" >"$WORK/request"
 	} || refuse 'there is no room in /run'
-	# The run needs this folder for as long as it lasts; whoever is last removes it.
+	# The run needs this folder until it ends. The last of both processes removes it.
 	trap 'OWN_WORK=; exit 1' HUP INT TERM
 	tries=0
 	while [ ! -e "$WORK/begun" ]; do
@@ -2669,12 +2676,12 @@ in_service() {
 	exit "$code"
 }
 
-# target: sets $TARGET to the file that resolv.conf leads to. Without it nothing can be done.
+# target: sets $TARGET to the file that resolv.conf leads to. Every verb needs it.
 target() {
 	TARGET=$(readlink -m $RESOLV_CONF) || refuse "cannot tell where $RESOLV_CONF leads (readlink)"
 }
 
-# read_request: what the process that started this service knows.
+# read_request: reads what the process that started this service knows.
 read_request() {
 	{
 		IFS= read -r OPERATOR && IFS= read -r SSH_PORT && IFS= read -r BY && IFS= read -r SUDO_USER &&
@@ -2730,7 +2737,7 @@ work)
 	exit
 	;;
 settle)
-	# By systemd, after the run: most often there is nothing to do.
+	# systemd calls this after each run. Usually there is nothing to do.
 	WORK=$2
 	if [ -e "$PENDING" ] || [ -e "$FINISHED" ] || [ ! -e "$WORK/told" ]; then
 		{ target && read_request; } || exit 1
@@ -2761,7 +2768,7 @@ fi
 OWN_WORK=1
 trap at_exit EXIT
 trap 'exit 1' HUP INT TERM
-# A run in its service looks by itself.
+# apply and restore run in a service, which calls target itself.
 case $verb$DRY_RUN in apply | restore) ;; *) target ;; esac
 case $verb in
 apply)

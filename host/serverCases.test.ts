@@ -9,7 +9,7 @@ const RESOLV_CONF = "/etc/resolv.conf";
 const STATE = "/var/lib/pod-gateway";
 const STUB = "nameserver 127.0.0.53\noptions edns0 trust-ad\n";
 
-// A run is a hundred processes; on a busy machine that takes a while.
+// A run starts a hundred processes, which takes a while on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
 
 let host: ServerSandbox;
@@ -40,7 +40,7 @@ describe("a route is refused before any change", () => {
 		["over a nameserver in use", "10.96.0.0/12 via 10.200.0.20", /covers 10\.100\.0\.53, a nameserver/],
 		["by a gateway that is not on the link", "10.97.0.0/16 via 10.60.0.20", /10\.60\.0\.20, which is not on a network/],
 		["by the server itself", "10.97.0.0/16 via 10.200.0.31", /10\.200\.0\.31, which is an address of this server/],
-		["by a gateway that nothing leads to", "10.97.0.0/16 via 10.61.0.20", /which is on no network .*unreachable/],
+		["by a gateway that cannot be reached", "10.97.0.0/16 via 10.61.0.20", /which is not on any network .*unreachable/],
 		[
 			"that somebody else has set",
 			"10.98.0.0/16 via 10.200.0.20",
@@ -62,7 +62,7 @@ describe("a route is refused before any change", () => {
 		expect(JSON.parse(stdout)).toEqual({ result: "refused" });
 	});
 
-	test("but not where the nameserver keeps a longer route of its own", async () => {
+	test("unless the nameserver has a longer route of its own", async () => {
 		host.write(RESOLV_CONF, "nameserver 10.100.0.53\n");
 		host.routes({ v4: "10.100.0.0/16 via 10.200.0.1 dev eth0" });
 		expect((await judge("10.96.0.0/12 via 10.200.0.20")).stderr).toBe("");
@@ -72,12 +72,12 @@ describe("a route is refused before any change", () => {
 		["an unreachable aggregate", { v6: "unreachable fd00::/8 dev lo metric 1024" }],
 		["a VPN's wide route", { v6: "fd00::/8 dev wg0 proto static metric 1024" }],
 		["a default that leads nowhere", { v6: "unreachable default dev lo metric 4294967295 error -101" }],
-	])("but not for %s", async (_, routes) => {
+	])("but not because of %s", async (_, routes) => {
 		host.routes(routes);
 		expect((await judge("fd00:10:96::/112 via fd00:200::20")).stderr).toBe("");
 	});
 
-	test("also where the kernel does not answer", async () => {
+	test("also if the kernel does not answer", async () => {
 		host.command("ip", "exit 1");
 		const { exitCode, stderr } = await judge("10.97.0.0/16 via 10.200.0.20");
 		expect(stderr).toContain("refused, nothing was changed");
@@ -85,7 +85,7 @@ describe("a route is refused before any change", () => {
 	});
 });
 
-describe("half a table is no table", () => {
+describe("a change that removes many routes", () => {
 	const block = (index: number) => `10.97.${index}.0/24`;
 	const table = (prefixes: readonly string[], maxShrink: number | undefined) =>
 		desired({
@@ -96,17 +96,17 @@ describe("half a table is no table", () => {
 			].join(""),
 		});
 	const blocks = (count: number) => Array.from({ length: count }, (_, index) => block(index));
-	/** What becomes of a change from one list of prefixes to another, beside the Services' route. */
+	/** Tries a change from one list of prefixes to another. The route to the Services stays. */
 	const change = (before: readonly string[], after: readonly string[], maxShrink?: number) => {
 		host.write(`${STATE}/lab/desired`, table(before, maxShrink));
 		return apply(table(after, maxShrink), "--dry-run");
 	};
 
-	test("a loss beyond the share is refused before any change, with the setting and what to do", async () => {
+	test("is refused beyond the allowed share, before any change, with the setting and what to do", async () => {
 		const { exitCode, stdout, stderr } = await change(blocks(4), blocks(2), 30);
 		expect(stderr).toBe(
 			"pod-gateway: refused, nothing was changed: 2 of 5 IPv4 routes would go (10.97.2.0/24, 10.97.3.0/24), and 30 % may: " +
-				"are the routes of the gateways complete? Then run up again. If these are to go, set pod-gateway:routes.maxShrink to 1 for one up",
+				"make sure that the gateways have all their routes, then run up again. If these are to go, set pod-gateway:routes.maxShrink to 1 for one up",
 		);
 		expect(JSON.parse(stdout)).toEqual({ result: "refused" });
 		expect(exitCode).toBe(2);
@@ -114,28 +114,28 @@ describe("half a table is no table", () => {
 	});
 
 	test.each<[string, readonly string[], readonly string[], number | undefined]>([
-		["a loss within the share", blocks(4), blocks(3), 30],
+		["fewer than the share", blocks(4), blocks(3), 30],
 		["exactly the share", blocks(9), blocks(6), 30],
-		["one more than half, with a setting", blocks(2), [], 100],
-		["a state of a version that knew no share", blocks(4), [], undefined],
-		["pools in the place of their blocks", blocks(9), ["10.97.0.0/16"], 0],
-		["blocks in the place of their pool", ["10.97.0.0/16"], blocks(1), 0],
+		["two of three, with a share of 100 %", blocks(2), [], 100],
+		["a state of a version without max-shrink", blocks(4), [], undefined],
+		["a pool instead of its blocks", blocks(9), ["10.97.0.0/16"], 0],
+		["blocks instead of their pool", ["10.97.0.0/16"], blocks(1), 0],
 		["halves of a block", [block(0)], ["10.97.0.0/25"], 0],
 		["a first table", [], blocks(1), 0],
-	])("%s passes", async (_, before, after, maxShrink) => {
+	])("is accepted: %s", async (_, before, after, maxShrink) => {
 		const { stdout, stderr } = await change(before, after, maxShrink);
 		expect(stderr).toBe("");
 		expect(JSON.parse(stdout.split("\n").at(-1) ?? "")).toMatchObject({ result: "would-change" });
 	});
 
-	test("the route of one pod does not stand for its block, nor a part that was there before", async () => {
+	test("a route to one pod does not replace its block's, nor does a part that was there before", async () => {
 		const one = await change([block(0), block(1)], ["10.97.0.9/32", "10.97.1.9/32"], 30);
 		expect(one.stderr).toContain("2 of 3 IPv4 routes would go (10.97.0.0/24, 10.97.1.0/24)");
 		const part = await change([block(0), "10.97.0.0/28", block(1)], ["10.97.0.0/28"], 30);
 		expect(part.stderr).toContain("2 of 4 IPv4 routes would go (10.97.0.0/24, 10.97.1.0/24)");
 	});
 
-	test("each family is judged by itself, and a first deployment not at all", async () => {
+	test("each family is judged by itself, and a first deployment is not judged", async () => {
 		const sixes = (count: number) => Array.from({ length: count }, (_, index) => `fd00:97:${index + 1}::/64`);
 		const more = (prefixes: readonly string[]) =>
 			desired({
@@ -149,7 +149,7 @@ describe("half a table is no table", () => {
 	});
 });
 
-describe("an argument that is not known is an error, and nothing is done", () => {
+describe("an unknown argument is an error, and nothing is done", () => {
 	test.each([
 		["apply", "--dryrun"],
 		["restore", "--foo"],
@@ -165,7 +165,7 @@ describe("an argument that is not known is an error, and nothing is done", () =>
 		expect(files()).toEqual(before);
 	});
 
-	test("restore --dry-run shows and does nothing", async () => {
+	test("restore --dry-run shows what it would do, and changes nothing", async () => {
 		await apply(desired());
 		const before = files();
 		const { exitCode, stdout } = await host.run(SCRIPT, ["restore", "--dry-run"]);
@@ -177,7 +177,7 @@ describe("an argument that is not known is an error, and nothing is done", () =>
 });
 
 describe("a resolv.conf that cannot be replaced", () => {
-	/** Real chattr; undefined where the file system or the user cannot. */
+	/** Runs the real chattr. @returns false if the file system or the user cannot do this */
 	const immutable = (flag: "+i" | "-i") => {
 		try {
 			execFileSync("chattr", [flag, join(host.root, RESOLV_CONF)], { stdio: "ignore" });
@@ -201,7 +201,7 @@ describe("a resolv.conf that cannot be replaced", () => {
 		expect(files()).toEqual(before);
 	});
 
-	test("is not restored, and everything that could is kept", async () => {
+	test("makes restore fail, and everything that can restore it later stays", async () => {
 		await apply(desired());
 		const before = files();
 		if (!immutable("+i")) return expect(process.getuid?.() === 0 && existsSync("/usr/bin/chattr")).toBe(false);
@@ -227,7 +227,7 @@ describe("the owner of resolv.conf", () => {
 		expect(exitCode).toBe(2);
 	});
 
-	test("is asked again each time: names move with it, and none are left behind", async () => {
+	test("is found anew each time: the names move to it, and none are left behind", async () => {
 		await apply(desired({ method: "auto" }));
 		expect(host.read(RESOLV_CONF)).toContain("nameserver 192.96.0.10");
 		host.running("dnsmasq");
@@ -241,7 +241,7 @@ describe("the owner of resolv.conf", () => {
 		expect(host.read(RESOLV_CONF)).toBe("nameserver 127.0.0.1\n");
 	});
 
-	test("may write the file anew while names move to it: what it wrote is what stays", async () => {
+	test("may rewrite the file while the names move to it: its text stays", async () => {
 		await apply(desired({ method: "auto" }));
 		// NetworkManager has written its file, and a run of the timer has put the block back into that.
 		host.write(RESOLV_CONF, `# Generated by NetworkManager\n${host.read(RESOLV_CONF)}`);
@@ -258,7 +258,7 @@ ${systemctl}`,
 		expect(host.read(RESOLV_CONF)).toBe("# Generated by NetworkManager\nnameserver 127.0.0.1\n");
 	});
 
-	test("that the names leave reads its configuration anew, by the timer as by apply", async () => {
+	test("that loses the names reads its configuration again, by the timer as by apply", async () => {
 		host.running("dnsmasq");
 		host.write("/etc/dnsmasq.conf", `conf-dir=${host.root}/etc/dnsmasq.d\n`);
 		host.write("/etc/dnsmasq.d/README", "");
@@ -274,7 +274,7 @@ ${systemctl}`,
 		expect(host.read(`${STATE}/lab/method`)).toBe("resolvconf\n");
 	});
 
-	test("is nobody where programs ask systemd-resolved whatever the file says: it would ask either nameserver", async () => {
+	test("is refused where programs ask systemd-resolved whatever the file says, because it would ask either nameserver", async () => {
 		host.running("systemd-resolved");
 		host.write("/etc/nsswitch.conf", "hosts: files resolve [!UNAVAIL=return] dns\n");
 		const before = files();
@@ -288,7 +288,7 @@ ${systemctl}`,
 		expect(JSON.parse((await apply(desired({ method: "auto" }))).stdout)).toMatchObject({ dnsMethod: "resolvconf" });
 	});
 
-	test("is systemd-resolved: nameservers that are in its settings are refused, those that it had from the file before are not", async () => {
+	test("is systemd-resolved: global nameservers in its settings are refused, those from the earlier file are not", async () => {
 		host.running("systemd-resolved");
 		host.command("resolvectl", '[ "$1" != dns ] || echo "Global: 10.200.0.3"');
 		host.write("/run/systemd/resolve/stub-resolv.conf", STUB);
@@ -302,7 +302,7 @@ ${systemctl}`,
 		expect(JSON.parse((await apply(desired({ method: "auto" }))).stdout)).toMatchObject({ dnsMethod: "resolved" });
 	});
 
-	test("is netconfig (SLES): what it will not do any more is said", async () => {
+	test("is netconfig (SLES): a warning says what it will no longer do", async () => {
 		host.write(
 			RESOLV_CONF,
 			"### /etc/resolv.conf is a symlink to /run/netconfig/resolv.conf\n### autogenerated by netconfig!\nnameserver 10.200.0.3\n",
@@ -328,8 +328,8 @@ ${systemctl}`,
 	});
 });
 
-describe("what is there is tried before anything is changed, and its own words are shown", () => {
-	test("systemd-resolved that runs and cannot be asked", async () => {
+describe("each tool is tried before any change, and its own words are shown", () => {
+	test("systemd-resolved that runs and does not answer", async () => {
 		host.running("systemd-resolved");
 		host.write(RESOLV_CONF, "nameserver 127.0.0.53\n");
 		const before = files();
@@ -358,9 +358,9 @@ describe("what is there is tried before anything is changed, and its own words a
 	});
 });
 
-describe("who is logged in by SSH is kept out of the routes", () => {
+describe("no route may cover the address of an SSH login", () => {
 	const header = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
-	/** Lines as the kernel of a little-endian machine has them: of port 22 and of another one, established and waiting. */
+	/** Lines of a little-endian machine's kernel: for port 22 and another one, established and waiting. */
 	const tables = {
 		"/proc/net/tcp": `${header}
    0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1
@@ -396,7 +396,7 @@ describe("who is logged in by SSH is kept out of the routes", () => {
 		}
 	};
 
-	test("as ss tells it", async () => {
+	test("as ss reports it", async () => {
 		host.command(
 			"ss",
 			`echo '0 0 10.200.0.31:22 10.97.0.7:54321'
@@ -406,18 +406,18 @@ echo '0 0 [fd00:200::31]:22 [fd00:9:0:10::1]:54323'`,
 		await refused();
 	});
 
-	test("as the kernel tells it, where there is no ss", async () => {
+	test("as the kernel reports it, if there is no ss", async () => {
 		fill();
 		await refused();
 	});
 
-	test("as the kernel tells it, where ss does not", async () => {
+	test("as the kernel reports it, if ss fails", async () => {
 		host.command("ss", "echo 'Cannot open netlink socket: Operation not permitted' >&2; exit 1");
 		fill();
 		await refused();
 	});
 
-	test("and where nobody tells it, no route is set", async () => {
+	test("and if nothing reports it, no route is set", async () => {
 		rmSync(join(host.root, "proc/net/tcp"));
 		const { exitCode, stderr } = await apply(desired());
 		expect(stderr).toContain(
@@ -427,9 +427,9 @@ echo '0 0 [fd00:200::31]:22 [fd00:9:0:10::1]:54323'`,
 	});
 });
 
-describe("a verification that fails says why, in the words of what was tried", () => {
+describe("a failed verification says why, in the words of the tool", () => {
 	const state = desired({ method: "none", verify: "strict", more: "verify-pods web.cluster.local 192.244.0.0/16\n" });
-	// Its time is over at once: a clock that leaps.
+	// The clock leaps, so that the time is over at once.
 	const hurry = () => host.write("/proc/uptime", "1000.00 1\n");
 
 	test.each([
@@ -457,7 +457,7 @@ describe("a verification that fails says why, in the words of what was tried", (
 		["refuses the connection", "echo 'bash: connect: Connection refused' >&2", " (bash: connect: Connection refused)"],
 		["answers SERVFAIL", "printf 'PG\\201\\202\\000\\001'", " (it answers SERVFAIL: it cannot look that up itself)"],
 		["answers that it knows no such name", "printf 'PG\\201\\203\\000\\001'", " (it answers with the error code 3)"],
-		["is none", "printf 'SSH-2.'", " (what came is no answer of a nameserver: 5353482d322e)"],
+		["is another program", "printf 'SSH-2.'", " (the reply is not a nameserver's: 5353482d322e)"],
 		["is silent", "exit 124", ""],
 	])("a nameserver that %s", async (_, bash, why) => {
 		hurry();
@@ -474,7 +474,7 @@ describe("a VPN that claims all names on systemd-resolved", () => {
 	beforeEach(() => {
 		host.running("systemd-resolved");
 		host.write(RESOLV_CONF, "nameserver 127.0.0.53\n");
-		// A link's domains are a file each; a link without one is not there.
+		// A file has a link's domains. A link without a file does not exist.
 		host.write("/links/2-eth0", "site.example");
 		host.command(
 			"resolvectl",
@@ -489,13 +489,13 @@ done`,
 	});
 	const links = () => ["2-eth0", "3-tun0"].map((name) => host.read(`/links/${name}`)?.trim());
 
-	test("stays the only one to be asked for them", async () => {
+	test("stays the only one that is asked for them", async () => {
 		host.write("/links/3-tun0", "~.\n");
 		expect((await apply(desired({ method: "auto" }))).exitCode).toBe(0);
 		expect(links()).toEqual(["site.example", "~."]);
 	});
 
-	test("gets them when it comes up later, and they come back when it goes", async () => {
+	test("gets them when it comes up later, and loses them when it goes down", async () => {
 		expect((await apply(desired({ method: "auto" }))).exitCode).toBe(0);
 		expect(links()).toEqual(["site.example ~.", undefined]);
 		host.write("/links/3-tun0", "~.\n");
@@ -533,7 +533,7 @@ describe("dnsmasq", () => {
 		expect(readdirSync(join(host.root, "etc/dnsmasq.d")).sort()).toEqual(["README", "pod-gateway.conf"]);
 	});
 
-	test("that takes the configuration and throws the answers away is where to look", async () => {
+	test("that accepts the configuration and drops the answers is named in the message", async () => {
 		host.write("/etc/dnsmasq.conf", `conf-dir=${host.root}/etc/dnsmasq.d,*.conf\n`);
 		host.write("/proc/uptime", "1000.00 1\n");
 		host.command("getent", "echo 2000.00 1 >$root/proc/uptime; exit 2");
@@ -570,10 +570,10 @@ describe("a second stack", () => {
 		await apply(desired({ more: "route 192.244.32.0/26 via 10.200.0.20\n" }).replace(/^route .*\n/m, ""));
 	});
 
-	test("is refused by name where a file cannot be split, and goes beside the first one without names", async () => {
+	test("is refused if the owner cannot keep the names apart, and is accepted without names", async () => {
 		const refused = await apply(desired({ stack: "prod" }).replace("cluster.local", "prod.local"));
 		expect(refused.stderr).toMatch(
-			/the stack lab has its names here by resolvconf, which cannot keep two clusters' names apart/,
+			/the stack lab uses resolvconf for its names here, which cannot keep two clusters' names apart/,
 		);
 		expect(refused.exitCode).toBe(2);
 		const { stdout } = await apply(desired({ stack: "prod", method: "none" }));
@@ -582,7 +582,7 @@ describe("a second stack", () => {
 		expect((await host.run(SCRIPT, ["status"])).stdout).toMatch(/# stack lab, [\s\S]*# stack prod, /);
 	});
 
-	test("has routes of its own: an overlap is refused by name", async () => {
+	test("may not overlap a route of the first one, which the message names", async () => {
 		host.write(`${STATE}/lab/desired`, desired({ more: "route 192.244.0.0/16 via 10.200.0.20\n" }));
 		const { exitCode, stderr } = await apply(
 			desired({ stack: "prod", method: "none", more: "route 192.244.32.0/26 via 10.200.0.20\n" }),
@@ -616,7 +616,7 @@ describe("the state of a version that knew one stack", () => {
 		expect(JSON.parse(host.read(`${STATE}/lab/record.json`) ?? "")).toMatchObject({ before, after: before });
 	});
 
-	test("is moved for its stack, too, when another one comes", async () => {
+	test("is moved by an apply of another stack, too", async () => {
 		await apply(desired({ stack: "prod", method: "none" }));
 		expect(readdirSync(join(host.root, STATE)).sort()).toEqual([".written", "lab", "prod"]);
 		expect(host.read(`${STATE}/lab/record.json`)).toBe('{"at":"2026-01-31T12:00:00Z"}\n');
@@ -643,7 +643,7 @@ describe("sudo that does not let this command through", () => {
 		expect(JSON.parse(stdout)).toEqual({ result: "refused" });
 	});
 
-	test("sudo-rs, which knows no wildcards in arguments: the rule is one that it takes", async () => {
+	test("sudo-rs does not support wildcards in arguments, and gets a rule without them", async () => {
 		host.command("sudo", 'case "$*" in --version) echo "sudo-rs 0.2.8" >&2 ;; *) exit 1 ;; esac');
 		const { stderr } = await apply(desired());
 		expect(stderr).toMatch(
@@ -651,7 +651,7 @@ describe("sudo that does not let this command through", () => {
 		);
 	});
 
-	test("sudo-rs with that rule, and a script that is another user's: it is run by its name", async () => {
+	test("sudo-rs with that rule runs the script of another user by its name", async () => {
 		host.command("chmod", "exit 1");
 		host.command("sudo", `[ "$2" != /bin/sh ] || exit 1\nshift\necho "$@" >>$root/asked`);
 		await host.run(SCRIPT, ["reapply"]);
@@ -664,7 +664,7 @@ describe("sudo that does not let this command through", () => {
 	});
 });
 
-test("what is run later is run by sh, as the upload is", async () => {
+test("sh runs the installed script, as it runs the upload", async () => {
 	await apply(desired());
 	expect(host.read("/etc/systemd/system/pod-gateway.service")).toMatch(
 		/^ExecStart=\/bin\/sh \S+pod-gateway-host reapply$/m,
@@ -681,7 +681,7 @@ test("temporary files of a run that died are gone after the next one", async () 
 
 test("many blocks and pods: one message, cut after eight names", async () => {
 	const blocks = Array.from({ length: 40 }, (_, index) => `route 192.244.${index}.0/26 via 10.200.0.20\n`).join("");
-	// A kernel that has every route it is told.
+	// A kernel that accepts every route.
 	host.command(
 		"ip",
 		`case "$*" in
@@ -697,6 +697,6 @@ esac`,
 	const { exitCode, stderr } = await apply(
 		desired({ method: "none", verify: "strict", more: `${blocks}verify-pods web.cluster.local 192.244.0.0/16\n` }),
 	);
-	expect(stderr).toMatch(/no pod was asked behind( 192\.244\.\d+\.0\/26){8} and 30 more\n/);
+	expect(stderr).toMatch(/no pod was probed behind( 192\.244\.\d+\.0\/26){8} and 30 more\n/);
 	expect(exitCode).toBe(0);
 });

@@ -3,7 +3,7 @@ import { TIME_LIMITS } from "../src/drivers/libvirt/hypervisor.ts";
 import { TIMEOUT } from "../src/node/prepare.ts";
 import { hostScript } from "../src/remote/hostScript.ts";
 
-/** The limits that the script sets itself, in seconds, each with what it takes to end what does not want to. */
+/** The time limits in the script, in seconds, each with the time that it gives a process to end before it kills it. */
 function limits(script: string, from = "", to = "\0"): readonly number[] {
 	const { text } = hostScript(script);
 	const begin = text.indexOf(from);
@@ -17,8 +17,8 @@ function limits(script: string, from = "", to = "\0"): readonly number[] {
 }
 const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
 
-describe("what a script may take by its own limits is less than what it is given: so it is the script that says what was slow", () => {
-	test("preparing a machine, with apt's lock waited for", () => {
+describe("a script's own time limits together are shorter than the limit of the program, so that the script says what was slow", () => {
+	test("preparing a machine, including the wait for apt's lock", () => {
 		const own = limits("prepare-node.sh");
 		expect(own.length).toBeGreaterThan(8);
 		expect(sum(own) + 40 * 3).toBeLessThan(300 + TIMEOUT);
@@ -29,11 +29,11 @@ describe("what a script may take by its own limits is less than what it is given
 		expect(sum(limits("join-node.sh", "\njoin()"))).toBeLessThan(300 + 270);
 	});
 
-	test("resetting it, with the containers that ctr ends", () => {
+	test("resetting it, including the containers that ctr ends", () => {
 		expect(sum(limits("reset-node.sh")) + 60).toBeLessThan(300 + 500);
 	});
 
-	test("a VM: three questions to libvirt for its state, and at most three more until something is done", () => {
+	test("a VM: three questions to libvirt for its state, and at most three more before it acts", () => {
 		const question = 22;
 		const act = 130;
 		const lock = 900;

@@ -1,10 +1,10 @@
 #!/bin/sh
-# pod-gateway: waits until cloud-init has done its work on this machine; where there is none, there is nothing to wait for.
+# pod-gateway: waits until cloud-init has done its work on this machine. Does not wait if there is no cloud-init.
 #
 #   wait-for-cloud-init.sh SECONDS
 #
-# Exit code: cloud-init's own (0 done, 1 failed, 2 done with complaints), with its words on standard output; 124 when it was not
-# done in time.
+# Exit code: that of cloud-init (0 done, 1 failed, 2 done with complaints), with its words on standard output; 124 if it was not done
+# in time.
 set -u
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C

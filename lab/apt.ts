@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { execa } from "execa";
 
-/** Settings of the machine's apt that say how to reach its mirror; without them a layer's apt may not get there. */
+/** Settings of the machine's apt that say how to reach its mirror. A layer's apt may not reach it without them. */
 const reachSettings = /^Acquire::(?:https?::|Check-Valid-Until |Check-Date |Retries )/;
 
 /** The machine's apt settings on how to reach a mirror (proxy, certificates, clock checks) as `Name=value`. */
@@ -14,13 +14,13 @@ export async function aptOptions(): Promise<string[]> {
 }
 
 /**
- * Lines for sources.list: a suite and its security updates, from the mirrors the machine itself uses for its own.
- * @throws Error when the machine's apt has no such source.
+ * Lines for sources.list: a suite and its security updates, from the mirrors that this machine uses.
+ * @throws Error when the machine's apt does not have such a source.
  */
 export async function debianSources(suite: string): Promise<string> {
 	let listed = await indexTargets();
 	if (listed === "") {
-		// apt tells of its sources only once it has their lists.
+		// apt does not list a source before it has that source's package lists.
 		await execa("apt-get", ["update"]);
 		listed = await indexTargets();
 	}
@@ -40,7 +40,7 @@ export async function debianSources(suite: string): Promise<string> {
 		.join("\n");
 }
 
-/** A line `SUITE MIRROR` for each list of packages that apt has. */
+/** A line `SUITE MIRROR` for each package list that apt has. */
 async function indexTargets(): Promise<string> {
 	const format = ["--format", "$(RELEASE) $(REPO_URI)", "Created-By: Packages"];
 	return (await execa("apt-get", ["indextargets", ...format])).stdout;

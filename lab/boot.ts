@@ -16,15 +16,15 @@ import { machineNamed, macOf, namespaceOf } from "./machines.ts";
 import { enableUnit, put } from "./network.ts";
 import { site } from "./site.ts";
 
-/** Seconds a host gets from its start until SSH answers. It takes 3 to 10; a busy machine is no failure. */
+/** Seconds from a host's start until SSH must answer. It takes 3 to 10; the rest is for a busy machine. */
 const BOOT_SECONDS = 180;
 
 const hostFiles = fileURLToPath(new URL("hosts", import.meta.url));
 
 /**
- * Boots a host of the site, or only waits for it when it runs. Its files live on from one boot to the next, until
- * `lab down`; `spec.prepare` is called before the first boot alone. Returns when systemd runs and SSH answers over the
- * site's network; throws when that takes more than a minute. The host outlives the calling process.
+ * Boots a host of the site, or only waits for it if it runs. Its files stay from one boot to the next, until `lab down`.
+ * `spec.prepare` is called only before the first boot. Returns when SSH answers over the site's network. Throws when that
+ * takes more than {@link BOOT_SECONDS}. The host outlives the calling process.
  */
 export async function bootHost(spec: HostSpec): Promise<void> {
 	if (!isUp(spec.name)) {
@@ -50,7 +50,7 @@ async function start(spec: HostSpec, lower: string): Promise<void> {
 			env: {
 				PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
 				LC_ALL: "C.UTF-8",
-				// A host sets its network's kernel settings as it likes, and no others: those are the whole machine's.
+				// A host may write the kernel settings of its own network. All others belong to the whole machine.
 				SYSTEMD_NSPAWN_API_VFS_WRITABLE: "network",
 				...(spec.cgroups === "v2" ? { SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: "1" } : {}),
 			},
@@ -58,7 +58,7 @@ async function start(spec: HostSpec, lower: string): Promise<void> {
 	);
 	supervisor.unref();
 	await console.close();
-	if (supervisor.pid === undefined) throw new Error(`${name} did not start: no process for it`);
+	if (supervisor.pid === undefined) throw new Error(`${name} did not start: its process could not be started`);
 	await recordSupervisor(name, supervisor.pid);
 }
 
@@ -80,7 +80,7 @@ async function nspawnOptions(spec: HostSpec): Promise<string[]> {
 }
 
 /**
- * Makes the host's files as they are before its first boot. Makes them anew when that was cut off half way, or when the host
+ * Makes the host's files as they are before its first boot. Makes them again if an earlier attempt was cut off, or if the host
  * was made on layers of another recipe, which its upper layer does not fit.
  */
 async function prepareOnce(spec: HostSpec, lower: string): Promise<void> {
@@ -108,7 +108,7 @@ async function prepareNames(name: string, root: string): Promise<void> {
 	await writeFile(join(root, "etc/hosts"), `127.0.0.1 localhost\n${machineNamed(name).address} ${name}\n`);
 }
 
-/** Puts a unit of lab/hosts and its script into a root filesystem, to be started with it. */
+/** Puts the unit container-host and its script into a root filesystem, to start at every boot. */
 async function prepareForContainers(root: string): Promise<void> {
 	const unit = "container-host.service";
 	await put(root, "usr/local/lib/container-host.sh", await readFile(join(hostFiles, "container-host.sh"), "utf8"));

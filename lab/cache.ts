@@ -5,16 +5,16 @@ import { join } from "node:path";
 import { idsOf, type Scope, siteId } from "./site.ts";
 
 /**
- * The one folder outside the checkout for what takes long to make: binaries, root filesystems, images, and the state of the
- * sites that are up, {@link siteDir}. `POD_GATEWAY_CACHE` names another one; the default is `~/.cache/pod-gateway`. Safe to delete
- * while no lab is up.
+ * The only folder outside the checkout. It has what takes long to make (binaries, root filesystems, images) and the state of the
+ * sites that are up ({@link siteDir}). `POD_GATEWAY_CACHE` names another one; the default is `~/.cache/pod-gateway`. It is safe to
+ * delete while no lab is up.
  */
 export function cacheDir(...below: string[]): string {
 	const top = process.env["POD_GATEWAY_CACHE"] || join(homedir(), ".cache", "pod-gateway");
 	return join(top, ...below);
 }
 
-/** The state of this process's site; it goes with the site. */
+/** The state of this process's site, which is removed with the site. */
 export function siteDir(...below: string[]): string {
 	return cacheDir(`site${siteId}`, ...below);
 }

@@ -12,16 +12,16 @@ const mountPoint = "/sys/fs/cgroup";
 /** Removes the sites' cgroups from every hierarchy. Their processes must be gone. */
 export async function removeCgroups(of: Scope): Promise<void> {
 	for (const top of await labCgroups(of)) {
-		// The last processes may still be on their way out: a cgroup with one in it cannot be removed.
+		// The last processes may still be ending, and a cgroup with a process in it cannot be removed.
 		for (let tries = 0; existsSync(top); tries++) {
 			const left = await removeTree(top).catch((error: Error) => error);
-			if (left && tries === 100) throw new Error(`cgroup ${top} does not go: ${left.message}`);
+			if (left && tries === 100) throw new Error(`the cgroup ${top} cannot be removed: ${left.message}`);
 			if (left) await sleep(50);
 		}
 	}
 }
 
-/** The sites' cgroups at the top of the hierarchies: one a site with cgroup v2, one for each controller with v1. */
+/** The sites' cgroups at the top of the hierarchies: with cgroup v2 one for each site, with v1 one for each controller, too. */
 export async function labCgroups(of: Scope): Promise<string[]> {
 	const hierarchies = [mountPoint, ...(await readdir(mountPoint)).map((name) => join(mountPoint, name))];
 	const ours = new RegExp(`^pod-gateway-lab${idsOf(of)}$`);

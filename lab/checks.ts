@@ -1,7 +1,7 @@
 import { exec } from "./host.ts";
 import { site } from "./site.ts";
 
-/** One thing a physical server was asked to do, and what came of it. */
+/** One thing that a physical server was asked to do, and the outcome. */
 export interface Check {
 	what: string;
 	ok: boolean;
@@ -12,7 +12,7 @@ export interface Check {
 const web = `web.default.svc.${site.clusterDomain}`;
 const clusterIpName = `web-http.default.svc.${site.clusterDomain}`;
 
-/** Everything the project promises a physical server, asked on that server with its own tools. */
+/** Checks everything that the project promises a physical server, on that server and with its own tools. */
 export async function checkServer(server: string): Promise<Check[]> {
 	const ask = async (what: string, argv: string[], expected: (stdout: string) => boolean): Promise<Check> => {
 		const { stdout, exitCode } = await exec(server, argv, { check: false, timeoutSeconds: 20 });
@@ -47,7 +47,7 @@ export async function checkServer(server: string): Promise<Check[]> {
 	];
 }
 
-/** Whether the server reaches nothing of the cluster, neither by name nor by address: as before the first `up`. */
+/** Whether the server reaches nothing of the cluster, neither by name nor by address, as before the first `up`. */
 export async function isCutOff(server: string): Promise<boolean> {
 	const name = await exec(server, ["getent", "hosts", `web-0.${web}`], { check: false, timeoutSeconds: 20 });
 	const ping = await exec(server, ["ping", "-c", "1", "-W", "1", site.dnsAddress], {

@@ -1,4 +1,4 @@
-/** `npm run lab -- …`: the lab's site on the command line. */
+/** `npm run lab -- …`: the command line of the lab's site. */
 
 import { Command } from "commander";
 import pc from "picocolors";
@@ -17,20 +17,20 @@ import { domains, execVm } from "./vm/hypervisor.ts";
 
 const lab = new Command("npm run lab --")
 	.description(
-		"A whole site on this machine: a Kubernetes cluster, its gateway-to-be and physical servers of six kinds.",
+		"A whole site on this machine: a Kubernetes cluster, the machine for its gateway, and physical servers of six kinds.",
 	)
 	.enablePositionalOptions()
 	.showHelpAfterError();
 
 lab
 	.command("up")
-	.description("boot what does not run yet, building what is missing")
+	.description("boot the hosts that do not run yet, and build what is missing")
 	.addOption(gatewayOption())
 	.action(({ gateway }: { gateway: GatewayKind }) => up(progress(), gateway));
 
 lab
 	.command("status")
-	.description("show every host and how it is; exit code 1 unless all are up")
+	.description("show every host and its state; exit code 1 unless all are up")
 	.action(async () => {
 		const hosts = await status();
 		process.stdout.write(`${statusTable(hosts)}\n`);
@@ -39,7 +39,7 @@ lab
 
 lab
 	.command("exec")
-	.description("run a command as root on a host, or on the operator's workstation; ends with the command's exit code")
+	.description("run a command as root on a host, or on the operator's workstation; the exit code is the command's")
 	.argument("<host>", `${site.operator.name}, ${machines.map(({ name }) => name).join(", ")}, or the name of a VM`)
 	.argument("<command...>", "after --, the command and its arguments")
 	.passThroughOptions()
@@ -49,7 +49,7 @@ lab
 		const terminal = { TERM: process.env["TERM"] ?? "dumb" };
 		const run = async () => {
 			if (host === site.operator.name) return inOperator(command, options);
-			// A VM may have the name of a machine that is down.
+			// A VM may have the same name as a machine that is down.
 			if (!isUp(host) && (await domains()).has(host)) return execVm(host, command, options);
 			return exec(host, command, { ...options, env: terminal });
 		};
@@ -80,9 +80,7 @@ lab
 
 const block = lab
 	.command("block")
-	.description(
-		"a worker's pod blocks, as Calico's address management would change them, as custom resources and in etcd",
-	);
+	.description("change a worker's pod blocks as Calico's address management would, as custom resources and in etcd");
 for (const [verb, change] of [
 	["add", addBlock],
 	["remove", removeBlock],
@@ -97,16 +95,16 @@ for (const [verb, change] of [
 
 lab
 	.command("down")
-	.description("take the site away without a trace, and those of tests; what took long to build stays in the cache")
+	.description("remove this site and those of tests without a trace; what took long to build stays in the cache")
 	.action(() => down(progress(), "machine"));
 
-/** The site's engine. Where it did not come from is no news here: the demo says that. */
+/** The site's engine. Only the demo says where an engine was not found. */
 function engine(): Promise<Engine> {
 	const { note } = progress();
 	return resolveEngine((line) => void (line.includes(": no, ") || note(line)));
 }
 
-/** The words after `--`: commander leaves that one in when an argument came before it. */
+/** The words after `--`, which commander leaves in when an argument comes before it. */
 function withoutDashes(words: string[]): string[] {
 	return words[0] === "--" ? words.slice(1) : words;
 }

@@ -1,7 +1,7 @@
 /**
- * `npm run demo`: the main job on the lab. Builds or reuses what it needs, boots the site, runs `pulumi preview` and `pulumi up`
- * on the stack `lab`, and shows from each physical server what it reaches now. Then the cluster changes, and a server is tampered
- * with: a review, a drift that is repaired, and the report.
+ * `npm run demo`: shows on the lab what this program is for. Builds or reuses what it needs, boots the site, runs `pulumi preview` and
+ * `pulumi up` on the stack `lab`, and shows what each physical server reaches now. Then it changes the cluster and tampers with a
+ * server, and runs the review, the drift with its repair, and the report.
  */
 
 import { Command } from "commander";
@@ -20,14 +20,14 @@ import { site, stackName } from "./site.ts";
 import { labSettings, writeStack } from "./stack.ts";
 import { timelineTable } from "./timeline.ts";
 
-/** What a worker gets when everything is deployed; the next demo begins without it. */
+/** The block that a worker gets after everything is deployed. The next demo removes it first. */
 const newBlock = { node: "ku13-1", prefix: "192.244.191.0/26" };
 
 new Command("npm run demo --")
 	.description(
-		"Makes a real cluster's pods, Services and names reachable from physical servers of six kinds, on one machine. The site stays up.\nExit code 0: every server reaches everything; 1: it does not, or something failed.",
+		"Makes a real cluster's pods, Services and names reachable from physical servers of six kinds, on one machine. The site stays up.\nExit code 0: every server reaches everything; 1: one does not, or something failed.",
 	)
-	.showHelpAfterError("(--help says how it is called)")
+	.showHelpAfterError("(--help shows the options)")
 	.addOption(gatewayOption())
 	.action(({ gateway }: { gateway: GatewayKind }) => demo(gateway))
 	.parseAsync()
@@ -63,7 +63,7 @@ async function demo(gateway: GatewayKind): Promise<void> {
 	}
 	if (phases.length > 0) {
 		const colours = process.stdout.isTTY === true && pc.isColorSupported;
-		process.stdout.write(`\n${pc.bold("What pulumi up took it for")}\n${timelineTable(phases, { colours })}\n`);
+		process.stdout.write(`\n${pc.bold("Where pulumi up spent its time")}\n${timelineTable(phases, { colours })}\n`);
 	}
 	if (failures > 0) {
 		throw new Error(
@@ -71,15 +71,15 @@ async function demo(gateway: GatewayKind): Promise<void> {
 		);
 	}
 	process.stdout.write(`\nThe site stays up. Look around: npm run lab -- exec ${site.servers[0]?.name} -- getent hosts kubernetes.default.svc.${site.clusterDomain}
-Take the routes back: npm run lab -- pulumi destroy --yes    Take the site down: npm run lab -- down\n`);
+Remove the routes: npm run lab -- pulumi destroy --yes    Take the site down: npm run lab -- down\n`);
 }
 
-/** The days after: the cluster grows, a server is tampered with, somebody asks how it all is. */
+/** What happens in the days after: the cluster grows, somebody tampers with a server, somebody wants a report. */
 async function afterwards(report: Report, pulumi: LabPulumi): Promise<void> {
 	const run = async (title: string, tool: string, expected: number, ...options: string[]) => {
 		const words = [`npm run ${tool} --`, stackName, ...options].join(" ");
 		const { exitCode } = await report.shown(`${title}: ${words}`, () => pulumi.tool(tool, options, { inherit: true }));
-		if (exitCode !== expected) throw new Error(`${words}: exit code ${exitCode} in place of ${expected}`);
+		if (exitCode !== expected) throw new Error(`${words}: exit code ${exitCode} instead of ${expected}`);
 	};
 	const { node, prefix } = newBlock;
 	await addBlock(node, prefix);
@@ -88,7 +88,7 @@ async function afterwards(report: Report, pulumi: LabPulumi): Promise<void> {
 		pulumi.run(["up", "--yes", "--skip-preview", "--suppress-outputs"], { inherit: true }),
 	);
 	const server = site.servers[0]?.name ?? "";
-	// Its timer would put the route back within 15 s, before anybody sees that it was gone.
+	// The server's timer would put the route back within 15 s, before anybody saw that it was gone.
 	const tamper = `${STOP_REPAIRS}; ip route del ${prefix}`;
 	await exec(server, ["sh", "-c", tamper]);
 	await run(`${server} was tampered with`, "drift", 0, "--repair");

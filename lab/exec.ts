@@ -9,21 +9,21 @@ import { site } from "./site.ts";
 export interface ExecOptions {
 	/** What the command reads from stdin. Default: nothing. */
 	readonly input?: string | Buffer;
-	/** A file descriptor of this process to be the command's stdin, instead of `input`. */
+	/** A file descriptor of this process that becomes the command's stdin, instead of `input`. */
 	readonly inputFile?: number;
 	/** Seconds after which the command is ended, with exit code 124. Default: 120 on a host, 900 for the operator. */
 	readonly timeoutSeconds?: number;
 	/** Whether a failing command is an error. Default: true. */
 	readonly check?: boolean;
-	/** Variables to set. On a host they are added to a clean environment, for the operator to this process's own. */
+	/** Variables to set. A host has them beside a clean environment, the operator beside this process's own. */
 	readonly env?: Readonly<Record<string, string>>;
 	/** Folder to run in. Default: `/` on a host, the current folder for the operator. */
 	readonly cwd?: string;
-	/** The command uses this process's stdin, stdout and stderr; the result's texts are empty then. Default: false. */
+	/** Whether the command uses this process's stdin, stdout and stderr; the result's texts are then empty. Default: false. */
 	readonly inherit?: boolean;
 }
 
-/** What a command wrote and ended with. One last newline of each text is dropped. */
+/** What a command wrote, and its exit code. One newline at the end of each text is dropped. */
 export interface ExecResult {
 	readonly stdout: string;
 	readonly stderr: string;
@@ -44,7 +44,7 @@ export async function exec(name: string, argv: readonly string[], options: ExecO
 	return run(name, ["nsenter", ...enter, ...clean, ...limit(120, options)], argv, { ...options, cwd: "/", env: {} });
 }
 
-/** Writes a file on a host, its folders too, replacing what was there. `mode` is octal text, by default "644". */
+/** Writes a file and its folders on a host, and replaces what was there. `mode` is octal text, by default "644". */
 export async function writeFile(name: string, path: string, content: string | Buffer, mode = "644"): Promise<void> {
 	await exec(name, [...RECEIVE, path, mode], { input: content });
 }
@@ -59,7 +59,7 @@ export async function copyIn(name: string, localPath: string, path: string, mode
 	}
 }
 
-/** Runs a command on the operator's workstation: with this machine's files, but in reach of the site's network alone. */
+/** Runs a command on the operator's workstation: it sees this machine's files, but reaches only the site's network. */
 export async function inOperator(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
 	const namespace = `/run/netns/${namespaceOf(site.operator.name)}`;
 	if (!existsSync(namespace)) throw new Error("the site is not up; «npm run lab -- up» boots it");
@@ -69,7 +69,7 @@ export async function inOperator(argv: readonly string[], options: ExecOptions =
 
 const HOST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Takes a file from stdin; path and mode follow. It comes whole under its name, or not at all. */
+/** Writes stdin to a file; its path and mode follow. The file appears complete or not at all. */
 const RECEIVE = [
 	"sh",
 	"-euc",
@@ -77,7 +77,7 @@ const RECEIVE = [
 	"sh",
 ];
 
-/** The time limit is kept beside the command, where it reaches the command itself and not only the way to it. */
+/** timeout(1) runs on the host, so that it ends the command itself and not only the way to it. */
 function limit(defaultSeconds: number, { timeoutSeconds = defaultSeconds, inherit = false }: ExecOptions): string[] {
 	return ["timeout", ...(inherit ? ["--foreground"] : []), "--kill-after=2", `${timeoutSeconds}`];
 }

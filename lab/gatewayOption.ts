@@ -5,7 +5,7 @@ import { gatewayKinds } from "./lifecycle.ts";
 export function gatewayOption(): Option {
 	return new Option(
 		"--gateway <kind>",
-		"what the gateway is: a VM made on the site's hypervisor, or an existing machine (quicker)",
+		"the kind of gateway: a VM made on the site's hypervisor, or an existing machine (quicker)",
 	)
 		.choices(gatewayKinds)
 		.default("vm");

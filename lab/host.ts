@@ -1,4 +1,4 @@
-/** The lab's hosts as everything above them sees them: boot, stop, look inside. */
+/** The lab's hosts for all other code: boot, stop, look inside. */
 export { bootHost } from "./boot.ts";
 export { copyIn, type ExecOptions, type ExecResult, exec, inOperator, writeFile } from "./exec.ts";
 export { hostDir, isUp, powerOff, stopHost } from "./hostProcess.ts";

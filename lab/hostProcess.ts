@@ -7,7 +7,7 @@ import { namespaceOf } from "./machines.ts";
 import { childrenOf, identify, isInit, kill, type ProcessIdentity, runs } from "./process.ts";
 import { site } from "./site.ts";
 
-/** Seconds a host gets to shut down in order. */
+/** Seconds for a host to shut down in order. */
 const SHUTDOWN_SECONDS = 20;
 
 /** The folder of one host's state: its upper layer, console and process. */
@@ -28,40 +28,40 @@ export function supervisorOf(name: string): ProcessIdentity | undefined {
 	return runs(identity) ? identity : undefined;
 }
 
-/** PID 1 of the host, as this machine counts: the supervisor's child is systemd-nspawn, of which it is a child. */
+/** The number of the host's PID 1 on this machine. It is a child of systemd-nspawn, which is the supervisor's child. */
 export function initOf(name: string): number | undefined {
 	const supervisor = supervisorOf(name);
 	return supervisor && childrenOf(supervisor.pid).flatMap(childrenOf).find(isInit);
 }
 
-/** Whether the host runs (also while it boots or shuts down). */
+/** Whether the host runs; true also while it boots or shuts down. */
 export function isUp(name: string): boolean {
 	return supervisorOf(name) !== undefined;
 }
 
-/** Shuts the host down in order; what is still there after 20 s loses its power. */
+/** Shuts the host down in order, and takes its power away if it still runs after {@link SHUTDOWN_SECONDS}. */
 export async function stopHost(name: string): Promise<void> {
 	const supervisor = supervisorOf(name);
 	if (!supervisor) return;
-	// systemd-nspawn passes SIGTERM on as the request for an orderly shutdown.
+	// systemd-nspawn turns SIGTERM into a request for an orderly shutdown.
 	for (const child of childrenOf(supervisor.pid)) kill(child, "SIGTERM");
 	const deadline = Date.now() + SHUTDOWN_SECONDS * 1000;
 	while (runs(supervisor) && Date.now() < deadline) await sleep(50);
 	await powerOff(name);
 }
 
-/** Takes the host's power away: nothing in it gets to say good-bye. `bootHost` starts it again from its files. */
+/** Takes the host's power away: none of its processes can clean up. `bootHost` starts it again from its files. */
 export async function powerOff(name: string): Promise<void> {
 	const supervisor = supervisorOf(name);
 	if (supervisor) {
 		const init = initOf(name);
-		// The supervisor first, lest it boot the host again; with PID 1 goes every process of the host.
+		// Kills the supervisor first, so that it does not boot the host again. The host's processes end with its PID 1.
 		const pids = [supervisor.pid, ...childrenOf(supervisor.pid), ...(init === undefined ? [] : [init])];
 		const identities = pids.map(identify).filter((process) => process !== undefined);
 		for (const { pid } of identities) kill(pid, "SIGKILL");
 		for (let tries = 0; tries < 200 && identities.some(runs); tries++) await sleep(25);
 	}
-	// Its address must not go on answering from the empty namespace: the cable goes, too, until the next boot.
+	// Also removes the cable until the next boot, so that the address does not answer from the empty namespace.
 	await execa("ip", ["-n", namespaceOf(site.hub), "link", "delete", name], { reject: false });
 	await rm(hostDir(name, "process.json"), { force: true });
 }

@@ -2,16 +2,16 @@ import { existsSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 
 /**
- * The kernel counts file watchers for each user of the whole machine, and root's 128 of them (the usual limit) are not enough
- * for the systemds and kubelets of a dozen hosts: «too many open files». Linux offers no limit for each container.
+ * The kernel limits file watchers for each user of the whole machine. Root's usual 128 are not enough for the systemds and
+ * kubelets of a dozen hosts: "too many open files". Linux does not have a limit for each container.
  */
 const limit = "/proc/sys/fs/inotify/max_user_instances";
 const wanted = 8192;
 
-/** What the limit was before the first site; on a file system that does not outlive the setting. */
+/** Has the limit from before the first site. The file system does not outlive the setting: both end with the boot. */
 const before = "/run/pod-gateway-lab.inotify-max-user-instances";
 
-/** Raises the machine's limit of inotify instances while a site is up, and notes what it was. */
+/** Raises the machine's limit of inotify instances while a site is up, and notes the limit before. */
 export async function raiseInotifyLimit(): Promise<void> {
 	const current = (await readFile(limit, "utf8")).trim();
 	if (Number(current) >= wanted) return;

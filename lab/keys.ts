@@ -6,7 +6,7 @@ import { execa } from "execa";
 import { siteDir } from "./cache.ts";
 import { machines } from "./machines.ts";
 
-/** The private key with which the operator logs in to every host as root; beside it the public one, `….pub`. */
+/** The private key with which the operator logs in to every host as root. The public key is beside it, with `.pub` added. */
 export function operatorKeyFile(): string {
 	return keyFile("operator");
 }
@@ -20,7 +20,7 @@ export function hostPublicKey(name: string): string {
 		.trim();
 }
 
-/** Makes the operator's and every host's ed25519 key pair, once for the life of a site. */
+/** Makes the ed25519 key pairs of the operator and of every host, once for the life of a site. */
 export async function ensureKeys(): Promise<void> {
 	await mkdir(siteDir("keys"), { recursive: true, mode: 0o700 });
 	await makeKey("operator", "operator");

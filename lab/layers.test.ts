@@ -8,7 +8,7 @@ test("a layer's folder is named for its kind and its recipe", () => {
 	expect(new Set(names).size).toBe(layerNames.length);
 });
 
-test("a stack ends with its layers' base, also when no layer is named", () => {
+test("a stack ends with the base of its layers, even if no layer is named", () => {
 	const names = (dirs: string[]) => dirs.map((dir) => basename(dir).replace(/-[0-9a-f]+$/, ""));
 	expect(names(stackDirs(["node"]))).toEqual(["node", "base"]);
 	expect(names(stackDirs(["dhcp"]))).toEqual(["dhcp", "base-trixie"]);

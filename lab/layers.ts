@@ -8,7 +8,7 @@ import { aptOptions, debianSources } from "./apt.ts";
 import { cacheDir } from "./cache.ts";
 import type { Report } from "./progress.ts";
 
-/** What every host has. */
+/** The packages that every host has. */
 const basePackages = [
 	"ca-certificates",
 	"curl",
@@ -24,10 +24,10 @@ const basePackages = [
 	"traceroute",
 ] as const;
 
-/** Debian packages that make a kind of host what it is, each list on top of a base. */
+/** The Debian packages of each layer. Every list is installed on top of a base. */
 const recipes = {
 	base: basePackages,
-	// Its systemd opens this library at run time, and only recommends it.
+	// Trixie's systemd opens this library at run time, but its package only recommends it.
 	"base-trixie": [...basePackages, "libkmod2"],
 	resolved: ["systemd-resolved", "libnss-resolve"],
 	networkmanager: ["network-manager", "dnsmasq-base"],
@@ -54,23 +54,23 @@ const recipes = {
 	],
 } as const satisfies Record<string, readonly string[]>;
 
-/** Services that a layer's packages would start at every boot; on a node they start when the cluster is set up. */
+/** Services that would start at every boot and should not. On a node they start when the cluster is set up. */
 const idleUnits: { readonly [name in LayerName]?: readonly string[] } = {
 	hypervisor: ["libvirt-guests.service"],
 	node: ["containerd.service", "etcd.service"],
 };
 
-/** A root filesystem layer: a base is a whole Debian, every other one what its packages add to its base. */
+/** A root filesystem layer. A base is a whole Debian; every other layer is what its packages add to a base. */
 export type LayerName = keyof typeof recipes;
 
 export const layerNames = Object.keys(recipes) as LayerName[];
 
-/** The bases' releases of Debian. */
+/** The Debian release of each base. */
 const suites = { base: "bookworm", "base-trixie": "trixie" } as const;
 
 type BaseName = keyof typeof suites;
 
-/** The bases of the layers that do not lie on `base`. */
+/** The base of each layer that does not lie on `base`. */
 const otherBases: { readonly [name in LayerName]?: BaseName } = {
 	"base-trixie": "base-trixie",
 	dhcp: "base-trixie",
@@ -79,17 +79,17 @@ const otherBases: { readonly [name in LayerName]?: BaseName } = {
 const baseScript = script("build-base.sh");
 const additionScript = script("build-layer.sh");
 
-/** A layer's base; a base's is itself. */
+/** The base of a layer. A base is its own. */
 function baseOf(name: LayerName): BaseName {
 	return otherBases[name] ?? "base";
 }
 
-/** The folders of layers that lie on the same base, topmost first, and of that base. */
+/** The folders of these layers, which lie on the same base, topmost first, and then of that base. */
 export function stackDirs(layers: readonly LayerName[]): string[] {
 	return [...layers, baseOf(layers[0] ?? "base")].map(layerDir);
 }
 
-/** The folder of a layer; its name changes with all that goes into the layer, so a changed recipe is built anew. */
+/** The folder of a layer. Its name depends on everything that the layer is made from, so that a changed recipe is built again. */
 export function layerDir(name: LayerName): string {
 	const base = baseOf(name);
 	const hash = createHash("sha256").update(
@@ -100,7 +100,7 @@ export function layerDir(name: LayerName): string {
 	return cacheDir("layers", `${name}-${hash.digest("hex").slice(0, 12)}`);
 }
 
-/** Builds the layers that are not there yet: the bases first, then the others, two at a time. */
+/** Builds the layers that do not exist yet: the bases first, then the others, two at a time. */
 export async function ensureLayers(report: Report, names: readonly LayerName[] = layerNames): Promise<void> {
 	const bases = new Set<LayerName>(names.map(baseOf));
 	await buildMissing(report, [...bases]);
@@ -122,15 +122,15 @@ async function buildMissing(report: Report, names: readonly LayerName[]): Promis
 }
 
 /**
- * Every mount and process of a build lives in namespaces of its own that end with it, also when this process is killed:
- * nothing goes on writing where the next one builds.
+ * Every mount and process of a build is in namespaces that end with the build, even if this process is killed. So nothing of it
+ * writes where the next build works.
  */
 const enclosure = [
 	...["--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private"],
 	...["--pid", "--fork", "--kill-child", "--mount-proc"],
 ];
 
-/** Builds beside the final place and renames at the end: a layer is there whole or not at all. */
+/** Builds beside the final place and renames at the end, so that a layer appears complete or not at all. */
 async function build(name: LayerName): Promise<void> {
 	const target = layerDir(name);
 	const partial = `${target}.partial`;

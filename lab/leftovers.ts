@@ -7,15 +7,15 @@ import { namespaces } from "./namespaces.ts";
 import { identify, kill, type ProcessIdentity, runs } from "./process.ts";
 import { idsOf, type Scope } from "./site.ts";
 
-/** A host of this site, by its name and its network namespace's. */
+/** A host of this site: its name and its network namespace. */
 interface StrayHost {
 	readonly name: string;
 	readonly namespace: string;
 }
 
 /**
- * Ends every process that is provably the lab's: it is in a network namespace or cgroup of the sites, or of one host of
- * this site. Throws when one does not go.
+ * Ends every process that certainly belongs to the lab: those in a network namespace or cgroup of the sites, or of one host of
+ * this site. Throws when a process does not end.
  */
 export async function endStrays(of: Scope | StrayHost): Promise<void> {
 	const host = typeof of === "string" ? undefined : of;
@@ -29,12 +29,12 @@ export async function endStrays(of: Scope | StrayHost): Promise<void> {
 	throw new Error(`processes of ${host?.name ?? "the lab"} do not end`);
 }
 
-/** Whether any process runs in a host of a lab, of whichever cache folder. */
+/** Whether any process runs in a host of any lab, whatever its cache folder. */
 export async function anyHostRuns(): Promise<boolean> {
 	return (await inCgroups("machine")).length > 0;
 }
 
-/** Unmounts root filesystems of the sites' hosts that a killed command left mounted, in whichever cache folder. */
+/** Unmounts the root filesystems of the sites' hosts that a killed command left mounted, whatever the cache folder. */
 export async function unmountStrays(of: Scope): Promise<void> {
 	for (const line of (await readFile("/proc/self/mountinfo", "utf8")).split("\n")) {
 		const place = line.split(" ")[4];
@@ -42,7 +42,7 @@ export async function unmountStrays(of: Scope): Promise<void> {
 	}
 }
 
-/** A host's root is an overlay at …/site<ID>/hosts/NAME/root whose upper layer lies beside it. */
+/** A host's root is an overlay at …/site<ID>/hosts/NAME/root, with its upper layer beside it. */
 function isHostRoot(line: string, place: string, of: Scope): boolean {
 	const folder = new RegExp(`^(.*/site${idsOf(of)}/hosts/[^/]+)/root$`).exec(place)?.[1];
 	return folder !== undefined && line.includes(" - overlay ") && line.includes(`upperdir=${folder}/upper`);
@@ -59,7 +59,7 @@ function namespaceOfProcess(pid: string): string {
 	try {
 		return readlinkSync(`/proc/${pid}/ns/net`);
 	} catch {
-		return ""; // The process has gone.
+		return ""; // The process has ended.
 	}
 }
 
@@ -78,7 +78,7 @@ function processesIn(cgroup: string): ProcessIdentity[] {
 	try {
 		return readFileSync(`${cgroup}/cgroup.procs`, "utf8").split("\n").filter(Boolean).flatMap(identified);
 	} catch {
-		return []; // The cgroup has gone.
+		return []; // The cgroup has been removed.
 	}
 }
 

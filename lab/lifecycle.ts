@@ -21,20 +21,20 @@ import { type Scope, site } from "./site.ts";
 import { domains, hypervisorSpec, vmAddress } from "./vm/hypervisor.ts";
 import { ensureVmImages, type VmImages } from "./vm/image.ts";
 
-/** What the gateway is: a VM that the program makes on the site's hypervisor, or a machine that is there already. */
+/** The kinds of gateway: a VM that the program makes on the site's hypervisor, or a machine that exists already. */
 export const gatewayKinds = ["vm", "existing"] as const;
 export type GatewayKind = (typeof gatewayKinds)[number];
 
-/** What a gateway's VM is made of. */
+/** What a gateway's VM is made from. */
 export interface VmParts {
 	readonly repository: Repository;
 	readonly images: VmImages;
 }
 
 /**
- * Brings the whole site up: what is there already stays as it is, what has died is cleaned up and started again. Of the
- * hypervisor and the gateway's machine it boots the one that is asked for.
- * Throws when the machine cannot run a lab, or another one is up.
+ * Brings the whole site up. Leaves alone what runs already; cleans up and starts again what has died. Boots either the hypervisor
+ * or the gateway's machine, as `gateway` says.
+ * Throws when this machine cannot run a lab, or when another lab is up.
  */
 export async function up(report: Report, gateway: GatewayKind): Promise<void> {
 	await withLabLock(async () => {
@@ -55,8 +55,8 @@ export async function up(report: Report, gateway: GatewayKind): Promise<void> {
 }
 
 /**
- * Boots the hypervisor or the gateway's machine. The site must be up otherwise, or come up.
- * Throws when a gateway of the other kind runs at the same address.
+ * Boots the hypervisor or the gateway's machine. The rest of the site must be up, or come up at the same time.
+ * Throws when a gateway of the other kind has the same address.
  */
 export async function bootGateway(report: Report, gateway: GatewayKind): Promise<void> {
 	await refuseSecondGateway(gateway);
@@ -75,11 +75,11 @@ async function refuseSecondGateway(gateway: GatewayKind): Promise<void> {
 	const other = gateway === "existing" ? vm && `the VM ${vm[0]}` : isUp(name) && `the existing machine ${name}`;
 	if (!other) return;
 	throw new Error(
-		`${other} has the gateway's address ${address}; take it away first: npm run lab -- pulumi destroy --yes && npm run lab -- down`,
+		`${other} has the gateway's address ${address}; take it down first: npm run lab -- pulumi destroy --yes && npm run lab -- down`,
 	);
 }
 
-/** Makes what a gateway's VM is made of, or finds it in the cache. */
+/** Makes the parts of a gateway's VM, or finds them in the cache. */
 export async function ensureVmParts(report: Report): Promise<VmParts> {
 	const { binaries, images } = await buildSoftware(report);
 	return withBuildLock(async () => {
@@ -93,14 +93,14 @@ function buildSoftware(report: Report): Promise<Software> {
 }
 
 /**
- * Takes sites down and away: processes, mounts, namespaces, cgroups and files, also what a crash has left of them. With the last
- * site goes what the machine was given for all.
+ * Removes sites: processes, mounts, namespaces, cgroups and files, also those that a crash has left. With the last site it also
+ * undoes what was set on the machine for all of them.
  */
 export async function down(report: Report, of: Scope): Promise<void> {
 	await withLabLock(async () => {
 		await claimMachine();
 		await report.step("Stopping the hosts", async () => {
-			// Their disks are thrown away: there is nothing for them to save.
+			// Their disks are removed, so that they need not shut down in order.
 			if (of !== "tests") await Promise.all((await hostsWithState()).map(powerOff));
 			await endStrays(of);
 		});

@@ -39,8 +39,8 @@ test("the table has a line per server and target", () => {
 	);
 });
 
-test("the probe's own words are read", () => {
-	// As lab/probe/main.go printed it.
+test("reads the output of the probe", () => {
+	// Printed by lab/probe/main.go.
 	const line =
 		'{"dns":{"sent":51,"lost":11,"late":1,"slowestMs":1100,"longestRun":11,"longestOutageMs":1200,"outages":[{"start":"2026-11-22T22:52:40.343Z","end":"2026-11-22T22:52:41.544Z","ms":1200}]},"pod":{"sent":51,"lost":11,"late":1,"slowestMs":1100,"longestRun":11,"longestOutageMs":1200,"outages":[{"start":"2026-11-22T22:52:40.343Z","end":"2026-11-22T22:52:41.544Z","ms":1200}]}}';
 	expect(probeResult.parse(JSON.parse(line)).pod.lost).toBe(11);

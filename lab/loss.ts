@@ -1,34 +1,34 @@
 import { z } from "zod";
 
-/** What became of the probes of one target. */
+/** The results of the probes of one target. */
 const targetResult = z.object({
 	sent: z.number(),
-	/** Never answered, or not within 5 s. */
+	/** Not answered within 5 s. */
 	lost: z.number(),
 	/** Answered, but not within 1 s. */
 	late: z.number(),
 	/** Milliseconds that the slowest answer took. */
 	slowestMs: z.number(),
-	/** The most probes that were lost one after the other. */
+	/** The longest series of lost probes. */
 	longestRun: z.number(),
 	/**
 	 * Milliseconds from sending the last answered probe before a loss to sending the first answered one after it: two
 	 * intervals for a single lost probe, 0 when none was lost.
 	 */
 	longestOutageMs: z.number(),
-	/** In order. `start` and `end` are in UTC, as in `2026-01-31T12:00:00.123Z`; an outage without an end had none until the last probe. */
+	/** In order. `start` and `end` are in UTC, as in `2026-01-31T12:00:00.123Z`. An outage without an end lasted until the last probe. */
 	outages: z.array(z.object({ start: z.iso.datetime(), end: z.iso.datetime().nullable(), ms: z.number() })),
 });
 
-/** What one server's probes found (lab/probe/main.go): the nameserver and a pod. */
+/** The results of one server's probes (lab/probe/main.go): of the nameserver and of a pod. */
 export const probeResult = z.object({ dns: targetResult, pod: targetResult });
 export type ProbeResult = z.infer<typeof probeResult>;
 
 /**
- * A table for people: a line per server and target with what was sent, what was lost or late, and the longest outage, in seconds,
- * and when it began.
+ * A table for people: for each server and target a line with the number of probes that were sent, lost and late, the longest outage
+ * in seconds, and when that began.
  *
- * @param origin what times are counted from.
+ * @param origin the time from which seconds are counted.
  */
 export function lossTable(results: ReadonlyMap<string, ProbeResult>, origin: Date): string {
 	const header = ["server", "target", "sent", "lost", "late", "slowest", "longest outage", "after"];

@@ -3,7 +3,7 @@ import { tryLock } from "./machineLock.ts";
 
 const name = `test-${process.pid}`;
 
-test("a lock is one holder's until it lets go", async () => {
+test("a lock has one holder until it is released", async () => {
 	const release = await tryLock(name);
 	expect(release).toBeTypeOf("function");
 	expect(await tryLock(name)).toBeUndefined();
@@ -13,7 +13,7 @@ test("a lock is one holder's until it lets go", async () => {
 	again?.();
 });
 
-test("locks of other names do not hinder each other", async () => {
+test("locks with different names do not exclude each other", async () => {
 	const releases = await Promise.all([tryLock(`${name}-a`), tryLock(`${name}-b`)]);
 	expect(releases.every((release) => release !== undefined)).toBe(true);
 	for (const release of releases) release?.();

@@ -1,6 +1,6 @@
 import { type Machine, NAMESPACE_PREFIX, site } from "./site.ts";
 
-/** Every machine of the site that boots, in the order in which a person would name them. */
+/** Every machine of the site that boots, in the order that the status shows. */
 export const machines: readonly Machine[] = [
 	site.resolver,
 	site.controlPlane,
@@ -10,19 +10,19 @@ export const machines: readonly Machine[] = [
 	...site.servers,
 ];
 
-/** The machine of that name; throws an error that names the ones there are. */
+/** The machine with that name; throws an error that names those that exist. */
 export function machineNamed(name: string): Machine {
 	const found = machines.find((machine) => machine.name === name);
-	if (!found) throw new Error(`the lab has no host ${name}; it has ${machines.map((m) => m.name).join(", ")}`);
+	if (!found) throw new Error(`the lab does not have a host ${name}; it has ${machines.map((m) => m.name).join(", ")}`);
 	return found;
 }
 
-/** The network namespace of a machine, the hub or the operator. */
+/** The network namespace of a machine, of the hub or of the operator. */
 export function namespaceOf(name: string): string {
 	return NAMESPACE_PREFIX + name;
 }
 
-/** A fixed, locally administered MAC address made of the machine's IPv4 address: 10.200.0.31 → 02:00:0a:c8:00:1f. */
+/** A fixed, locally administered MAC address made from the machine's IPv4 address: 10.200.0.31 → 02:00:0a:c8:00:1f. */
 export function macOf(machine: Machine): string {
 	const octets = machine.address.split(".").map((octet) => Number(octet).toString(16).padStart(2, "0"));
 	return ["02", "00", ...octets].join(":");

@@ -8,12 +8,12 @@ const folder = "/run/netns";
 const hub = namespaceOf(site.hub);
 const operator = namespaceOf(site.operator.name);
 
-/** The site's router: every machine's default gateway. It knows the site's network alone and refuses all else at once. */
+/** The site's router: every machine's default gateway. It knows only the site's network and refuses everything else at once. */
 export const routerAddress = "10.200.0.1";
 
 /**
- * Makes the site's network where it is not there yet: the hub with its bridge, the operator's workstation, and an empty
- * namespace for every machine (which is made anew at each boot). None of them has an interface that leads out of the lab.
+ * Makes the parts of the site's network that do not exist yet: the hub with its bridge, the operator's workstation, and an empty
+ * namespace for every machine, which each boot makes again. None of them has an interface that leads out of the lab.
  */
 export async function ensureNamespaces(): Promise<void> {
 	const there = new Set(await namespaces("site"));
@@ -27,15 +27,15 @@ export async function ensureNamespaces(): Promise<void> {
 	for (const machine of machines) if (!there.has(namespaceOf(machine.name))) await makeNamespace(machine);
 }
 
-/** Plugs a machine's cable in or out, at the hub's end; the machine sees its carrier come or go. */
+/** Plugs a machine's cable in or out, at the hub's end. The machine sees its carrier come or go. */
 export async function setCable(name: string, plugged: boolean): Promise<void> {
 	await ip("-n", hub, "link", "set", name, plugged ? "up" : "down");
 }
 
-/** Removes every network namespace of the sites, whichever run made it. */
+/** Removes every network namespace of the sites, whatever run made it. */
 export async function removeNamespaces(of: Scope): Promise<void> {
 	for (const name of await namespaces(of)) await ip("netns", "delete", name);
-	// The folder is iproute2's, and a mount of its own; with nothing in it there is no more use for that.
+	// iproute2 mounts this folder. Once it is empty, the mount is no longer needed.
 	const left = await readdir(folder).catch(() => undefined);
 	if (left?.length === 0) await execa("umount", [folder], { reject: false });
 }
@@ -53,7 +53,7 @@ async function makeHub(): Promise<void> {
 	await ip("-n", hub, "link", "add", "site", "type", "bridge");
 	await ip("-n", hub, "address", "add", `${routerAddress}/${site.prefixLength}`, "dev", "site");
 	await ip("-n", hub, "link", "set", "site", "up");
-	// A router, though with nowhere to forward to: it answers «unreachable» where a mere host would keep silent.
+	// A router without other networks: it answers "unreachable", where a host would not answer.
 	await execa("ip", ["netns", "exec", hub, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"]);
 }
 

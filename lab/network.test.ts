@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { machineNamed } from "./machines.ts";
 import { fill, networkValues } from "./network.ts";
 
-test("network templates are filled in whole", async () => {
+test("network templates are filled in completely", async () => {
 	const values = networkValues(machineNamed("ps-resolved"));
 	for (const template of [
 		"eth0.network",
@@ -17,6 +17,6 @@ test("network templates are filled in whole", async () => {
 	expect(await fill("interfaces", values)).toContain("address 10.200.0.31/24\n\tgateway 10.200.0.1");
 });
 
-test("a value that is missing is an error that names it", async () => {
-	await expect(fill("resolv.conf", {})).rejects.toThrow("resolv.conf: nothing to put in for {resolver}");
+test("a missing value is an error that names it", async () => {
+	await expect(fill("resolv.conf", {})).rejects.toThrow("resolv.conf: there is no value for {resolver}");
 });

@@ -2,10 +2,10 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { cacheDir } from "./cache.ts";
 import { anyHostRuns } from "./leftovers.ts";
 
-/** Says which cache folder's lab the machine's namespaces and cgroups belong to; gone with the lab, or at the next boot. */
+/** Names the cache folder of the lab that owns the machine's namespaces and cgroups. Removed with the lab, or by the next boot. */
 const file = "/run/pod-gateway-lab";
 
-/** Claims the machine for this cache folder's lab. Throws when the lab of another one is up. */
+/** Claims the machine for the lab of this cache folder. Throws when the lab of another cache folder is up. */
 export async function claimMachine(): Promise<void> {
 	const owner = await readFile(file, "utf8").catch(() => cacheDir());
 	if (owner !== cacheDir() && (await anyHostRuns())) {
@@ -16,7 +16,7 @@ export async function claimMachine(): Promise<void> {
 	await writeFile(file, cacheDir());
 }
 
-/** The machine is free for another lab. */
+/** Frees the machine for another lab. */
 export async function releaseMachine(): Promise<void> {
 	await rm(file, { force: true });
 }

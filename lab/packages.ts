@@ -13,13 +13,13 @@ import { site } from "./site.ts";
 const script = fileURLToPath(new URL("packages/build-repository.sh", import.meta.url));
 const units = fileURLToPath(new URL("cluster/units", import.meta.url));
 
-/** An apt repository of kubeadm, kubelet and kubectl, as the site's machines see it. */
+/** An apt repository with kubeadm, kubelet and kubectl, as the site's machines see it. */
 export interface Repository {
 	/** URL in which `{minor}` stands for the version. */
 	readonly url: string;
-	/** The armored key that signs it. */
+	/** The armored key that its signature is checked with. */
 	readonly key: string;
-	/** Where its files lie on this machine. */
+	/** The folder with its files on this machine. */
 	readonly folder: string;
 }
 
@@ -28,7 +28,7 @@ export function packagesFolder(): string {
 	return cacheDir("packages");
 }
 
-/** Makes the repository, or finds it in the cache. The layer `node` must be there: it has the CNI plugins. */
+/** Makes the repository, or finds it in the cache. Needs the layer `node`, which has the CNI plugins. */
 export async function ensureRepository(report: Report, binaries: Binaries): Promise<Repository> {
 	const commands = dirname(binaries.kubernetes("kubeadm"));
 	const cni = join(layerDir("node"), "usr/lib/cni");

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import type { Report } from "./progress.ts";
 
-/** Debian packages the lab needs on the machine, and the program (or file) by which each is known to be there. */
+/** Debian packages that the lab needs on the machine, each with a program or file that shows that it is installed. */
 const packages = {
 	"systemd-container": "systemd-nspawn",
 	mmdebstrap: "mmdebstrap",
@@ -14,29 +14,29 @@ const packages = {
 	"gpg-agent": "gpg-agent",
 	"openssh-client": "ssh-keyscan",
 	shellcheck: "shellcheck",
-	// Older versions of it lack the newer release's keys.
+	// Older versions lack the newer release's keys.
 	"debian-archive-keyring": "/etc/apt/trusted.gpg.d/debian-archive-trixie-stable.asc",
 } as const;
 
-/** Go builds Kubernetes and CoreDNS from their modules; older ones cannot. */
+/** The oldest Go that can build Kubernetes and CoreDNS from their modules. */
 const oldestGo = { major: 1, minor: 25 };
 
 /**
- * Makes sure that the lab can run here. Debian packages that are missing are installed when that can be done.
- * Throws one error that names all that is missing and what to do.
+ * Makes sure that the lab can run here. Installs missing Debian packages where that is possible.
+ * Throws one error that names everything that is missing, and what to do.
  */
 export async function ensurePrerequisites(report: Report): Promise<void> {
 	const complaints = [...(await lacks())];
 	refuseFor([...complaints, ...(await lacksPackages(packages, report, complaints.length === 0))]);
 }
 
-/** Makes sure that there is a browser, for the tests that look at a page. Returns its path; throws as {@link ensurePrerequisites}. */
+/** Makes sure that there is a browser, for tests of a page. Returns its path. Throws as {@link ensurePrerequisites} does. */
 export async function ensureBrowser(report: Report): Promise<string> {
 	refuseFor(await lacksPackages({ chromium: "chromium" }, report, true));
 	return "/usr/bin/chromium";
 }
 
-/** Installs the packages that are missing, where that may be done. Returns what is to be complained of otherwise. */
+/** Installs missing packages if `mayInstall`. Returns a complaint for what is still missing. */
 async function lacksPackages(
 	wanted: Readonly<Record<string, string>>,
 	report: Report,
@@ -59,10 +59,10 @@ function refuseFor(complaints: readonly string[]): void {
 		throw new Error(`the lab cannot run here:\n${complaints.map((c) => `  - ${c}`).join("\n")}`);
 }
 
-/** Why the lab cannot run on this machine whatever is installed; undefined when it can. For tests that are to be skipped. */
+/** Why the lab cannot run on this machine whatever is installed; undefined when it can. Tests are skipped with this reason. */
 export function whyNoLab(): string | undefined {
-	if (process.platform !== "linux") return "the lab is made of Linux network namespaces; this is not Linux";
-	if (process.getuid?.() !== 0) return "the lab makes network namespaces and mounts; run it as root";
+	if (process.platform !== "linux") return "the lab needs Linux network namespaces, and this is not Linux";
+	if (process.getuid?.() !== 0) return "the lab makes network namespaces and mounts, which needs root; run it as root";
 	return undefined;
 }
 
@@ -78,7 +78,7 @@ async function goComplaint(): Promise<string | undefined> {
 	const [, major, minor] = /go(\d+)\.(\d+)/.exec(stdout) ?? [];
 	const recent =
 		Number(major) > oldestGo.major || (Number(major) === oldestGo.major && Number(minor) >= oldestGo.minor);
-	return recent ? undefined : `Go is too old («${stdout}»); install ${wanted}`;
+	return recent ? undefined : `Go is too old (${stdout}); install ${wanted}`;
 }
 
 function isDebian(): boolean {
@@ -101,7 +101,7 @@ function isOnPath(program: string): boolean {
 	});
 }
 
-/** apt-get, which may have to wait for another one: it waits by itself for dpkg's lock, but not for its lists'. */
+/** Runs apt-get, and waits while another apt holds the lock of the package lists. apt-get itself only waits for dpkg's lock. */
 async function apt(argv: string[]): Promise<void> {
 	for (let attempt = 1; ; attempt++) {
 		const { exitCode, stderr } = await execa("apt-get", ["--quiet", ...argv], {

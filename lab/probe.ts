@@ -8,7 +8,7 @@ import { copyIn, exec } from "./exec.ts";
 import { type ProbeResult, probeResult } from "./loss.ts";
 import { progress, type Report } from "./progress.ts";
 
-/** What every server asks ten times a second. */
+/** What each server asks for ten times a second. */
 export interface ProbeTargets {
 	/** Address of a pod that answers HTTP on port 80. */
 	readonly pod: string;
@@ -18,21 +18,21 @@ export interface ProbeTargets {
 	readonly name: string;
 }
 
-/** Probes that are under way. */
+/** Running probes. */
 export interface Probes {
-	/** Ends them all and tells what each server found. Throws an Error when a server's probe did not last until now. */
+	/** Ends them all and returns what each server found. Throws an Error when a server's probe has ended before. */
 	stop(): Promise<ReadonlyMap<string, ProbeResult>>;
 }
 
 const PROBE = "/run/probe";
 const PID_FILE = "/run/probe.pid";
 
-/** Seconds after which probes that nobody stops end by themselves. */
+/** Seconds after which probes end by themselves. */
 const LONGEST = 3600;
 
 /**
- * Probes from these servers until they are stopped, for an hour at most; on return all of them are under way. A server has room
- * for one.
+ * Probes from these servers until the probes are stopped, for an hour at most. Returns when all of them run. A server can have only
+ * one at a time.
  */
 export async function startProbes(
 	servers: readonly string[],
@@ -60,7 +60,7 @@ async function start(server: string, command: string, { pod, nameserver, name }:
 	const shell = ["sh", "-euc", `echo $$ >${PID_FILE}; exec "$@"`, "sh"];
 	const running = exec(server, [...shell, PROBE, ...flags], { timeoutSeconds: LONGEST + 30 });
 	let ended = false;
-	// Looked at again when the probe is stopped.
+	// `stop` awaits this again.
 	running
 		.catch(() => {})
 		.finally(() => {
@@ -77,7 +77,7 @@ async function start(server: string, command: string, { pod, nameserver, name }:
 	};
 }
 
-/** The probe's binary, from a folder of the cache that is named by its source. */
+/** The probe's binary, in a folder of the cache whose name has a hash of the source. */
 async function buildProbe(report: Report): Promise<string> {
 	const module = new URL("probe/", import.meta.url);
 	const source = await readFile(new URL("main.go", module));

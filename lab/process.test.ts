@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { childrenOf, identify, isInit, runs, startedAt } from "./process.ts";
 
 describe.skipIf(process.platform !== "linux")("a process", () => {
-	test("is itself, and no other of the same number", () => {
+	test("is not another process with the same number", () => {
 		const self = identify(process.pid);
 		expect(self && runs(self)).toBe(true);
 		expect(runs({ pid: process.pid, startTime: "1" })).toBe(false);
@@ -20,14 +20,14 @@ describe.skipIf(process.platform !== "linux")("a process", () => {
 		expect(identity && runs(identity)).toBe(false);
 	});
 
-	test("knows when it started", () => {
+	test("has a time of its start", () => {
 		const self = identify(process.pid);
 		const age = Date.now() - (self ? startedAt(self).getTime() : 0);
 		expect(age).toBeGreaterThan(-2000);
 		expect(Math.abs(age - process.uptime() * 1000)).toBeLessThan(3000);
 	});
 
-	test("of this PID namespace is not a container's PID 1", () => {
+	test("of this PID namespace is not the PID 1 of a container", () => {
 		expect(isInit(process.pid)).toBe(false);
 	});
 });

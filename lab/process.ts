@@ -1,16 +1,16 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** A process that cannot be mistaken for a later one of the same number: its pid and the kernel's start time of it. */
+/** Tells a process from a later one with the same number: its pid and its start time. */
 export interface ProcessIdentity {
 	readonly pid: number;
 	/** Clock ticks after the machine's boot (field 22 of /proc/PID/stat). */
 	readonly startTime: string;
 }
 
-/** The identity of a process that runs now; undefined when there is none, or only a zombie. */
+/** The identity of a process that runs now; undefined when there is none, or when it is a zombie. */
 export function identify(pid: number): ProcessIdentity | undefined {
 	const stat = read(`/proc/${pid}/stat`);
-	// The second field is the command in parentheses and may hold anything, parentheses and spaces too.
+	// The second field is the command in parentheses, which may contain anything, even parentheses and spaces.
 	const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 	const startTime = fields[18];
 	return startTime === undefined || state === "Z" ? undefined : { pid, startTime };
@@ -27,10 +27,10 @@ export function startedAt({ startTime }: ProcessIdentity): Date {
 	return new Date((boot + Number(startTime) / TICKS_PER_SECOND) * 1000);
 }
 
-/** The kernel's unit of time towards programs: fixed at 100 on every architecture that Node runs on. */
+/** The kernel's clock ticks, as programs see them: 100 on every architecture that Node runs on. */
 const TICKS_PER_SECOND = 100;
 
-/** The children of a process, of whichever of its threads, by pid. */
+/** The pids of a process's children, of all its threads. */
 export function childrenOf(pid: number): number[] {
 	return tasksOf(pid)
 		.flatMap((task) => read(`/proc/${pid}/task/${task}/children`).split(" "))
@@ -42,7 +42,7 @@ function tasksOf(pid: number): string[] {
 	try {
 		return readdirSync(`/proc/${pid}/task`);
 	} catch {
-		return []; // The process has gone.
+		return []; // The process has ended.
 	}
 }
 
@@ -56,11 +56,11 @@ function read(path: string): string {
 	try {
 		return readFileSync(path, "utf8");
 	} catch {
-		return ""; // The process has gone.
+		return ""; // The process has ended.
 	}
 }
 
-/** Sends a signal; a process that has gone meanwhile is no error. */
+/** Sends a signal. It is not an error if the process has ended meanwhile. */
 export function kill(pid: number, signal: NodeJS.Signals): void {
 	try {
 		process.kill(pid, signal);

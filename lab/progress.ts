@@ -6,11 +6,11 @@ export interface Timing {
 	readonly seconds: number;
 }
 
-/** Tells a person what goes on, and remembers how long each step took. */
+/** Shows a person what happens, and remembers how long each step took. */
 export interface Report {
 	/** Runs `work` under `title`; the time it took is printed and recorded when it succeeds. */
 	step<T>(title: string, work: () => Promise<T>): Promise<T>;
-	/** The same for work that shows its own progress on the terminal: it is announced and timed, and otherwise left alone. */
+	/** The same for work that shows its own progress on the terminal: prints only its title, and records its time. */
 	shown<T>(title: string, work: () => Promise<T>): Promise<T>;
 	/** One line of news between the steps. */
 	note(text: string): void;
@@ -18,12 +18,12 @@ export interface Report {
 	readonly timings: readonly Timing[];
 }
 
-/** A step that takes longer than this says so again and again (without a terminal; with one, the line counts seconds). */
+/** Without a terminal, a running step prints its time each time so many milliseconds have passed. */
 const PATIENCE_MILLISECONDS = 10_000;
 
 /**
- * A report to a stream (default: stderr, so that stdout stays free for results). On a terminal the running steps share one
- * line that is rewritten; elsewhere every event is a plain line.
+ * A report to a stream (default: stderr, so that stdout is free for results). On a terminal, the running steps share one line that
+ * is rewritten; elsewhere every event is a plain line.
  */
 export function progress(stream: NodeJS.WriteStream = process.stderr): Report {
 	const terminal = stream.isTTY === true;

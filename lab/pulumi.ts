@@ -14,20 +14,20 @@ import { type Phase, phasesOf } from "./timeline.ts";
 
 const project = join(import.meta.dirname, "..");
 
-/** The lab's Pulumi: the real CLI on this project, on the operator's workstation, with a state of the lab's own. */
+/** The lab's Pulumi: the real CLI with this project, on the operator's workstation, and with a state in the site's folder. */
 export interface LabPulumi {
 	/** Runs `pulumi ARG…` in the project's folder. */
 	run(args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
-	/** Runs any command of the operator's there, with this Pulumi and the stack's state. */
+	/** Runs any command there, with this Pulumi and the stack's state. */
 	beside(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
 	/** Runs `npm run NAME -- STACK ARG…` there, without npm's own start. Its exit code is for the caller to judge. */
 	tool(name: string, args?: readonly string[], options?: ExecOptions): Promise<ExecResult>;
 }
 
-/** Prepares the site's stack in a state folder that goes with the lab, and frees it from a Pulumi that was killed. */
+/** Prepares the site's stack in a folder that is removed with the site, and removes the lock of a Pulumi that was killed. */
 export async function labPulumi(engine: Engine): Promise<LabPulumi> {
 	const state = siteDir("pulumi");
-	// Of a site that is not up nothing is to be left.
+	// Throws if the site is not up, before this makes a folder for it.
 	await inOperator(["true"]);
 	await mkdir(state, { recursive: true });
 	const env = {
@@ -36,7 +36,7 @@ export async function labPulumi(engine: Engine): Promise<LabPulumi> {
 		[ON_LAB]: siteId,
 		PULUMI_BACKEND_URL: `file://${state}`,
 		PULUMI_STACK: stackName,
-		// The lab's secrets guard nothing outside the lab.
+		// The lab's secrets protect nothing outside the lab.
 		PULUMI_CONFIG_PASSPHRASE: "lab",
 		PULUMI_SKIP_UPDATE_CHECK: "true",
 		PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
@@ -63,9 +63,9 @@ function npmScript(name: string): readonly string[] {
 
 const packageJson = z.object({ scripts: z.record(z.string(), z.string()) });
 
-/** `pulumi up`, and the phases it went through. */
+/** Runs `pulumi up`. @returns its phases */
 export async function timedUp(pulumi: LabPulumi, options: ExecOptions = {}): Promise<readonly Phase[]> {
-	// The log has every message of the SDK, secrets in clear too: it is for nobody else's eyes, and for this moment only.
+	// The log has every message of the SDK, with secrets in plain text: only its owner can read it, and it is removed at once.
 	const folder = await mkdtemp(join(tmpdir(), "pod-gateway-"));
 	const log = join(folder, "events");
 	try {

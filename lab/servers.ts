@@ -8,7 +8,7 @@ import { packagesFolder } from "./packages.ts";
 import { type PhysicalServerMachine, site } from "./site.ts";
 import { vmFolder } from "./vm/image.ts";
 
-/** The servers outside the cluster, each with its network and names in other hands, and the site's resolver. */
+/** The servers outside the cluster, each with other programs for its network and names, and the site's resolver. */
 export const outsideHosts: readonly HostSpec[] = [resolver(), ...site.servers.map(withItsUser)];
 
 function withItsUser(machine: PhysicalServerMachine): HostSpec {
@@ -42,7 +42,7 @@ function server(machine: PhysicalServerMachine): HostSpec {
 				async prepare(root) {
 					const connection = await fill("eth0.nmconnection", networkValues(machine));
 					await put(root, "etc/NetworkManager/system-connections/eth0.nmconnection", connection, 0o600);
-					// NetworkManager writes the file itself when it finds none or its own.
+					// NetworkManager writes the file if there is none, or if it wrote the present one.
 					await rm(join(root, "etc/resolv.conf"), { force: true });
 				},
 			};
@@ -84,7 +84,7 @@ function server(machine: PhysicalServerMachine): HostSpec {
 				cgroups: "v2",
 				async prepare(root) {
 					await put(root, "etc/network/interfaces", await fill("dhcp-interfaces", {}));
-					// dhcpcd makes the file of what the site's DHCP server says.
+					// dhcpcd writes the file from what the site's DHCP server says.
 					await rm(join(root, "etc/resolv.conf"), { force: true });
 				},
 			};
@@ -118,11 +118,11 @@ function resolver(): HostSpec {
 	};
 }
 
-/** A line of dnsmasq's settings for each server that gets its address by DHCP. */
+/** The lines of dnsmasq's settings for the servers that get their address by DHCP. */
 function dhcpHosts(): string {
 	const servers = site.servers.filter(({ kind }) => kind === "dhcp");
 	return servers.map((machine) => `dhcp-host=${macOf(machine)},${machine.address}`).join("\n");
 }
 
-/** Shell text: the server puts nothing right by itself from now on. A run that is at work meanwhile ends before this does. */
+/** Shell text that stops a server's repairs by itself. It ends after a run that is at work meanwhile. */
 export const STOP_REPAIRS = "systemctl stop pod-gateway.timer pod-gateway.path; systemctl start pod-gateway.service";

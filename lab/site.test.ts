@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { machineNamed, machines, macOf, namespaceOf } from "./machines.ts";
 import { idsOf, type Scope, site } from "./site.ts";
 
-describe("the site on paper", () => {
+describe("the site's description", () => {
 	const spare = { name: "spare", address: site.spareAddress };
 	const all = [site.operator, ...machines, spare];
 
@@ -16,13 +16,13 @@ describe("the site on paper", () => {
 		for (const { address } of all) expect(address).toMatch(/^10\.200\.0\.\d+$/);
 	});
 
-	test("a name fits a network interface, for the hub's bridge has a port of that name", () => {
+	test("every name is short enough for a network interface: the hub's bridge has a port with that name", () => {
 		for (const { name } of all) expect(name.length).toBeLessThanOrEqual(15);
 	});
 
-	test("a machine is found by its name; an unknown one is an error that names those there are", () => {
+	test("a machine is found by its name; an unknown name is an error that names those that exist", () => {
 		expect(machineNamed("ps-nm")).toMatchObject({ address: "10.200.0.32" });
-		expect(() => machineNamed("nobody")).toThrow(/no host nobody; it has ns-1, cp-1/);
+		expect(() => machineNamed("nobody")).toThrow(/not have a host nobody; it has ns-1, cp-1/);
 	});
 
 	test("there is a server of every kind", () => {
@@ -39,7 +39,7 @@ describe("the site on paper", () => {
 		["site", ["pgw-"]],
 		["tests", ["pgw1-", "pgw12-"]],
 		["machine", ["pgw-", "pgw1-", "pgw12-"]],
-	])("a command about the %s means these sites and no others", (scope, meant) => {
+	])("a command about the scope %s means these sites and no others", (scope, meant) => {
 		const prefix = new RegExp(`^pgw${idsOf(scope)}-$`);
 		expect(["pgw-", "pgw1-", "pgw12-", "pgwx-"].filter((name) => prefix.test(name))).toEqual(meant);
 	});

@@ -12,10 +12,10 @@ import { progress } from "./progress.ts";
 import { type Machine, site, siteId, stackName } from "./site.ts";
 import { imagesOnHypervisor } from "./vm/hypervisor.ts";
 
-/** A gateway of the stack's settings; what keys it has depends on its driver. */
+/** A gateway of the stack's settings. Its other keys depend on its driver. */
 export type GatewaySettings = { readonly name: string; readonly address: string } & Readonly<Record<string, unknown>>;
 
-/** The settings of the site's stack: the site as it is, with this lab's keys. Data as in `stacks/Pulumi.<env>.yaml`. */
+/** The settings of the site's stack, with this lab's keys, as data like that in `stacks/Pulumi.<env>.yaml`. */
 export async function labSettings(gateway: GatewayKind) {
 	return {
 		[LAB_SITE]: siteId,
@@ -61,7 +61,7 @@ function vmGateway({ repository, images }: VmParts): GatewaySettings {
 			boot: {
 				kernel: `${folder}/vmlinuz`,
 				initrd: `${folder}/initrd`,
-				// Quicker where the processor is emulated: no guards against other processes, few letters on the console.
+				// Faster on an emulated processor: no mitigations, little output on the console.
 				commandLine: "root=LABEL=root rw console=ttyS0 quiet mitigations=off audit=0",
 			},
 			cpus: 2,
@@ -78,13 +78,13 @@ function vmGateway({ repository, images }: VmParts): GatewaySettings {
 	};
 }
 
-/** Where the stack's settings lie in the checkout; made by {@link writeStack}, not committed, since its keys are this lab's. */
+/** The file with the stack's settings. {@link writeStack} makes it. It is not committed, because its keys are this lab's. */
 export const labStackFile = join(import.meta.dirname, "..", "stacks", `Pulumi.${stackName}.yaml`);
 
-/** Writes the stack's settings; what Pulumi itself keeps in that file (the passphrase's salt) stays. */
+/** Writes the stack's settings. What Pulumi itself keeps in that file (the passphrase's salt) stays. */
 export async function writeStack(settings: object): Promise<void> {
 	const document = parseDocument(existsSync(labStackFile) ? readFileSync(labStackFile, "utf8") : "");
 	document.set("config", settings);
-	document.commentBefore = " Made by the lab from its site and keys; every `npm run demo` writes it anew.";
+	document.commentBefore = " The lab makes this file from its site and keys; every `npm run demo` writes it again.";
 	await writeFile(labStackFile, document.toString({ lineWidth: 0 }));
 }

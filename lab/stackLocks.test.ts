@@ -20,22 +20,22 @@ async function lock(name: string, pid: number, timestamp = now): Promise<void> {
 	await writeFile(join(folder, `${name}.json`), JSON.stringify({ pid, username: "root", hostname: "lab", timestamp }));
 }
 
-test("a stack without a lock is held by nobody, and so is one that never was locked", async () => {
+test("without a lock, now or ever, a dead process does not hold the stack", async () => {
 	expect(await heldByTheDead(folder)).toBe(false);
 	expect(await heldByTheDead(join(folder, "never"))).toBe(false);
 });
 
-test("a process that has ended holds a stack still", async () => {
+test("the lock of a process that has ended is held by the dead", async () => {
 	await lock("a", noProcess);
 	expect(await heldByTheDead(folder)).toBe(true);
 });
 
-test("a process of the same number that started later is not the holder", async () => {
+test("a process with the same number that started later is not the holder", async () => {
 	await lock("a", process.pid, "2001-01-01T00:00:00Z");
 	expect(await heldByTheDead(folder)).toBe(true);
 });
 
-test("a holder that runs keeps the stack, beside dead ones too", async () => {
+test("a holder that runs keeps the stack, even beside dead ones", async () => {
 	await lock("a", process.pid);
 	await lock("b", noProcess);
 	expect(await heldByTheDead(folder)).toBe(false);

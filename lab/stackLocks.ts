@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { identify, startedAt } from "./process.ts";
 
 /**
- * Whether a stack is held by Pulumi processes that have all ended without letting go of it: killed ones leave their locks, and
- * every later command refuses to run until somebody cancels. A lock is a JSON file with the holder's pid and the time it was
- * taken (pkg/backend/diy/lock.go); a process that started after that time is another one of the same number.
+ * Whether all Pulumi processes that hold a stack's locks have ended. A killed process leaves its lock, and every later command
+ * refuses to run until somebody cancels. A lock is a JSON file with the holder's pid and the time when it was taken
+ * (pkg/backend/diy/lock.go). A process that started after that time is another one with the same number.
  */
 export async function heldByTheDead(folder: string): Promise<boolean> {
 	const files = (await readdir(folder).catch(missingIsEmpty)).filter((name) => name.endsWith(".json"));

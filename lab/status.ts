@@ -5,22 +5,22 @@ import { identify, startedAt } from "./process.ts";
 import { type Machine, site } from "./site.ts";
 import { domains, vmAddress } from "./vm/hypervisor.ts";
 
-/** One host as `npm run lab -- status` shows it. */
+/** One host, as `npm run lab -- status` shows it. */
 export interface HostStatus {
 	readonly name: string;
 	readonly address: string;
-	/** What the host is in the site, such as `worker` or `server (networkmanager)`. */
+	/** The host's part in the site, such as `worker` or `server (networkmanager)`. */
 	readonly kind: string;
 	/**
-	 * `down`, or what systemd in the host says of itself: `running`, `degraded` (a unit failed), `starting`, … Of a VM what virsh
-	 * says, such as `running` or `shut off`, or `not yet provisioned`.
+	 * `down`, or what the host's systemd says: `running`, `degraded` (a unit failed), `starting`, … For a VM what virsh says, such as
+	 * `running` or `shut off`, or `not yet provisioned`.
 	 */
 	readonly state: string;
-	/** When it was booted; undefined when it is down, and of a VM. */
+	/** When it was booted; undefined when it is down, and for a VM. */
 	readonly since: Date | undefined;
 }
 
-/** Every host of the site and how it is; of the hypervisor and the gateway's machine those that are up. */
+/** Every host of the site with its state; the hypervisor and the gateway's machine only if they are up. */
 export async function status(): Promise<HostStatus[]> {
 	const kind = `gateway (VM on ${site.hypervisor.name})`;
 	const vms = [...(await domains())].map(([name, state]) => {

@@ -19,7 +19,7 @@ const said = (timestamp: number, urn: string, message: string) => ({
 	diagnosticEvent: { urn, message: `${message}\n`, color: "never", severity: "info", ephemeral: true },
 });
 
-/** The log's text, from its events; the first second is 1000. */
+/** The text of a log with these events. It begins at second 1000. */
 function log(...events: object[]): string {
 	const prelude = { timestamp: 1000, preludeEvent: { config: {} } };
 	return [prelude, ...events].map((event, sequence) => `${JSON.stringify({ sequence, ...event })}\n`).join("");
@@ -31,7 +31,7 @@ const made = (from: number, op = "create") => [
 	said(from + 46, vm, "gw-1: booted in 43.1 s"),
 	end(from + 46, vm, op),
 	begin(from + 47, node, op),
-	// As they arrive: each line is sent for itself.
+	// Each line is sent by itself, so that they may arrive in another order.
 	said(from + 78, node, "gw-1: joined in 19.0 s"),
 	said(from + 59, node, "gw-1: prepared in 12.3 s"),
 	said(from + 78, node, "draining gw-1"),
@@ -77,18 +77,18 @@ describe("the phases of an up", () => {
 		]);
 	});
 
-	test("that changes nothing: the routes are read all the same", () => {
+	test("that changes nothing: the routes are read nevertheless", () => {
 		const same = [begin(1005, node, "same"), end(1005, node, "same")];
 		expect(short(log(...same, ...pushed(1008, "same")))).toEqual(["converge 3"]);
 	});
 
-	test("that takes a server away pushes nothing to it", () => {
+	test("that removes a server does not push to it", () => {
 		const same = [begin(1005, node, "same"), end(1005, node, "same")];
 		const gone = [begin(1012, network("ps-3"), "delete"), end(1020, network("ps-3"), "delete")];
 		expect(short(log(...same, ...pushed(1008, "update"), ...gone))).toEqual(["converge 3", "push 4"]);
 	});
 
-	test("with two gateways: those of the one, those of the other", () => {
+	test("with two gateways: first those of one, then those of the other", () => {
 		const phases = phasesOf(log(said(1004, node, "gw-2: joined in 3.0 s"), said(1005, node, "gw-1: joined in 4.0 s")));
 		expect(phases.map(({ name, gateway }) => [name, gateway])).toEqual([
 			["join", "gw-1"],
@@ -103,11 +103,11 @@ describe("the phases of an up", () => {
 		expect(short(text)).toEqual(["boot 2"]);
 	});
 
-	test("of nothing are none", () => expect(phasesOf("")).toEqual([]));
+	test("of an empty log are empty", () => expect(phasesOf("")).toEqual([]));
 });
 
 describe("the table", () => {
-	test("has a line per phase with a bar at its place, and the whole", () => {
+	test("has a line for each phase with a bar at its place, and a line for the whole", () => {
 		expect(timelineTable(phasesOf(log(...made(1010), ...pushed(1095))), { width: 30 })).toBe(
 			[
 				"provision   3.2 s  █",
@@ -130,5 +130,5 @@ describe("the table", () => {
 		expect(coloured).toContain("\u001b[36m████\u001b[39m");
 	});
 
-	test("of nothing is nothing", () => expect(timelineTable([])).toBe(""));
+	test("of no phases is empty", () => expect(timelineTable([])).toBe(""));
 });

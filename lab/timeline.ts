@@ -1,7 +1,7 @@
 import pc from "picocolors";
 import { z } from "zod";
 
-/** The phases of an `up`, in the order in which one follows the other; `leave` comes first or last. */
+/** The phases of an `up`, in their order; `leave` comes first or last. */
 const names = ["provision", "boot", "prepare", "join", "drain", "converge", "push", "leave"] as const;
 
 export type PhaseName = (typeof names)[number];
@@ -9,18 +9,18 @@ export type PhaseName = (typeof names)[number];
 /** One phase of an `up`. */
 export interface Phase {
 	readonly name: PhaseName;
-	/** The gateway that it was about; the phases between gateways and servers have none. */
+	/** The gateway of this phase; undefined for the phases of all gateways and servers. */
 	readonly gateway?: string;
 	/** Seconds from the first event of the log to its beginning. */
 	readonly start: number;
-	/** How long it took. A whole number where only the log tells: its timestamps are whole seconds. */
+	/** How long it took. A whole number if only the log says it, because its timestamps are whole seconds. */
 	readonly seconds: number;
 }
 
-/** A change of colour, as the engine writes it for its displays: `<{%reset%}>`. */
+/** A change of colour, as the engine writes it: `<{%reset%}>`. */
 const COLOUR = /<\{%.*?%\}>/g;
 
-/** The tools' own words for the end of a phase. */
+/** The words with which the tools report the end of a phase. */
 const ended: Readonly<Record<string, PhaseName>> = {
 	provisioned: "provision",
 	booted: "boot",
@@ -29,7 +29,7 @@ const ended: Readonly<Record<string, PhaseName>> = {
 	drained: "drain",
 };
 
-// As in @pulumi/pulumi/automation/events.d.ts, as far as it is read here.
+// The parts of @pulumi/pulumi/automation/events.d.ts that are read here.
 const step = z.object({ metadata: z.object({ op: z.string(), urn: z.string() }) });
 const engineEvent = z.object({
 	timestamp: z.number(),
@@ -49,11 +49,11 @@ interface Step {
 }
 
 /**
- * Reads the phases of an `up` out of Pulumi's event log (`pulumi up --event-log FILE`, which the CLI takes where
- * `PULUMI_DEBUG_COMMANDS=true` is set): one JSON engine event a line. Phases that did not happen are left out, and so are
- * lines that are no event, such as a last one cut short.
+ * Reads the phases of an `up` from Pulumi's event log: `pulumi up --event-log FILE`, an option that needs
+ * `PULUMI_DEBUG_COMMANDS=true`. Each line is an engine event in JSON. Leaves out phases that did not happen, and ignores lines that
+ * are not an event, such as a last line that was cut.
  *
- * The log holds the SDK's debug messages, and with them every secret of the stack in plain text: keep it to its owner and
+ * The log has the SDK's debug messages, and with them every secret of the stack in plain text: let only its owner read it, and
  * remove it.
  */
 export function phasesOf(log: string): readonly Phase[] {
@@ -61,15 +61,15 @@ export function phasesOf(log: string): readonly Phase[] {
 	const origin = events[0]?.timestamp ?? 0;
 	const steps = events.flatMap(stepOf).map((one) => ({ ...one, at: one.at - origin }));
 	const others = [...toldPhases(events, origin), ...pushPhases(steps)];
-	// One address: the old gateway leaves first. Two: last.
+	// With one address, the old gateway leaves first; with two, last.
 	const first = steps.find((one) => isLeaving(one) || isPush(one));
 	return first && isLeaving(first) ? [...leaving(steps), ...others] : [...others, ...leaving(steps)];
 }
 
 /**
- * A bar chart for people: a line per phase with its seconds and a bar at its place in the whole, and the whole at the end.
+ * A bar chart for people: for each phase a line with its seconds and a bar at its place, and a last line with the whole time.
  *
- * @param options `colours` makes the bars coloured; default: plain text. `width` is the longest bar's, in cells; default: 40.
+ * @param options `colours`: coloured bars; default: plain text. `width`: of the longest bar, in characters; default: 40.
  */
 export function timelineTable(
 	phases: readonly Phase[],
@@ -95,7 +95,7 @@ export function timelineTable(
 	return [...rows.map(line), bold(line(whole))].join("\n");
 }
 
-/** The phases that the tools tell of. Lines of a step may come in any order, and those of a machine on its way out are none. */
+/** The phases that the tools report. A step's lines may come in any order. Lines of a machine that is being removed do not count. */
 function toldPhases(events: readonly EngineEvent[], origin: number): readonly Phase[] {
 	const operations = new Map<string, string>();
 	const phases: Phase[] = [];
@@ -120,7 +120,7 @@ function toldPhases(events: readonly EngineEvent[], origin: number): readonly Ph
 	);
 }
 
-/** From the last node that is there to the first server, and from there to the last server that was written to. */
+/** `converge`: from the last node that joined to the first server. `push`: from there to the last server that was changed. */
 function pushPhases(steps: readonly Step[]): readonly Phase[] {
 	const network = steps.filter(isPush);
 	const begin = network.find(({ begins }) => begins)?.at;
@@ -132,7 +132,7 @@ function pushPhases(steps: readonly Step[]): readonly Phase[] {
 	return [...phase("converge", joined?.at, begin), ...phase("push", begin, end)];
 }
 
-/** From the first step that takes an old node or its machine away to the last. */
+/** `leave`: from the first step that removes an old node or its machine to the last. */
 function leaving(steps: readonly Step[]): readonly Phase[] {
 	const going = steps.filter(isLeaving);
 	return phase("leave", going.find(({ begins }) => begins)?.at, going.findLast(({ begins }) => !begins)?.at);
@@ -150,7 +150,7 @@ function isPush({ resource, op }: Step): boolean {
 	return resource.endsWith("-network") && !isDeletion(op);
 }
 
-/** `delete`, `delete-replaced`: the old one goes. */
+/** `delete`, `delete-replaced`: the step removes a resource. */
 function isDeletion(op: string): boolean {
 	return op.startsWith("delete");
 }

@@ -6,15 +6,15 @@ import { exec, writeFile } from "./host.ts";
 import { namespaceOf } from "./machines.ts";
 import { site } from "./site.ts";
 
-/** Mends what was done to a machine. */
+/** Undoes what was done to a machine. */
 export type Mend = () => Promise<void>;
 
-/** One packet of twenty is dropped at random: classic BPF that returns TC_ACT_SHOT (2) or TC_ACT_OK (0). */
+/** Drops one packet of twenty at random: classic BPF that returns TC_ACT_SHOT (2) or TC_ACT_OK (0). */
 const LOSS = "4,32 0 0 4294963256,53 1 0 214748365,6 0 0 2,6 0 0 0";
 
 /**
- * A bad line to a machine, in both directions: 256 kbit/s, up to 300 ms in a queue, 5 % loss. Without netem, which many a kernel lacks,
- * an idle line has no delay.
+ * Makes the line to a machine bad, in both directions: 256 kbit/s, up to 300 ms in a queue, 5 % loss. An idle line does not delay
+ * packets: that would need netem, which many kernels lack.
  */
 export async function badLine(name: string): Promise<Mend> {
 	const ends = [
@@ -35,7 +35,7 @@ export async function badLine(name: string): Promise<Mend> {
 	};
 }
 
-/** No byte more can be written where the script for servers keeps its state, and where it is brought to. */
+/** Fills the folders where the script for servers keeps its state, and to which it is uploaded. */
 export async function fullDisk(name: string): Promise<Mend> {
 	await shell(
 		name,
@@ -50,18 +50,19 @@ export async function fullDisk(name: string): Promise<Mend> {
 	return () => shell(name, "umount /usr/local/lib /var/lib/pod-gateway /run/disk; rmdir /run/disk");
 }
 
-/** No process can be started, also by its systemd. */
+/** Lets no process start on the machine, not even by its systemd. */
 export async function fullProcessTable(name: string): Promise<Mend> {
 	const limits = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"].map((top) => `${top}/${CGROUP}/${name}/pids.max`);
 	const limit = limits.find((file) => existsSync(file));
-	if (limit === undefined) throw new Error(`${name} has no pids controller: none of ${limits.join(", ")} is there`);
+	if (limit === undefined)
+		throw new Error(`${name} does not have a pids controller: none of ${limits.join(", ")} exists`);
 	await write(limit, "1");
 	return () => write(limit, "max");
 }
 
 /**
- * A clock that says 1970 to whoever asks by date(1), as the script for servers does. Linux has no namespace for the time of day, so that
- * the clock itself is every machine's.
+ * Makes date(1) say 1970, which is how the script for servers reads the clock. The clock itself cannot be changed for one machine:
+ * Linux does not have a namespace for the time of day.
  */
 export async function wrongClock(name: string): Promise<Mend> {
 	const date = `#!/bin/sh

@@ -11,9 +11,9 @@ import { useExistingGateway } from "./existingGateway.ts";
 
 const root = join(import.meta.dirname, "..");
 
-describe.skipIf(inject("noLab") !== undefined)("a driver of one's own", () => {
+describe.skipIf(inject("noLab") !== undefined)("a driver of a user", () => {
 	let pulumi: LabPulumi;
-	/** The project as somebody has it who added one folder. */
+	/** A copy of the project with one more folder. */
 	let project: string;
 
 	beforeAll(async () => {

@@ -2,9 +2,9 @@ import * as command from "@pulumi/command";
 import { z } from "zod";
 import type { Driver } from "../src/drivers/driver.ts";
 
-const settings = { instance: z.string().describe("File that says what the cloud has made.") };
+const settings = { instance: z.string().describe("File with the machine that the cloud has made.") };
 
-/** A gateway whose address and host key are the outputs of another provider's resource: here of a command in place of a cloud. */
+/** A gateway whose address and host key are outputs of another provider's resource. Here a command replaces the cloud. */
 export const driver: Driver<typeof settings> = {
 	settings,
 	provision({ gateway, settings, parent }) {

@@ -12,7 +12,7 @@ const inSync = servers
 	.toSorted()
 	.map((server) => ({ server, state: "in sync", details: [], record: expect.objectContaining({ stack: stackName }) }));
 
-/** How servers can come to differ, and a word of the finding. Their own timers would put it right, so those are stopped. */
+/** Changes that make a server drift, and a part of the finding. The servers' timers are stopped, because they would undo the change. */
 const repairable: Readonly<Record<string, readonly [change: string, word: string]>> = {
 	"ps-resolved": ["echo '# mine' >>/etc/systemd/resolved.conf.d/pod-gateway.conf", "-# mine"],
 	"ps-nm": ["ip route del 192.96.0.0/16 proto 157", "+ route 192.96.0.0/16 via 10.200.0.20"],
@@ -21,7 +21,7 @@ const repairable: Readonly<Record<string, readonly [change: string, word: string
 	"ps-trixie": ["ip route replace 192.96.0.0/16 via 10.200.0.12 proto 157", "- route 192.96.0.0/16 via 10.200.0.12"],
 };
 
-/** The same, of which no update may or can put the last two right. */
+/** The same; an update cannot, or may not, repair the last two. */
 const partlyRepairable: typeof repairable = {
 	"ps-dnsmasq": ["systemctl disable -q pod-gateway.service", "~ units"],
 	"ps-nm": ["rm /usr/local/sbin/pod-gateway-host", "is not there"],
@@ -48,7 +48,7 @@ describe.skipIf(inject("noLab") !== undefined)("drift", { timeout: 300_000 }, ()
 		return pulumi.tool("drift", options);
 	}
 
-	test("of nothing: every server is in sync, read by one connection each, and none is changed", async () => {
+	test("is not found: every server is in sync, is read by one connection, and is not changed", async () => {
 		const before = await Promise.all(servers.map(footprint));
 		const connections = await Promise.all(servers.map(logins));
 		const { exitCode, stdout, stderr } = await drift("--json");
@@ -61,7 +61,7 @@ describe.skipIf(inject("noLab") !== undefined)("drift", { timeout: 300_000 }, ()
 		}
 	});
 
-	/** Makes servers differ so, and expects drift to find that and no more. */
+	/** Makes these changes on servers, and expects drift to find them and nothing else. */
 	async function expectFound(changes: typeof repairable): Promise<void> {
 		for (const [server, [change]] of Object.entries(changes)) {
 			await exec(server, ["sh", "-c", `${STOP_REPAIRS}; ${change}`]);
@@ -79,18 +79,18 @@ describe.skipIf(inject("noLab") !== undefined)("drift", { timeout: 300_000 }, ()
 		expect(exitCode).toBe(2);
 	}
 
-	test("of routes and files is found, and repaired on the servers that have it alone", async () => {
+	test("of routes and files is found, and is repaired only on the servers that have it", async () => {
 		const untouched = "ps-dnsmasq";
 		const before = await logins(untouched);
 		await expectFound(repairable);
 		const { exitCode, stdout, stderr } = await drift("--repair", "--json");
 		expect(exitCode, `${stderr}\n${stdout}`).toBe(0);
 		expect(JSON.parse(stdout)).toEqual(inSync);
-		// Each look is one connection; nothing else came.
+		// Each look is one connection, and there was no other.
 		expect(await logins(untouched)).toBe(before + 3);
 	});
 
-	test("of other kinds is found; what no repair may touch is left and told, and holds up no other server", async () => {
+	test("of other kinds is found; what a repair may not touch is left and reported, and does not delay other servers", async () => {
 		await expectFound(partlyRepairable);
 		const partly = await drift("--repair");
 		expect(partly.stderr).toContain("error: pulumi up failed: see above; this is how the servers are now");
@@ -106,7 +106,7 @@ describe.skipIf(inject("noLab") !== undefined)("drift", { timeout: 300_000 }, ()
 		expect(JSON.parse(stdout)).toEqual(inSync);
 	});
 
-	test("that cannot be told is told so: a dead server", async () => {
+	test("of a dead server is reported as unknown", async () => {
 		await powerOff(second);
 		const { exitCode, stdout } = await drift();
 		const spec = outsideHosts.find(({ name }) => name === second);
@@ -116,7 +116,7 @@ describe.skipIf(inject("noLab") !== undefined)("drift", { timeout: 300_000 }, ()
 		expect(exitCode).toBe(1);
 	});
 
-	test("--help tells of exit codes", async () => {
+	test("--help explains the exit codes", async () => {
 		const { stdout } = await drift("--help");
 		expect(stdout).toContain("Exit code 0: in sync; 2: drift; 1: could not tell.");
 	});

@@ -11,7 +11,7 @@ import { machineNamed } from "../lab/machines.ts";
 const server = machineNamed("ps-ifupdown");
 const other = machineNamed("ps-nm");
 
-/** The program under test: what it deploys is told by PLAN, so that one project serves every step. */
+/** The program under test. The file PLAN says what it deploys, so that one project serves every step. */
 const program = `
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
@@ -98,7 +98,7 @@ describe.skipIf(inject("noLab") !== undefined)(
 		const ran = async () => (await onServer("log")).split("\n");
 		const output = async (name: string) => (await pulumi(["stack", "output", name])).stdout;
 
-		it("previews, deploys, changes nothing twice, updates in place, replaces, refuses a wrong host key and destroys", async () => {
+		it("previews, deploys, changes nothing the second time, updates in place, replaces, refuses a wrong host key, destroys", async () => {
 			const preview = await pulumi(["preview"]);
 			expect(preview.exitCode, preview.all).toBe(0);
 			expect(preview.all).toContain("+ 4 to create");

@@ -12,7 +12,7 @@ import { useExistingGateway } from "./existingGateway.ts";
 
 const newBlock = "192.244.191.0/26";
 const kept = "192.244.32.0/26";
-/** Kubernetes' own CA, which etcd's certificates are not of. */
+/** Kubernetes' own CA, which has not signed etcd's certificates. */
 const otherCa = "/etc/kubernetes/pki/ca.crt";
 const unknown = "not known which blocks the gateway is to have routes to";
 
@@ -43,20 +43,20 @@ describe.skipIf(inject("noLab") !== undefined)("Calico's records in etcd", { tim
 	async function withEtcd(change: object, command: readonly string[]): Promise<ExecResult> {
 		const calicoEtcd = { ...etcdSettings(), ...change };
 		const cluster = { ...settings["pod-gateway:cluster"], calicoEtcd };
-		// Nobody waits long for routes that are not to come.
+		// Does not wait long for routes that will not come.
 		const routes = { convergeTimeout: 5 };
 		await writeStack({ ...settings, "pod-gateway:cluster": cluster, "pod-gateway:routes": routes });
 		return pulumi.run(command, { check: false });
 	}
 
-	/** A file of the control plane's host, brought here. */
+	/** Copies a file of the control plane's host to this machine. @returns its path here */
 	async function fetched(path: string): Promise<string> {
 		const file = join(folder, path.replaceAll("/", "-"));
 		await writeFile(file, (await exec(site.controlPlane.name, ["cat", path])).stdout, { mode: 0o600 });
 		return file;
 	}
 
-	test("both kinds of records tell the same, also where one of etcd's servers is down", async () => {
+	test("both kinds of records say the same, even if one of etcd's servers is down", async () => {
 		const custom = await survey();
 		expect(custom.stdout).toContain(`  ${kept} of ku13-2\n`);
 		expect(custom.stderr).toContain("pool 192.244.0.0/16 has natOutgoing");
@@ -67,7 +67,7 @@ describe.skipIf(inject("noLab") !== undefined)("Calico's records in etcd", { tim
 		expect(await survey()).toEqual(custom);
 	});
 
-	test("the client's key is nowhere in clear: state, preview, nor what follows", async () => {
+	test("the client's key is not in plain text in the state or in a preview", async () => {
 		const key = await readFile(etcdSettings().keyFile, "utf8");
 		const secret = key.split("\n")[1] ?? "";
 		expect(secret).not.toBe("");
@@ -80,7 +80,7 @@ describe.skipIf(inject("noLab") !== undefined)("Calico's records in etcd", { tim
 		}
 	});
 
-	test("a block without a route is a warning of the survey, and of a preview", async () => {
+	test("for a block without a route, the survey and a preview warn", async () => {
 		await recordInEtcd("ku13-1", newBlock);
 		expect((await survey()).stderr).toContain(`gw-1: block ${newBlock} of ku13-1 has no route`);
 		const preview = await withEtcd({}, ["preview"]);
@@ -95,7 +95,7 @@ describe.skipIf(inject("noLab") !== undefined)("Calico's records in etcd", { tim
 		expect(found.stderr).not.toContain("has no route");
 	});
 
-	test("a route without a block is a warning", async () => {
+	test("for a route without a block, the survey warns", async () => {
 		await forgetInEtcd("ku13-2", kept);
 		const { stdout, stderr } = await survey();
 		expect(stderr).toContain(`gw-1: the route to ${kept} is to no block that Calico knows`);
@@ -111,7 +111,7 @@ describe.skipIf(inject("noLab") !== undefined)("Calico's records in etcd", { tim
 			"its certificate is not signed by the CA in the settings; correct calicoEtcd.ca or caFile",
 		],
 		[
-			"another CA's client",
+			"a client of another CA",
 			async () => ({
 				certFile: await fetched("/etc/kubernetes/pki/front-proxy-client.crt"),
 				keyFile: await fetched("/etc/kubernetes/pki/front-proxy-client.key"),
@@ -119,23 +119,23 @@ describe.skipIf(inject("noLab") !== undefined)("Calico's records in etcd", { tim
 			"it does not accept the client's certificate; correct calicoEtcd.cert and key",
 		],
 		[
-			"no client's certificate",
+			"a missing client's certificate",
 			async () => ({ certFile: undefined, keyFile: undefined }),
 			"it wants a client's certificate; set calicoEtcd.cert and key",
 		],
 		[
-			"nobody there",
+			"an endpoint without a server",
 			async () => ({ endpoints: [`https://${site.controlPlane.address}:2378`] }),
 			`"connect ECONNREFUSED ${site.controlPlane.address}:2378"`,
 		],
-	])("%s is said as such, and stops nobody", async (_, change, why) => {
+	])("%s is named in a warning, and the preview goes on", async (_, change, why) => {
 		const preview = await withEtcd(await change(), ["preview"]);
 		expect(preview.exitCode, preview.stdout + preview.stderr).toBe(0);
 		expect(preview.stdout + preview.stderr).toContain(unknown);
 		expect(preview.stdout + preview.stderr).toContain(why);
 	});
 
-	test("up goes on with a wrong CA, with a warning; so does the survey, by what was deployed", async () => {
+	test("with a wrong CA, up goes on with a warning; so does the survey, by what was deployed", async () => {
 		const caFile = await fetched(otherCa);
 		const up = await withEtcd({ caFile }, ["up", "--yes", "--skip-preview"]);
 		expect(up.exitCode, up.stdout + up.stderr).toBe(0);

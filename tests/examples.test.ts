@@ -22,14 +22,14 @@ describe.skipIf(inject("noLab") !== undefined)("the examples for CI", () => {
 	beforeAll(async () => {
 		folder = await mkdtemp(join(tmpdir(), "pod-gateway-ci-"));
 		actionlint = await ensureActionlint(progress());
-		// What a job list is made of, a project on GitLab.
+		// The linter reads the pipeline of a project on GitLab, which this is.
 		for (const command of ["init --quiet", "remote add origin git@gitlab.com:example/site.git"]) {
 			await execa("git", command.split(" "), { cwd: folder });
 		}
 	});
 	afterAll(() => rm(folder, { recursive: true }));
 
-	/** What actionlint finds, with shellcheck in the scripts of `run`. */
+	/** The findings of actionlint, and of shellcheck in the scripts of `run`. */
 	async function lintedGitHub(text: string): Promise<string> {
 		const file = join(folder, "workflow.yml");
 		const config = join(folder, "actionlint.yaml");
@@ -38,14 +38,14 @@ describe.skipIf(inject("noLab") !== undefined)("the examples for CI", () => {
 		return (await execa(actionlint, ["-no-color", "-config-file", config, file], { reject: false })).stdout;
 	}
 
-	/** What GitLab's own schema of pipelines finds. */
+	/** The findings by GitLab's own schema of pipelines. */
 	async function lintedGitLab(text: string) {
 		await writeFile(join(folder, ".gitlab-ci.yml"), text);
 		const linter = join(import.meta.dirname, "../node_modules/.bin/gitlab-ci-local");
 		return execa(linter, ["--list"], { cwd: folder, reject: false, all: true });
 	}
 
-	/** What shellcheck finds in the lines that a job's shell runs, one after the other. */
+	/** The findings of shellcheck in the lines that each job's shell runs. */
 	async function shellchecked(text: string): Promise<string> {
 		const job = z.object({ script: z.array(z.string()) });
 		const scripts = Object.values(parse(text)).flatMap((part) => {
@@ -59,7 +59,7 @@ describe.skipIf(inject("noLab") !== undefined)("the examples for CI", () => {
 		return (await Promise.all(found)).map(({ stdout }) => stdout).join("");
 	}
 
-	test("for GitHub: no finding, and what is wrong is found", async () => {
+	test("for GitHub: there are no findings, and a mistake is found", async () => {
 		const text = await read("github-actions.yml");
 		expect(await lintedGitHub(text)).toBe("");
 		expect(await lintedGitHub(text.replace("runs-on: ubuntu", "run-on: ubuntu"))).toContain('unexpected key "run-on"');
@@ -67,7 +67,7 @@ describe.skipIf(inject("noLab") !== undefined)("the examples for CI", () => {
 		expect(await lintedGitHub(text.replace("steps.drift.outputs", "steps.drif.outputs"))).toContain('"drif"');
 	});
 
-	test("for GitLab: no finding, and what is wrong is found", async () => {
+	test("for GitLab: there are no findings, and a mistake is found", async () => {
 		const text = await read("gitlab-ci.yml");
 		const sound = await lintedGitLab(text);
 		expect(sound.exitCode, sound.all).toBe(0);
@@ -105,7 +105,7 @@ describe.skipIf(inject("noLab") !== undefined)("the examples for CI", () => {
 		}
 	});
 
-	test("name scripts and files that there are", async () => {
+	test("name scripts and files that exist", async () => {
 		const { scripts } = JSON.parse(await readFile(join(import.meta.dirname, "../package.json"), "utf8"));
 		for (const file of ["github-actions.yml", "gitlab-ci.yml"]) {
 			const text = await read(file);

@@ -6,7 +6,7 @@ import { type LabPulumi, labPulumi } from "../lab/pulumi.ts";
 import { site } from "../lab/site.ts";
 import { type LabSettings, labSettings, writeStack } from "../lab/stack.ts";
 
-/** The site with a machine that is there as its gateway-to-be, also where other tests had a VM at its address. */
+/** Gives the site an existing machine for its gateway, even if other tests had a VM at the same address. */
 export async function useExistingGateway(): Promise<{ pulumi: LabPulumi; settings: LabSettings }> {
 	if (isUp(site.hypervisor.name)) await powerOff(site.hypervisor.name);
 	await bootGateway(progress(), "existing");

@@ -6,7 +6,7 @@ import { type Footprint, footprint, settledFootprint } from "./footprint.ts";
 import { onEvery } from "./onEvery.ts";
 import { type Cut, cuts, removalCuts, script, scriptWith } from "./transactionCuts.ts";
 
-/** Made by a script that waits for its power to be cut, which it does while the second one is there. */
+/** The script makes the first file and waits for a power cut there, if the second one exists. */
 const reached = "/run/cut-here";
 const armed = "/run/cut-armed";
 const uploaded = "/usr/local/lib/pod-gateway-host-test";
@@ -14,7 +14,7 @@ const installed = "/usr/local/sbin/pod-gateway-host";
 const { servers } = site;
 type Server = PhysicalServerMachine;
 
-/** Seconds within which a server is to be as before or as desired, whatever happened. */
+/** Seconds after which a server has to be as before or as desired, whatever happened. */
 const WITHIN = 120;
 
 function desired(
@@ -49,7 +49,7 @@ async function cutPower({ name }: Server): Promise<void> {
 	if (spec) await bootHost(spec);
 }
 
-/** What a power cut before the recovery is on disk may leave: files that nothing reads, and the folders for them. The next run takes them away. */
+/** What a power cut may leave before the recovery is on disk: files that nothing reads, and their folders. The next run removes them. */
 const IDLE =
 	/ \/var\/lib\/pod-gateway|\.pod-gateway-(new|old)|\/usr\/local\/sbin\/pod-gateway-host|\/systemd\/system\/pod-gateway\.|rt_protos\.d\/pod-gateway|(\.wants|\.d) $/;
 
@@ -66,7 +66,7 @@ function differsInIdleFiles(was: Footprint, now: Footprint): boolean {
 	);
 }
 
-/** Whether the deployment is in force: nothing is left to be undone. */
+/** Whether the deployment is committed, so that nothing has to be undone. */
 async function isCommitted({ name }: Server): Promise<boolean> {
 	const state = "/var/lib/pod-gateway";
 	const asked = await exec(name, ["sh", "-c", `[ ! -e ${state}/.pending ] && [ -e ${state}/lab/desired ]`], {
@@ -96,7 +96,7 @@ describe.skipIf(inject("noLab") !== undefined)("a server, at its first deploymen
 		process.stderr.write(`\nWhat was cut | server | afterwards\n${table.join("\n")}\n`);
 	});
 
-	/** Waits until the server is as one of these, and says which. */
+	/** Waits until the server is as in one of these footprints, and adds its name to the table. */
 	async function settled(server: Server, told: string, ends: Readonly<Record<string, Footprint | undefined>>) {
 		const which = async () => {
 			const now = JSON.stringify(await footprint(server.name));
@@ -108,7 +108,7 @@ describe.skipIf(inject("noLab") !== undefined)("a server, at its first deploymen
 		table.push(`${told} | ${server.kind} | ${await which()}`);
 	}
 
-	/** Starts a script that stops before a step, and cuts the power there. */
+	/** Runs a script that stops before a step, and cuts the power there. */
 	async function cutAt(server: Server, { step }: Cut, text: string, verb: "apply" | "restore"): Promise<void> {
 		await writeFile(server.name, uploaded, text);
 		await exec(server.name, ["touch", armed]);
@@ -122,7 +122,7 @@ describe.skipIf(inject("noLab") !== undefined)("a server, at its first deploymen
 		await cutPower(server);
 		await running;
 	}
-	// The script installs itself: after the power cut, what recovers by it must not stop there again.
+	// The script installs itself. After the power cut, the recovery runs it, and must not stop there again.
 	const waiting = `if [ -e ${armed} ]; then true >${reached}; sleep 100; fi`;
 
 	test("whose power is cut before each step is as before or as desired", () =>
@@ -142,7 +142,7 @@ describe.skipIf(inject("noLab") !== undefined)("a server, at its first deploymen
 					.poll(how, { timeout: WITHIN * 1000, interval: 2000, message: `${server.name}, ${told}` })
 					.toBeDefined();
 				const ended = await how();
-				// Committed means: what an undisturbed deployment makes of it. What a cut has left goes with the next run.
+				// If it is committed, the server has to be as after an undisturbed deployment. The next run removes what a cut has left.
 				const committed = await isCommitted(server);
 				const route = async () => (await exec(server.name, ["ip", "route", "show", "proto", "157"])).stdout;
 				if (committed) await expect.poll(route, { timeout: WITHIN * 1000, message: told }).toContain("192.244.32.0/26");
@@ -155,7 +155,7 @@ describe.skipIf(inject("noLab") !== undefined)("a server, at its first deploymen
 			}
 		}));
 
-	test("and so is one whose power is cut before each step of a removal", () =>
+	test("whose power is cut before each step of a removal is as deployed or removed", () =>
 		onEvery(async (server) => {
 			for (const cut of share(removalCuts(), server)) {
 				expect((await apply(server)).exitCode).toBe(0);
@@ -172,7 +172,7 @@ describe.skipIf(inject("noLab") !== undefined)("a server, at its first deploymen
 			}
 		}));
 
-	test("two applies and a restore at once: one after the other, and none says what is not so", () =>
+	test("runs two applies and a restore one after the other, and each reports what it did", () =>
 		onEvery(async (server) => {
 			const other = desired(server, { nameserver: "192.96.0.11" });
 			const [one, two] = await Promise.all([apply(server), apply(server, other), restore(server)]);
@@ -184,7 +184,7 @@ describe.skipIf(inject("noLab") !== undefined)("a server, at its first deploymen
 			expect(await settledFootprint(server.name, before.get(server.name))).toEqual(before.get(server.name));
 		}));
 
-	test("a resolver that hangs when it restarts: the change is undone in its time", () =>
+	test("whose resolver hangs when it restarts undoes the change in time", () =>
 		onEvery(async (server) => {
 			const unit = { resolved: "systemd-resolved", netplan: "systemd-resolved", dnsmasq: "dnsmasq" }[
 				server.kind as string
@@ -209,12 +209,12 @@ systemctl daemon-reload; touch /run/hang`,
 			await settled(server, "a resolver that hangs", { "as before": before.get(server.name) });
 		}));
 
-	test("two stacks: each has its own, and the second one's names are refused where they cannot be split", () =>
+	test("keeps two stacks apart, and refuses the second one's names where they cannot be split", () =>
 		onEvery(async (server) => {
 			expect((await apply(server)).exitCode).toBe(0);
 			const named = await apply(server, desired(server, { stack: "prod", third: 245, nameserver: "192.96.0.11" }));
 			if (named.exitCode !== 0) {
-				expect(named.stderr).toContain("the stack lab has its names here");
+				expect(named.stderr).toContain("the stack lab uses ");
 				const without = await apply(server, desired(server, { stack: "prod", third: 245, method: "none" }));
 				expect(without.exitCode, without.stderr).toBe(0);
 			}

@@ -2,13 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { exec } from "../lab/host.ts";
 
-/** What a physical server is, as far as this project could change it. */
+/** Everything of a physical server that this project could change. */
 export interface Footprint {
-	/** A line per file, folder and link of the configuration: type, mode, owner, name, and the contents' hash. */
+	/** A line for each file, folder and link of the configuration: type, mode, owner and name; then the hash of each file. */
 	files: string[];
 	routes: string[];
 	resolvConf: string;
-	/** Names of our units that are loaded. Not what they are at: a DHCP renewal may start one at any moment. */
+	/** Our units, and whether each is loaded; not whether it runs, because a DHCP renewal may start one at any moment. */
 	units: string[];
 }
 
@@ -28,8 +28,8 @@ export async function footprint(server: string): Promise<Footprint> {
 }
 
 /**
- * The server's footprint, once it is as expected, or after 20 s: a server's own services, such as a DHCP client at a renewal, may
- * be at work just then.
+ * The server's footprint once it is as expected, or after 20 s: the server's own services may be at work at that moment, such as a
+ * DHCP client at a renewal.
  */
 export async function settledFootprint(server: string, expected: Footprint | undefined): Promise<Footprint> {
 	for (let tries = 0; tries < 20; tries++) {
@@ -40,7 +40,7 @@ export async function settledFootprint(server: string, expected: Footprint | und
 	return footprint(server);
 }
 
-/** How many SSH logins the server has seen. */
+/** The number of SSH logins that the server has seen. */
 export async function logins(server: string): Promise<number> {
 	const { stdout } = await exec(server, [
 		"sh",

@@ -28,7 +28,7 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 	let images: VmImages;
 
 	beforeAll(async () => {
-		// The machine that other tests make the gateway has the VM's address.
+		// Other tests use a machine with the same address as the gateway.
 		if (isUp(gw)) await powerOff(gw);
 		await bootGateway(progress(), "vm");
 		pulumi = await labPulumi(await resolveEngine(() => {}));
@@ -41,7 +41,7 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 		if (isUp(site.hypervisor.name)) await powerOff(site.hypervisor.name);
 	});
 
-	/** The stack's settings with other keys for the gateway, and for its VM. */
+	/** The stack's settings with other values for the gateway and its VM. */
 	function gatewayWith(change: object, vm: object = {}): LabSettings {
 		const [gateway] = settings["pod-gateway:gateways"];
 		const libvirt = { ...(gateway["libvirt"] as object), ...vm };
@@ -61,7 +61,7 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 		}
 	}
 
-	/** Replaces the VM while every server probes a pod and kube-dns, and shows what that cost. */
+	/** Replaces the VM while every server probes a pod and kube-dns, and shows the losses. */
 	async function replacing(title: string): Promise<{ phases: readonly Phase[]; outages: number[]; lost: number }> {
 		const pod = await kubectl(["get", "pod", "web-0", "--output", "jsonpath={.status.podIP}"]);
 		const name = `kubernetes.default.svc.${site.clusterDomain}`;
@@ -82,7 +82,7 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 	test.each([
 		["newer than the API server", "1.35"],
 		["more than three minor versions older", "1.30"],
-	])("a kubelet %s is refused before any VM is made", async (_, version) => {
+	])("a kubelet that is %s is refused before any VM is made", async (_, version) => {
 		const [{ kubernetes }] = settings["pod-gateway:gateways"] as [GatewaySettings & { kubernetes: object }];
 		await writeStack(gatewayWith({ kubernetes: { ...kubernetes, version } }));
 		const { exitCode, stdout, stderr } = await up();
@@ -106,7 +106,7 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 		}
 	});
 
-	test("its kube-proxy is in IPVS mode, its software is held, and its settings outlive a restart", async () => {
+	test("its kube-proxy runs in IPVS mode, its software is held, and its settings will outlive a restart", async () => {
 		expect((await execVm(gw, ["cat", "/proc/net/ip_vs"])).stdout).toContain("C060000A:0035");
 		expect((await execVm(gw, ["apt-mark", "showhold"])).stdout.split("\n")).toEqual(["kubeadm", "kubelet"]);
 		expect((await execVm(gw, ["sysctl", "-n", "net.ipv4.ip_forward"])).stdout).toBe("1");
@@ -116,7 +116,7 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 		expect(await virsh(["dominfo", gw])).toMatch(/Autostart: +enable/);
 	});
 
-	test("it has an address of each family, as machine and as node", async () => {
+	test("it has an address of each family, as a machine and as a node", async () => {
 		expect((await execVm(gw, ["ip", "-o", "-6", "addr", "show", "scope", "global"])).stdout).toContain(
 			`${site.gatewayAddress6}/64`,
 		);
@@ -124,7 +124,7 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 		expect(addresses.split(" ")).toEqual([site.gateway.address, site.gatewayAddress6, gw]);
 	});
 
-	test("the first connection was verified: the VM's host key is the one made before it", async () => {
+	test("its host key is the one that was made before it, so that the first connection was verified", async () => {
 		const { stdout: state } = await pulumi.run(["stack", "export", "--show-secrets"]);
 		const { stdout: own } = await execVm(gw, ["cat", "/etc/ssh/ssh_host_ed25519_key.pub"]);
 		expect(state).toContain(own.split(" ").slice(0, 2).join(" "));
@@ -137,7 +137,7 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 		expect(stdout).toMatch(/\d+ unchanged/);
 	});
 
-	test("after a power cut of its hypervisor it comes back by itself, as it was", async () => {
+	test("after a power cut of its hypervisor, it comes back by itself as it was", async () => {
 		await powerOff(site.hypervisor.name);
 		await bootGateway(progress(), "vm");
 		const failing = async () => (await checkServer("ps-nm")).filter(({ ok }) => !ok).map(({ what }) => what);
@@ -153,7 +153,7 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 		expect(steps(stdout)).toEqual([`-- ${gw}-node`, `-- ${gw}-vm`, `++ ${gw}-vm`, `++ ${gw}-node`, "~ ps-nm-network"]);
 	});
 
-	test("with a second address, a new VM takes over without a probe lost, and the old one goes last", async () => {
+	test("with a second address, a new VM takes over without a lost probe, and the old one is removed last", async () => {
 		await writeStack(gatewayWith(spare));
 		expect((await up()).stdout).not.toContain("replaced");
 		await writeStack(gatewayWith(spare, image("v2")));
@@ -174,19 +174,19 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 		await everyServerReaches();
 	});
 
-	test("with one address, servers are cut off no longer than the VM takes to come up and join", async () => {
+	test("with one address, servers are cut off only while the VM comes up and joins", async () => {
 		await writeStack(gatewayWith({}, image("v2", imageUrl(images, "v2"))));
 		const { phases, outages } = await replacing("Replaced at one address");
 		const pushed = phases.find(({ name }) => name === "push");
 		const end = pushed?.start ?? Math.max(...phases.map(({ start, seconds }) => start + seconds));
 		const left = phases.find(({ name }) => name === "leave")?.start ?? 0;
-		// The tools' own start lies between the phases.
+		// The tools start between the phases, which takes time, too.
 		expect(Math.max(...outages)).toBeLessThan(end - left + 5);
 		expect([...(await domains()).keys()]).toEqual([gw]);
 		await everyServerReaches();
 	});
 
-	test("destroy finishes though the VM was killed: no domain, no disk, no node, servers as before", async () => {
+	test("destroy finishes even if the VM was killed: domain, disk and node are gone, and servers are as before", async () => {
 		await virsh(["destroy", gw]);
 		const { exitCode, stdout, stderr } = await pulumi.run(["destroy", "--yes"], { check: false });
 		expect(exitCode, stdout + stderr).toBe(0);
@@ -199,13 +199,13 @@ describe.skipIf(inject("noLab") !== undefined)("a gateway that is a virtual mach
 		}
 	});
 
-	/** The VM's keys for an image; the two differ in a mark alone. */
+	/** The VM's settings for an image. */
 	function image(version: "v1" | "v2", source = `${imagesOnHypervisor}/${images.folder}/${version}.qcow2`) {
 		return { image: { source, sha256: images.sha256[version] } };
 	}
 });
 
-/** What a preview with replacement steps does to the gateway and to one server, in order: `++ gw-1-vm` and the like. */
+/** The steps for the gateway and one server in a preview with replacement steps, in order: `++ gw-1-vm` and so on. */
 function steps(preview: string): string[] {
 	const command =
 		/^ *(\+\+|--|~) ?command:\w+:Command:[^[]*\[(?:id=[^\]]*\]\s*\[)?[^[]*::(gw-1-vm|gw-1-node|ps-nm-network)\]/gm;

@@ -12,10 +12,10 @@ import { type Footprint, footprint, settledFootprint } from "./footprint.ts";
 
 const servers = site.servers.map(({ name }) => name);
 
-/** How often `up` is killed at a random moment; two more take a minute. */
+/** How often `up` is killed at a random moment. Two more take a minute. */
 const kills = Number(process.env["POD_GATEWAY_KILLS"] ?? 2);
 
-/** Seconds of the moments, to see a run again: POD_GATEWAY_KILLS_AT=3.2,11.9 */
+/** The moments in seconds, to repeat a run: POD_GATEWAY_KILLS_AT=3.2,11.9 */
 const at = process.env["POD_GATEWAY_KILLS_AT"]?.split(",").map(Number);
 
 describe.skipIf(inject("noLab") !== undefined)("an up that is interrupted", { timeout: 1_800_000 }, () => {
@@ -47,7 +47,7 @@ describe.skipIf(inject("noLab") !== undefined)("an up that is interrupted", { ti
 		}
 	}
 
-	test("by a gateway that is cut off in the middle of its join: it says so, and no server has anything of it", async () => {
+	test("by a gateway that is cut off during its join says so, and does not touch any server", async () => {
 		const cut = pulumi.run(["up", "--yes", "--skip-preview"], { check: false });
 		const joining = () => exec(site.gateway.name, ["pgrep", "-f", "^[^ ]*kubeadm join"], { check: false });
 		await expect.poll(async () => (await joining()).exitCode, { timeout: 120_000, interval: 50 }).toBe(0);
@@ -59,7 +59,7 @@ describe.skipIf(inject("noLab") !== undefined)("an up that is interrupted", { ti
 		for (const server of servers) expect(await isCutOff(server), server).toBe(true);
 	});
 
-	test("by a second one: that is refused, and the first one does its work", async () => {
+	test("by a second one finishes, and the second one is refused", async () => {
 		const began = Date.now();
 		const first = pulumi.run(["up", "--yes", "--skip-preview"], { check: false });
 		await sleep(3000);
@@ -72,8 +72,8 @@ describe.skipIf(inject("noLab") !== undefined)("an up that is interrupted", { ti
 		await everythingIsAsDesired("after two at once");
 	});
 
-	test(`by SIGKILL at random moments: the next one converges, ${at?.length ?? kills} times`, async () => {
-		// Alone, it takes about half as long as with a second one beside it.
+	test(`by SIGKILL at random moments is completed by the next one, ${at?.length ?? kills} times`, async () => {
+		// An `up` alone takes about half as long as with a second one beside it.
 		const moments = at ?? Array.from({ length: kills }, () => Math.round(Math.random() * seconds * 5) / 10);
 		process.stderr.write(
 			`\nup takes ${seconds.toFixed(1)} s and is killed at POD_GATEWAY_KILLS_AT=${moments.join()}\n`,
@@ -82,18 +82,18 @@ describe.skipIf(inject("noLab") !== undefined)("an up that is interrupted", { ti
 			const first = index % 2 === 1;
 			const told = `${first ? "first deployment" : "another mode"}, killed at ${moment} s`;
 			if (first) await pulumi.run(["destroy", "--yes"]);
-			// The servers' routes are other ones in each mode.
+			// Each mode has other routes for the servers.
 			const mode = index % 4 < 2 ? "pools" : "blocks";
 			await writeStack({ ...settings, "pod-gateway:routes": { mode } });
 			const killed = await killedUp(moment);
 			process.stderr.write(`${told}: exit code ${killed.exitCode}\n`);
-			// Frees the stack, as its user would by pulumi cancel.
+			// Frees the stack, as a person would by pulumi cancel.
 			pulumi = await labPulumi(await resolveEngine(() => {}));
 			await everythingIsAsDesired(told);
 		}
 	});
 
-	test("destroy leaves every server as it was before all of that", async () => {
+	test("can be destroyed afterwards, which leaves every server as it was at first", async () => {
 		await pulumi.run(["destroy", "--yes"]);
 		for (const server of servers) {
 			expect(await settledFootprint(server, before.get(server)), server).toEqual(before.get(server));
@@ -101,7 +101,7 @@ describe.skipIf(inject("noLab") !== undefined)("an up that is interrupted", { ti
 		}
 	});
 
-	/** `pulumi up` with what it has started, ended after so many seconds, if it takes that long. */
+	/** Runs `pulumi up`, and kills it after so many seconds with everything that it has started. */
 	function killedUp(seconds: number): Promise<ExecResult> {
 		const line = 'exec timeout --signal KILL "$1" "$POD_GATEWAY_PULUMI" up --yes --skip-preview';
 		return pulumi.beside(["sh", "-c", line, "sh", `${seconds}`], { check: false });

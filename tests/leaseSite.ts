@@ -1,6 +1,6 @@
 /**
- * Gives a suite (a file of tests, in a process of its own) a site that no other suite has meanwhile: booted, with nothing deployed
- * on it. It says by POD_GATEWAY_SITE which one, before anything that knows the site is loaded.
+ * Gives a suite (a file of tests, in a process of its own) a site that no other suite uses meanwhile. The site is booted, and nothing is
+ * deployed on it. Sets POD_GATEWAY_SITE before any module that reads it is loaded.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { inject } from "vitest";
@@ -12,7 +12,7 @@ if (inject("noLab") === undefined) {
 	await prepareSite();
 }
 
-/** Waits for a free site. It is this process's until that ends. */
+/** Waits for a free site. This process has it until it ends. */
 async function lease(sites: readonly string[]): Promise<string> {
 	for (;;) {
 		for (const site of sites) if (await tryLock(`suite-on-site${site}`)) return site;

@@ -37,7 +37,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		return pulumi.run(command, { check: false });
 	}
 
-	test("before the first deployment there is nothing to survey, and nothing to plan from", async () => {
+	test("before the first deployment, the survey and a preview say what to do first", async () => {
 		const early = await survey();
 		expect(early.exitCode).toBe(1);
 		expect(early.stderr).toContain("run pulumi up first");
@@ -48,7 +48,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		await pulumi.run(["up", "--yes", "--skip-preview"]);
 	});
 
-	test("the survey makes the file, and finds nothing more to say", async () => {
+	test("the survey writes the file, and afterwards finds no difference", async () => {
 		const missing = await survey();
 		expect(missing.exitCode).toBe(2);
 		expect(missing.stdout).toContain("  192.244.32.0/26 of ku13-2\n");
@@ -63,7 +63,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		expect(stderr).toMatch(/^warning: gw-1: pool 192\.244\.0\.0\/16 has natOutgoing: .*$/);
 	});
 
-	test("a file that makes no sense is told so, and can be written anew", async () => {
+	test("a broken file is an error that names the place, and can be written again", async () => {
 		const file = await readFile(path, "utf8");
 		await writeFile(path, file.replace('"family": 4', '"family": 5'));
 		const broken = await survey();
@@ -73,20 +73,20 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		expect(await readFile(path, "utf8")).toBe(file);
 	});
 
-	test("going from live to locked changes nothing on any server", async () => {
+	test("a change from live to locked does not change any server", async () => {
 		const { exitCode, stdout, stderr } = await lockedUp("up", "--yes", "--skip-preview");
 		expect(exitCode, stdout + stderr).toBe(0);
 		expect(stdout).not.toMatch(/ps-\w+-network/);
 	});
 
-	test("a preview needs no network at all", async () => {
+	test("a preview does not need a network", async () => {
 		await setCable(site.operator.name, false);
 		const { exitCode, stdout, stderr } = await lockedUp("preview", "--diff", "--expect-no-changes");
 		await setCable(site.operator.name, true);
 		expect(exitCode, stdout + stderr).toBe(0);
 	});
 
-	test("up refuses a cluster that says otherwise of itself than what is locked, naming each difference", async () => {
+	test("up refuses a cluster that differs from what is locked, and names each difference", async () => {
 		const file = await readFile(path, "utf8");
 		await writeFile(path, file.replace(`"domain": "${site.clusterDomain}"`, '"domain": "old.local"'));
 		const refused = await lockedUp("up", "--yes", "--skip-preview");
@@ -101,7 +101,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		expect(refused.stdout + refused.stderr).toContain(`npm run survey -- ${stackName} --write`);
 	});
 
-	test("up goes on by what is locked, with a warning, while the cluster cannot be asked", async () => {
+	test("while the cluster does not answer, up uses what is locked, with a warning", async () => {
 		await exec(site.controlPlane.name, ["systemctl", "stop", "kube-apiserver"]);
 		const { exitCode, stdout, stderr } = await lockedUp("up", "--yes", "--skip-preview");
 		const found = await survey();
@@ -113,9 +113,9 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		await expect.poll(() => kubectl(["get", "nodes"]), { timeout: 60_000 }).toContain("Ready");
 	});
 
-	test("up refuses what is not locked, naming each difference; the survey writes it; then it arrives", async () => {
+	test("up refuses routes that are not locked, and names each; the survey writes them; then up brings them", async () => {
 		await addBlock("ku13-1", newBlock);
-		// An API server that stops takes itself out of its Service; kube-proxy, whose pauses grew, hears a minute late of its return.
+		// An API server that stops removes itself from its Service. kube-proxy, which waits longer each time, notices its return late.
 		await expect
 			.poll(async () => (await exec(site.gateway.name, ["ip", "route"])).stdout, { timeout: 180_000 })
 			.toContain(newBlock);

@@ -17,11 +17,11 @@ import { givenSecrets, searchEverywhere, Witness } from "./secretSearch.ts";
 
 const servers = site.servers.map(({ name }) => name);
 const newBlock = "192.244.191.0/26";
-/** A text that nobody else has, to see that the search for secrets finds one. */
+/** A random text, to check that the search for secrets finds a text that is there. */
 const canary = randomBytes(20).toString("hex");
 const newRoute = `route ${newBlock} via ${site.gateway.address}`;
 
-/** What a kubelet of another cluster leaves on a machine; $1 is that cluster's API server. */
+/** Makes what a kubelet of another cluster leaves on a machine; $1 is that cluster's API server. */
 const OTHER_CLUSTER = `
 openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=other -days 1 -keyout /dev/null -out /run/other.crt 2>/dev/null
 mkdir -p /etc/kubernetes
@@ -36,7 +36,7 @@ clusters:
 END
 `;
 
-describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines", () => {
+describe.skipIf(inject("noLab") !== undefined)("the whole deployment, on real machines", () => {
 	const before = new Map<string, Footprint>();
 	let settings: LabSettings;
 	let pulumi: LabPulumi;
@@ -58,7 +58,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		}
 	});
 
-	test("a preview changes nothing, and fits two screens", async () => {
+	test("a preview changes nothing, and fits on two screens", async () => {
 		const { stdout, stderr } = await pulumi.run(["preview"]);
 		expect(linesOf(stdout + stderr), stdout).toBeLessThanOrEqual(100);
 		for (const server of servers) {
@@ -66,7 +66,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		}
 	});
 
-	test("settings with mistakes are refused with every mistake, before anything is touched", async () => {
+	test("bad settings are refused before anything is touched, and every mistake is named", async () => {
 		const [first, ...others] = settings["pod-gateway:servers"];
 		const { hostKey: _, ...withoutKey } = first ?? { hostKey: "" };
 		await writeStack({
@@ -85,7 +85,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		}
 	});
 
-	test("a machine that is a node of another cluster is refused; with takeOver it is reset and joined", async () => {
+	test("a node of another cluster is refused as the gateway; with takeOver it is reset and joined", async () => {
 		const other = "https://192.0.2.1:6443";
 		await exec(site.gateway.name, ["sh", "-euc", OTHER_CLUSTER, "sh", other]);
 		const refused = await pulumi.run(["up", "--yes", "--skip-preview"], { check: false });
@@ -100,7 +100,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		expect(await kubectl(["get", "node", site.gateway.name])).toMatch(/Ready,SchedulingDisabled/);
 	});
 
-	test("one up, and every server resolves names and reaches pods and Services by way of the gateway", async () => {
+	test("after one up, every server resolves names and reaches pods and Services through the gateway", async () => {
 		await pulumi.run(["up", "--yes", "--skip-preview"]);
 		for (const server of servers) {
 			for (const { what, ok, seen } of await checkServer(server)) {
@@ -111,7 +111,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		await witness.end();
 	});
 
-	test("the gateway is a cordoned, tainted node that runs DaemonSets only", async () => {
+	test("the gateway is a cordoned and tainted node that runs only DaemonSets", async () => {
 		const objects = async (...args: string[]) => JSON.parse(await kubectl(["get", ...args, "-o", "json"]));
 		const node = await objects("node", site.gateway.name);
 		expect(node.spec.unschedulable).toBe(true);
@@ -123,7 +123,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		expect(new Set(owners)).toEqual(new Set(["DaemonSet"]));
 	});
 
-	test("the state holds no secret in clear, and no bootstrap token at all", async () => {
+	test("the state does not have secrets in plain text, nor any bootstrap token", async () => {
 		const state = await readFile(siteDir("pulumi", ".pulumi", "stacks", "pod-gateway", `${stackName}.json`), "utf8");
 		expect(state).toContain("ps-nm-network");
 		expect(state).not.toContain("PRIVATE KEY");
@@ -154,7 +154,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		}
 	});
 
-	test("up again changes nothing and connects to no server", async () => {
+	test("a second up changes nothing and does not connect to servers", async () => {
 		const connections = await Promise.all(servers.map(logins));
 		const { stdout } = await pulumi.run(["up", "--yes", "--skip-preview", "--expect-no-changes"]);
 		expect(stdout).toMatch(/\d+ unchanged/);
@@ -163,13 +163,13 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		expect(linesOf(preview.stdout + preview.stderr), preview.stdout).toBeLessThanOrEqual(60);
 	});
 
-	test("a refresh finds everything as it was", async () => {
+	test("a refresh finds no change", async () => {
 		const { stdout } = await pulumi.run(["refresh", "--yes", "--expect-no-changes"]);
 		expect(stdout).toMatch(/\d+ unchanged/);
 		expect(stdout).not.toMatch(/updated/);
 	});
 
-	test("no debug log has a key or what the kubeconfig signs in with", async () => {
+	test("debug logs have neither the SSH key nor the kubeconfig's client key", async () => {
 		const key = (await readFile(operatorKeyFile(), "utf8")).split("\n")[2] ?? "";
 		const signsIn = /client-key-data: (\S{40})/.exec(await readFile(kubeconfigFile(), "utf8"))?.[1] ?? "";
 		expect([key.length, signsIn.length]).toEqual([70, 40]);
@@ -181,7 +181,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		}
 	});
 
-	test("a label that comes into the settings comes to the node", async () => {
+	test("a label that is added to the settings is added to the node", async () => {
 		const [gateway] = settings["pod-gateway:gateways"];
 		const labels = { "pod-gateway": "true", rack: "4" };
 		await writeStack({ ...settings, "pod-gateway:gateways": [{ ...gateway, labels }] });
@@ -192,7 +192,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		await pulumi.run(["up", "--yes", "--skip-preview"]);
 	});
 
-	test("a new pod block shows in the preview's diff on each server, and up brings it there", async () => {
+	test("a preview shows a new pod block for each server, and up brings it there", async () => {
 		await addBlock("ku13-1", newBlock);
 		await appears(site.gateway.name, newBlock);
 		const { stdout } = await pulumi.run(["preview", "--diff"]);
@@ -208,7 +208,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		}
 	});
 
-	test("a block that goes takes its route along", async () => {
+	test("when a block is removed, up removes its route", async () => {
 		await removeBlock("ku13-1", newBlock);
 		await disappears(site.gateway.name, newBlock);
 		await pulumi.run(["up", "--yes", "--skip-preview"]);
@@ -231,7 +231,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		await pulumi.run(["up", "--yes", "--skip-preview"]);
 	});
 
-	test("a server taken off the list is as it was before: byte for byte, route for route", async () => {
+	test("a server that is taken off the list is as it was before: byte for byte, route for route", async () => {
 		const remaining = settings["pod-gateway:servers"].filter(({ name }) => name !== "ps-nm");
 		await writeStack({ ...settings, "pod-gateway:servers": remaining });
 		await pulumi.run(["up", "--yes", "--skip-preview"]);
@@ -243,7 +243,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		expect((await checkServer("ps-nm")).filter(({ ok }) => !ok)).toEqual([]);
 	});
 
-	test("a server that is gone does not hold up its removal; back again, it is restored by hand", async () => {
+	test("a dead server does not block its removal; once it is back, it is restored by hand", async () => {
 		const spec = outsideHosts.find(({ name }) => name === "ps-nm");
 		if (!spec) throw new Error("the site has no ps-nm");
 		await powerOff(spec.name);
@@ -258,7 +258,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		await expect.poll(() => footprint(spec.name), { timeout: 20_000, interval: 1000 }).toEqual(before.get(spec.name));
 	});
 
-	test("an entry that comes to mean another machine: the old one is as it was before, the new one has it all", async () => {
+	test("when an entry gets another machine, the old one is as it was before, and the new one has everything", async () => {
 		const all = settings["pod-gateway:servers"];
 		const { address, hostKey } = all.find(({ name }) => name === "ps-nm") ?? { address: "", hostKey: "" };
 		const others = all.filter(({ name }) => name !== "ps-nm");
@@ -272,7 +272,7 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		expect(await footprint("ps-nm")).toEqual(before.get("ps-nm"));
 	});
 
-	test("destroy leaves every server as it was, no node object and a reset gateway", async () => {
+	test("destroy leaves every server as it was, removes the node object and resets the gateway", async () => {
 		await pulumi.run(["destroy", "--yes"]);
 		for (const server of servers) {
 			expect(await settledFootprint(server, before.get(server)), server).toEqual(before.get(server));
@@ -287,12 +287,12 @@ describe.skipIf(inject("noLab") !== undefined)("the main job, on real machines",
 		expect(left.stdout.trim()).toBe("");
 	});
 
-	test("after all of that, no secret is anywhere: state, history, arguments, files and journals of every host", async () => {
+	test("after all of that, no secret is in the state, its history, arguments, or any host's files and journals", async () => {
 		const given = await givenSecrets();
 		expect([...given.values()].map(({ length }) => length)).toEqual([70, 70, 60, 64]);
 		expect(witness.tokens.size).toBeGreaterThan(0);
 		const tokens = [...witness.tokens].map((token, index) => [`bootstrap token ${index + 1}`, token] as const);
-		// Finding nothing is worth something where what is there is found.
+		// The search finds nothing. The canary shows that it would.
 		await exec("ps-nm", ["sh", "-euc", 'cat >/var/tmp/canary; logger -t canary "$(cat /var/tmp/canary)"'], {
 			input: canary,
 		});

@@ -12,16 +12,16 @@ const installed = "/usr/local/sbin/pod-gateway-host";
 const { servers } = site;
 type Server = PhysicalServerMachine;
 
-/** Seconds within which names are to be where they belong, whatever an admin did. */
+/** Seconds after which names have to be where they belong, whatever an admin did. */
 const WITHIN = 120;
 
-/** Stands for the cluster's nameserver: it knows one pod, and asks the site for all other names. */
+/** Replaces the cluster's nameserver. It knows one pod, and asks the site for all other names. */
 const cluster = {
 	nameserver: "10.200.0.53",
 	name: `web-0.web.default.svc.${site.clusterDomain}`,
 	address: "192.244.32.5",
 };
-/** A VPN from the server to the site's resolver, whose nameserver has the same answer for every name. */
+/** A VPN from the server to the site's resolver. Its nameserver has the same answer for every name. */
 const vpn = { server: "10.210.0.2", nameserver: "10.210.0.1", address: "10.210.0.99" };
 
 function desired({ name }: Server): string {
@@ -45,7 +45,7 @@ const apply = async (server: Server) => {
 const restore = ({ name }: Server) =>
 	exec(name, ["sh", "-c", `[ ! -e ${installed} ] || exec ${installed} restore`], { check: false });
 
-/** The address that the server's programs are told of a name, past what its resolver remembers; empty where it is not known. */
+/** The address that the server's programs get for a name, without its resolver's cache; empty if the name is not known. */
 async function lookUp({ name: server }: Server, name: string): Promise<string> {
 	const text = `resolvectl flush-caches 2>/dev/null; timeout 5 getent ahostsv4 ${name} | awk 'NR == 1 { print $1 }'`;
 	return (await exec(server, ["sh", "-c", text], { check: false })).stdout;
@@ -75,11 +75,11 @@ afterAll(async () => {
 /** What an admin may do to the owner of resolv.conf between two runs. */
 interface Change {
 	readonly title: string;
-	/** Shell: how the server is at first, where that is not how the lab boots it. */
+	/** Shell: brings the server to its first state, if that is not how the lab boots it. */
 	readonly first?: string;
 	/** Shell: what the admin does. */
 	readonly admin: string;
-	/** The method that the names are by afterwards, or why the next apply refuses. */
+	/** The method for names afterwards, or why the next apply refuses. */
 	readonly ends: string | RegExp;
 }
 
@@ -87,7 +87,7 @@ const OWNER_FILES =
 	"/etc/systemd/system /etc/NetworkManager /etc/dnsmasq.d /etc/network /etc/dhcpcd.conf /etc/resolv.conf /etc/resolv.conf.site";
 const KEEP = `rm -rf /run/kept; mkdir /run/kept
 for path in ${OWNER_FILES}; do [ ! -e $path ] && [ ! -L $path ] || cp -a --parents $path /run/kept; done`;
-/** As it was at {@link KEEP}; services are started anew by what follows. */
+/** Shell: brings back the files of {@link KEEP}. What follows it has to start the services. */
 const BACK = `rm -rf ${OWNER_FILES}; cp -a /run/kept/etc /; systemctl daemon-reload`;
 
 const PLAIN = `rm -f /etc/resolv.conf; printf '# by the admin\\nnameserver ${site.resolver.address}\\n' >/etc/resolv.conf`;
@@ -108,12 +108,12 @@ const changes: Readonly<Record<ServerKind, readonly Change[]>> = {
 		disabledResolved,
 		enabledResolved,
 		{
-			title: "runs on and is asked (nsswitch.conf), a file in place of its link",
+			title: "still runs and is asked (nsswitch.conf), but resolv.conf is a file",
 			admin: PLAIN,
 			ends: /programs ask systemd-resolved/,
 		},
 		{
-			title: "stopped, its link left",
+			title: "stopped, its link still there",
 			admin: "systemctl stop systemd-resolved",
 			ends: /is a file of systemd-resolved's own .* start systemd-resolved and set dns\.method to auto/,
 		},
@@ -122,15 +122,15 @@ const changes: Readonly<Record<ServerKind, readonly Change[]>> = {
 		disabledResolved,
 		enabledResolved,
 		{
-			title: "masked, its link left",
+			title: "masked, its link still there",
 			admin: "systemctl mask --now systemd-resolved 2>/dev/null",
 			ends: /is a file of systemd-resolved's own .* start systemd-resolved and set dns\.method to auto/,
 		},
 	],
 	networkmanager: [
-		{ title: "told to leave names alone (dns=none), a file in its place", admin: LEAVE_NAMES, ends: "resolvconf" },
+		{ title: "set to leave names alone (dns=none), a file in its place", admin: LEAVE_NAMES, ends: "resolvconf" },
 		{
-			title: "(dns=none) told to decide again",
+			title: "(dns=none) set to decide again",
 			first: LEAVE_NAMES,
 			admin: "rm /etc/NetworkManager/conf.d/10-admin.conf; systemctl reload NetworkManager",
 			ends: "networkmanager",
@@ -141,7 +141,7 @@ const changes: Readonly<Record<ServerKind, readonly Change[]>> = {
 			ends: "resolvconf",
 		},
 		{
-			title: "told to leave names alone, a dnsmasq in its place",
+			title: "set to leave names alone, a dnsmasq in its place",
 			admin: `${LEAVE_NAMES}
 mkdir -p /etc/dnsmasq.d
 printf '[Service]\\nRestart=on-failure\\nRestartSec=2\\nExecStart=/usr/sbin/dnsmasq --keep-in-foreground --conf-file=/dev/null --conf-dir=/etc/dnsmasq.d --no-resolv --server=${site.resolver.address} --bind-interfaces --listen-address=127.0.0.1\\n' >/etc/systemd/system/dnsmasq.service
@@ -161,10 +161,10 @@ systemctl daemon-reload; systemctl start dnsmasq; ${LOCAL}`,
 			admin: `systemctl enable --now dnsmasq 2>/dev/null; ${LOCAL}`,
 			ends: "dnsmasq",
 		},
-		{ title: "runs on, another nameserver in the file", admin: PLAIN, ends: "resolvconf" },
+		{ title: "still runs, another nameserver in the file", admin: PLAIN, ends: "resolvconf" },
 	],
 	ifupdown: [
-		{ title: "the file written anew", admin: PLAIN, ends: "resolvconf" },
+		{ title: "the file rewritten", admin: PLAIN, ends: "resolvconf" },
 		{
 			title: "a link to another file",
 			admin: `${PLAIN}; mv /etc/resolv.conf /etc/resolv.conf.site; ln -s resolv.conf.site /etc/resolv.conf`,
@@ -173,19 +173,19 @@ systemctl daemon-reload; systemctl start dnsmasq; ${LOCAL}`,
 	],
 	dhcp: [
 		{
-			title: "dhcpcd told to leave names alone, a file in its place",
+			title: "dhcpcd set to leave names alone, a file in its place",
 			admin: `echo nohook resolv.conf >>/etc/dhcpcd.conf; ifdown eth0; ifup eth0; ${PLAIN}`,
 			ends: "resolvconf",
 		},
 		{
-			title: "dhcpcd told to leave names alone, a link in its place",
+			title: "dhcpcd set to leave names alone, a link in its place",
 			admin: `echo nohook resolv.conf >>/etc/dhcpcd.conf; ifdown eth0; ifup eth0
 ${PLAIN}; mv /etc/resolv.conf /etc/resolv.conf.site; ln -s resolv.conf.site /etc/resolv.conf`,
 			ends: "resolvconf",
 		},
 	],
 };
-/** Shell: the lab's own services are as it boots them. */
+/** Shell: starts each server's own services as the lab boots them. */
 const START: Readonly<Record<ServerKind, string>> = {
 	resolved: "systemctl restart systemd-resolved",
 	netplan: "systemctl restart systemd-resolved",
@@ -195,7 +195,7 @@ const START: Readonly<Record<ServerKind, string>> = {
 	dhcp: "ifdown eth0; ifup eth0",
 };
 
-/** How the server comes to know of it. */
+/** How the server notices the change. */
 type Way = "the timer" | "its service" | "the next apply" | "restore alone";
 
 interface State extends Footprint {
@@ -204,7 +204,7 @@ interface State extends Footprint {
 	readonly links: string;
 }
 
-/** What is there but for what routes a service has set at what moment: files, services, and whether the site's names are known. */
+/** The server's footprint with its services, its links' domains, and whether it knows the site's names. */
 async function stateOf(server: Server): Promise<State> {
 	const services =
 		"systemctl is-active systemd-resolved NetworkManager dnsmasq; systemctl is-enabled systemd-resolved NetworkManager dnsmasq";
@@ -234,11 +234,11 @@ describe.skipIf(inject("noLab") !== undefined)(
 			process.stderr.write(`\nserver | change | noticed by | names | after restore\n${table.sort().join("\n")}\n`);
 		});
 
-		/** One change on one server: once without a deployment, to know what the admin makes of it, and once for each way. */
+		/** Makes one change on one server: once without a deployment, to see the admin's result, and once for each way. */
 		async function goThrough(server: Server, change: Change): Promise<void> {
 			const { name, kind } = server;
 			const { title, first = ":", admin } = change;
-			// Of each kind one change waits for the timer itself.
+			// For each kind, one change waits for the real timer.
 			const byItself = change === changes[kind][0] ? "the timer" : "its service";
 			const again = `${BACK}; ${START[kind]}`;
 			await sh(name, KEEP);
@@ -263,12 +263,12 @@ describe.skipIf(inject("noLab") !== undefined)(
 			}
 		}
 
-		/** Waits for the names to be where the change has them, or hears why they cannot be. @returns what came of it. */
+		/** Waits until the names are where they belong after the change, or until the reason is given. @returns what happened */
 		async function noticed(server: Server, way: Way, { ends }: Change, told: string): Promise<string> {
 			const begin = Date.now();
 			const soon = { timeout: WITHIN * 1000, interval: 500, message: told };
 			const ask = async (...argv: string[]) => {
-				// What the timer starts, without its 15 s.
+				// Starts what the timer would start, without a wait of 15 s.
 				if (way === "its service")
 					await exec(server.name, ["systemctl", "start", "pod-gateway.service"], { check: false });
 				return (await exec(server.name, argv, { check: false })).stdout;
@@ -285,7 +285,7 @@ describe.skipIf(inject("noLab") !== undefined)(
 				const since = `--since=@${Math.floor(begin / 1000)}`;
 				await expect
 					.poll(() => ask("journalctl", "-u", "pod-gateway.service", since), soon)
-					.toMatch(/the names of the cluster cannot be by \w+ here; the next pulumi up says what to do/);
+					.toMatch(/\w+ cannot take the names of the cluster here; the next pulumi up says what to do/);
 				return "said in the journal";
 			}
 			await expect.poll(() => ask("cat", "/var/lib/pod-gateway/lab/method"), soon).toBe(ends);
@@ -294,7 +294,7 @@ describe.skipIf(inject("noLab") !== undefined)(
 			return `by ${ends} after ${((Date.now() - begin) / 1000).toFixed(0)} s`;
 		}
 
-		test("the names move with it, or are said not to, and restore leaves what the admin made", () =>
+		test("the names move to the new owner, or the reason is given, and restore leaves the admin's state", () =>
 			onEvery(async (server) => {
 				for (const change of changes[server.kind]) await goThrough(server, change);
 			}));
@@ -308,7 +308,7 @@ describe.skipIf(inject("noLab") !== undefined)(
 		const server = servers.find(({ kind }) => kind === "resolved");
 		if (!server) throw new Error("the lab has no server with systemd-resolved");
 
-		/** A cable stands for its tunnel: the server's end is a link of its own, with a nameserver and every name. */
+		/** A cable replaces the tunnel. The server's end is a link with a nameserver, and claims all names. */
 		async function connect({ name }: Server): Promise<void> {
 			const [here, there] = [namespaceOf(name), namespaceOf(site.resolver.name)];
 			await execa("ip", ["link", "add", "vpn0", "netns", here, "type", "veth", "peer", "name", "vpn0", "netns", there]);
@@ -324,7 +324,7 @@ resolvectl dns vpn0 ${vpn.nameserver}; resolvectl domain vpn0 '~.'`,
 			await exec(name, ["ip", "link", "delete", "vpn0"], { check: false });
 			await exec(site.resolver.name, ["systemctl", "stop", "vpn-names"], { check: false });
 		}
-		/** Who is asked for the cluster's names, and for all others. */
+		/** Who answers for the cluster's names, and who for all others. */
 		const asked = async () => {
 			const [inside, outside] = [await lookUp(server, cluster.name), await lookUp(server, site.outsideName.name)];
 			const who = {
@@ -342,7 +342,7 @@ resolvectl dns vpn0 ${vpn.nameserver}; resolvectl domain vpn0 '~.'`,
 			await disconnect(server);
 		});
 
-		test("is asked for all names but the cluster's, from apply to restore", async () => {
+		test("is asked for all names except the cluster's, from apply to restore", async () => {
 			await connect(server);
 			const [before, files] = [await domains(), await footprint(server.name)];
 			expect(await asked()).toEqual(["the VPN", "the VPN"]);

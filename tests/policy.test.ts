@@ -11,7 +11,7 @@ import { useExistingGateway } from "./existingGateway.ts";
 const project = join(import.meta.dirname, "..");
 const pack = ["--policy-pack", join(project, "policy")];
 
-/** Servers as no settings of ours declare them, told by SERVERS. Nothing is run on them, and none is there. */
+/** Declares servers that our settings would refuse, from SERVERS. They do not exist, and nothing runs on them. */
 const LAWLESS = `
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
@@ -50,7 +50,7 @@ describe.skipIf(inject("noLab") !== undefined)("the policy pack", { timeout: 300
 		await rm(folder, { recursive: true });
 	}, 300_000);
 
-	/** A preview without these servers, under the policy with these settings. */
+	/** Runs a preview without these servers, with the policy and these settings of it. */
 	async function preview(without: readonly string[], config: object = {}): Promise<ExecResult & { told: string }> {
 		const servers = settings["pod-gateway:servers"].filter(({ name }) => !without.includes(name));
 		await writeStack({ ...settings, "pod-gateway:servers": servers });
@@ -60,13 +60,13 @@ describe.skipIf(inject("noLab") !== undefined)("the policy pack", { timeout: 300
 		return { ...result, told: result.stdout + result.stderr };
 	}
 
-	test("lets a sound deployment pass", async () => {
+	test("accepts a sound deployment", async () => {
 		const { exitCode, told } = await preview([]);
 		expect(exitCode, told).toBe(0);
 		expect(told).toMatch(/Policies:\s+✅ pod-gateway/);
 	});
 
-	test("server-drop: one server may go, three of six may not, unless the share says so", async () => {
+	test("server-drop: one server may go; three of six may not, unless the share allows it", async () => {
 		expect((await preview(["ps-nm"])).exitCode).toBe(0);
 		const three = ["ps-nm", "ps-netplan", "ps-trixie"];
 		const refused = await preview(three);
@@ -75,13 +75,13 @@ describe.skipIf(inject("noLab") !== undefined)("the policy pack", { timeout: 300
 		expect((await preview(three, { "server-drop": { share: 0.5 } })).exitCode).toBe(0);
 	});
 
-	test("protected-servers: such a server may not go", async () => {
+	test("protected-servers: a protected server may not go", async () => {
 		const refused = await preview(["ps-nm"], { "protected-servers": { servers: ["ps-nm"] } });
 		expect(refused.exitCode).not.toBe(0);
 		expect(refused.told).toContain("ps-nm is protected and would go");
 	});
 
-	test("shortest-prefix: by the pack's settings; advisory, it is said and no more", async () => {
+	test("shortest-prefix: refuses by the pack's settings; if it is advisory, it only reports", async () => {
 		const refused = await preview([], { "shortest-prefix": { ipv4: 20 } });
 		expect(refused.exitCode).not.toBe(0);
 		expect(refused.told).toContain(
@@ -92,7 +92,7 @@ describe.skipIf(inject("noLab") !== undefined)("the policy pack", { timeout: 300
 		expect(advised.told).toContain("ps-nm would get a route to 192.96.0.0/16");
 	});
 
-	describe("of a program that keeps to nothing", () => {
+	describe("for a program that obeys no rule", () => {
 		let lawless: string;
 		const six = Array.from({ length: 6 }, (_, index) => sound(`db-${index}`, `192.0.2.${index + 1}`));
 
@@ -106,7 +106,7 @@ describe.skipIf(inject("noLab") !== undefined)("the policy pack", { timeout: 300
 			await writeFile(join(lawless, "package.json"), '{ "type": "module", "main": "index.ts" }');
 			await writeFile(join(lawless, "index.ts"), LAWLESS);
 			await symlink(join(project, "node_modules"), join(lawless, "node_modules"));
-			// A pack knows the state of the project around it.
+			// A pack reads the state of the project that it is in, so the copy needs a pack of its own.
 			for (const part of ["policy", "src", "host"]) {
 				await cp(join(project, part), join(lawless, part), { recursive: true });
 			}
@@ -141,7 +141,7 @@ describe.skipIf(inject("noLab") !== undefined)("the policy pack", { timeout: 300
 			expect(told).toContain("db-1 would get the default route 0.0.0.0/0");
 		});
 
-		test("without a preview: a protected server is not moved, and a drop of servers is told", async () => {
+		test("without a preview: a protected server is not moved, and a drop of servers is reported", async () => {
 			const made = await run(["up", "--yes", "--skip-preview"], six);
 			expect(made.exitCode, made.told).toBe(0);
 
@@ -152,7 +152,7 @@ describe.skipIf(inject("noLab") !== undefined)("the policy pack", { timeout: 300
 			expect(refused.told).toContain("db-0 is protected and would move from 192.0.2.1 to 192.0.2.99");
 			expect((await run(["preview"], moved)).told).toContain("+-1 to replace");
 
-			// The engine asks about the list when the servers are gone already.
+			// The engine checks the list of servers after they are gone.
 			const dropped = await run(["up", "--yes", "--skip-preview"], six.slice(2));
 			expect(dropped.exitCode).not.toBe(0);
 			expect(dropped.told).toContain("2 servers would go at once (db-0, db-1)");

@@ -7,14 +7,14 @@ import { labPulumi } from "../lab/pulumi.ts";
 import { site } from "../lab/site.ts";
 import { labSettings, writeStack } from "../lab/stack.ts";
 
-/** Takes away what is there by hand and by a suite that failed half-way: of every stack, and the scripts that were brought. */
+/** Removes what people or a failed suite have left on a server: every stack, and the uploaded scripts. */
 const CLEAR = `
 host=/usr/local/sbin/pod-gateway-host
 [ ! -e "$host" ] || sh "$host" restore --all
 rm -f /usr/local/lib/pod-gateway-host-* /home/*/.pod-gateway-host-*
 `;
 
-/** Boots what is down of this process's site, and takes away what an earlier suite has left deployed there. */
+/** Boots the hosts of this process's site that are down, and removes what an earlier suite has left deployed there. */
 export async function prepareSite(): Promise<void> {
 	const report = progress();
 	const kind = isUp(site.hypervisor.name) ? "vm" : "existing";

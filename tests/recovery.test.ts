@@ -10,10 +10,10 @@ import { useExistingGateway } from "./existingGateway.ts";
 import { onEvery } from "./onEvery.ts";
 import { cuts, scriptWith } from "./transactionCuts.ts";
 
-/** Seconds within which routes and nameserver are to be back. */
+/** Seconds after which routes and nameserver have to be back. */
 const WITHIN = 30;
 
-/** What takes routes or nameservers away from a server of each kind: the ways in which its owner goes about its work. */
+/** What removes routes or nameservers from a server of each kind, in the normal work of its programs. */
 const events: Readonly<Record<ServerKind, readonly string[]>> = {
 	resolved: ["systemctl restart systemd-networkd", "networkctl reconfigure eth0", "systemctl restart systemd-resolved"],
 	networkmanager: [
@@ -31,7 +31,7 @@ const everywhere = ["ip route flush proto 157", "systemctl reboot", "power cut"]
 const web = `web-0.web.default.svc.${site.clusterDomain}`;
 const taken: string[][] = [["server", "event", "seconds"]];
 
-describe.skipIf(inject("noLab") !== undefined)("what a server's own network takes away", { timeout: 300_000 }, () => {
+describe.skipIf(inject("noLab") !== undefined)("what a server's own programs remove", { timeout: 300_000 }, () => {
 	let pulumi: LabPulumi;
 
 	beforeAll(async () => {
@@ -46,12 +46,12 @@ describe.skipIf(inject("noLab") !== undefined)("what a server's own network take
 		process.stderr.write(`\nBack in force after\n${table(sorted)}\n`);
 	}, 300_000);
 
-	test(`is back within ${WITHIN} s, on every server`, { timeout: 600_000 }, () => onEvery(goThrough));
+	test(`is back within ${WITHIN} s on every server`, { timeout: 600_000 }, () => onEvery(goThrough));
 
-	test("is put back in the middle of a transaction, which goes on, on every server", () => onEvery(amidTransaction));
+	test("is put back during a transaction, which goes on, on every server", () => onEvery(amidTransaction));
 });
 
-/** A deployment by hand, before whose verification the first of the server's events happens and our routes go. */
+/** Deploys by hand. Before the verification, the first of the server's events happens, and our routes are removed. */
 async function amidTransaction({ name, kind }: PhysicalServerMachine): Promise<void> {
 	const wanted = await routes(name);
 	const verification = cuts().find(({ step }) => step.startsWith("case $VERIFY"));
@@ -72,7 +72,7 @@ async function amidTransaction({ name, kind }: PhysicalServerMachine): Promise<v
 	).toEqual([]);
 }
 
-/** Every event of one server, one after the other. */
+/** Makes every event happen on one server, one after the other. */
 async function goThrough(server: PhysicalServerMachine): Promise<void> {
 	const { name } = server;
 	const wanted = await routes(name);
@@ -80,7 +80,7 @@ async function goThrough(server: PhysicalServerMachine): Promise<void> {
 	for (const event of [...events[server.kind], ...everywhere]) {
 		const seconds = await until(server, event, wanted);
 		taken.push([name, event, seconds.toFixed(1)]);
-		// Back for good: what was late to start does not take it away again.
+		// It has to stay: services that start late must not remove it again.
 		await sleep(3000);
 		expect(await routes(name), `${name}, ${event}`).toBe(wanted);
 		expect(
@@ -90,7 +90,7 @@ async function goThrough(server: PhysicalServerMachine): Promise<void> {
 	}
 }
 
-/** Makes it happen and waits for routes and names to be as they were. @returns seconds that took. */
+/** Makes the event happen and waits until routes and names are as before. @returns the seconds that this took */
 async function until(server: PhysicalServerMachine, event: string, wanted: string): Promise<number> {
 	const { name } = server;
 	const init = initOf(name);
@@ -108,7 +108,7 @@ async function until(server: PhysicalServerMachine, event: string, wanted: strin
 	return (Date.now() - begin) / 1000;
 }
 
-/** The kinds whose names go by a plain list: every name asks the cluster's nameserver first. */
+/** The kinds with a plain list of nameservers: for every name they ask the cluster's first. */
 const withoutSplit: readonly ServerKind[] = ["ifupdown", "dhcp"];
 
 describe.skipIf(inject("noLab") !== undefined)("names outside the cluster", { timeout: 300_000 }, () => {
@@ -126,7 +126,7 @@ describe.skipIf(inject("noLab") !== undefined)("names outside the cluster", { ti
 		);
 	}, 300_000);
 
-	test("are known as before while the gateway is dead, where names can be split; a second per question later elsewhere", async () => {
+	test("are found as before while the gateway is dead, if names can be split; otherwise a second later for each question", async () => {
 		const before = await times();
 		await pulumi.run(["up", "--yes", "--skip-preview"]);
 		const inForce = await times();
@@ -143,8 +143,8 @@ describe.skipIf(inject("noLab") !== undefined)("names outside the cluster", { ti
 });
 
 /**
- * Milliseconds of the slowest of some fresh names outside the cluster, by `SERVER known` and `SERVER unknown`: five that exist,
- * one that does not.
+ * Milliseconds until a name outside the cluster is found, by `SERVER known` (the slowest of five that exist) and `SERVER unknown` (one
+ * that does not exist). The names are new, so that they are in no cache.
  */
 async function times(): Promise<ReadonlyMap<string, number>> {
 	const found = new Map<string, number>();
@@ -170,7 +170,7 @@ async function times(): Promise<ReadonlyMap<string, number>> {
 	return found;
 }
 
-/** Text for people, its columns side by side. */
+/** A table for people. */
 function table(rows: readonly (readonly string[])[]): string {
 	const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
 	return rows
@@ -189,7 +189,7 @@ async function cutPower({ name }: PhysicalServerMachine): Promise<void> {
 	if (spec) await bootHost(spec);
 }
 
-/** Waits until another system runs there than the one whose first process this was. */
+/** Waits until the host's first process is another one than this. */
 async function rebooted(name: string, init: number | undefined): Promise<void> {
 	await expect
 		.poll(() => [undefined, init].includes(initOf(name)), { timeout: WITHIN * 1000, interval: 100 })

@@ -21,7 +21,7 @@ describe.skipIf(inject("noLab") !== undefined)("the report", { timeout: 300_000 
 
 	beforeAll(async () => {
 		folder = await mkdtemp(join(tmpdir(), "pod-gateway-report-"));
-		// Tests are root, for whom it has no sandbox.
+		// Tests run as root, for whom Chromium does not have a sandbox.
 		const executablePath = await ensureBrowser(progress());
 		browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 	});
@@ -30,7 +30,7 @@ describe.skipIf(inject("noLab") !== undefined)("the report", { timeout: 300_000 
 		await rm(folder, { recursive: true });
 	});
 
-	/** Opens a report as a browser shows it. */
+	/** Opens a report in the browser. */
 	async function opened(file: string, { width = 1280, dark = false } = {}) {
 		const colorScheme = dark ? "dark" : "light";
 		const shown = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
@@ -67,23 +67,26 @@ describe.skipIf(inject("noLab") !== undefined)("the report", { timeout: 300_000 
 			[1280, true],
 			[390, false],
 			[390, true],
-		])("%i px wide, dark %j: nothing sticks out, all can be read, nothing is asked for", async (width, dark) => {
-			const { shown, complaints } = await opened(file, { width, dark });
-			expect(await shown.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
-			const contrasts = await shown.evaluate(contrastOfTexts);
-			expect(contrasts.length).toBeGreaterThan(40);
-			// WCAG 2.2, success criterion 1.4.3.
-			expect(contrasts.filter(({ ratio }) => ratio < 4.5)).toEqual([]);
-			expect(complaints).toEqual([]);
-			// What scrolls can be reached by the keyboard; a picture has a name.
-			expect(await shown.evaluate(outOfReach)).toEqual([]);
-			await shown.getByRole("img", { name: "Servers, gateways" }).waitFor();
-			const background = await shown.evaluate(() => getComputedStyle(document.body).backgroundColor);
-			expect(background === "rgb(255, 255, 255)").toBe(!dark);
-			await shown.close();
-		});
+		])(
+			"%i px wide, dark %j: nothing sticks out, everything can be read, nothing is downloaded",
+			async (width, dark) => {
+				const { shown, complaints } = await opened(file, { width, dark });
+				expect(await shown.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+				const contrasts = await shown.evaluate(contrastOfTexts);
+				expect(contrasts.length).toBeGreaterThan(40);
+				// WCAG 2.2, success criterion 1.4.3.
+				expect(contrasts.filter(({ ratio }) => ratio < 4.5)).toEqual([]);
+				expect(complaints).toEqual([]);
+				// The keyboard reaches everything that scrolls, and the picture has a name.
+				expect(await shown.evaluate(outOfReach)).toEqual([]);
+				await shown.getByRole("img", { name: "Servers, gateways" }).waitFor();
+				const background = await shown.evaluate(() => getComputedStyle(document.body).backgroundColor);
+				expect(background === "rgb(255, 255, 255)").toBe(!dark);
+				await shown.close();
+			},
+		);
 
-		test("a check of contrast that can fail", async () => {
+		test("the check of contrast can fail", async () => {
 			const { shown } = await opened(file);
 			await shown.addStyleTag({ content: ".badge { color: #bbb !important }" }).catch(() => undefined);
 			await shown.evaluate(() => document.body.style.setProperty("--text", "#ccc"));
@@ -91,15 +94,15 @@ describe.skipIf(inject("noLab") !== undefined)("the report", { timeout: 300_000 
 			await shown.close();
 		});
 
-		test("on paper nothing is cut", async () => {
+		test("nothing is cut off on paper", async () => {
 			const { shown } = await opened(file, { width: 718 });
 			await shown.emulateMedia({ media: "print" });
-			// A4 without Chromium's margins. Boxes do not scroll there.
+			// The width of A4 without Chromium's margins. Boxes do not scroll on paper.
 			expect(await shown.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(718);
 			await shown.close();
 		});
 
-		test("printed from a dark screen it is dark on white", async () => {
+		test("printed from a dark screen, it is dark on white", async () => {
 			const { shown } = await opened(file, { dark: true });
 			expect((await shown.pdf()).length).toBeGreaterThan(10_000);
 			await shown.emulateMedia({ media: "print", colorScheme: "dark" });
@@ -124,13 +127,13 @@ describe.skipIf(inject("noLab") !== undefined)("the report", { timeout: 300_000 
 			return pulumi.tool("report", ["--out", folder, ...options]);
 		}
 
-		test("before the first deployment there is none, and it says so", async () => {
+		test("before the first deployment there is no report, and the command says so", async () => {
 			const { exitCode, stderr } = await report();
 			expect(exitCode).toBe(1);
 			expect(stderr).toContain("run pulumi up first");
 		});
 
-		test("tells of a server that drifted and of one that is dead", async () => {
+		test("shows a server that drifted and one that is dead", async () => {
 			await pulumi.run(["up", "--yes", "--skip-preview"]);
 			await exec(drifted, ["sh", "-c", `${STOP_REPAIRS}; ip route del 192.96.0.0/16 proto 157`]);
 			await powerOff(dead);
@@ -148,7 +151,7 @@ describe.skipIf(inject("noLab") !== undefined)("the report", { timeout: 300_000 
 			await shown.close();
 		});
 
-		test("without looking at any server it needs none", async () => {
+		test("without a look at servers, it does not need them", async () => {
 			await rm(join(folder, `${stackName}.report.html`));
 			const { exitCode, stderr } = await report("--no-live");
 			expect(exitCode, stderr).toBe(0);
@@ -158,7 +161,7 @@ describe.skipIf(inject("noLab") !== undefined)("the report", { timeout: 300_000 
 	});
 });
 
-/** In the browser: how every text stands out against what is behind it, as WCAG 2.2 counts it. */
+/** In the browser: the contrast of every text to its background, as WCAG 2.2 defines it. */
 function contrastOfTexts(): { text: string; ratio: number }[] {
 	const channels = (colour: string) => (colour.match(/[\d.]+/g) ?? []).map(Number);
 	const luminance = (colour: string) => {
@@ -186,7 +189,7 @@ function contrastOfTexts(): { text: string; ratio: number }[] {
 	});
 }
 
-/** In the browser: what scrolls sideways and takes no focus. */
+/** In the browser: the elements that scroll sideways and cannot get the focus. */
 function outOfReach(): string[] {
 	return [...document.body.querySelectorAll<HTMLElement>("*")]
 		.filter(({ scrollWidth, clientWidth }) => clientWidth > 0 && scrollWidth > clientWidth)

@@ -8,26 +8,26 @@ import { operatorKeyFile } from "../lab/keys.ts";
 import { machines } from "../lab/machines.ts";
 import { site } from "../lab/site.ts";
 
-/** Texts by their names. A text is a part of a secret that nothing else has. */
+/** Texts by their names. Each is a part of a secret that occurs nowhere else. */
 export type Secrets = ReadonlyMap<string, string>;
 
-/** Where a secret was found. Its text is not shown. */
+/** A place where a secret was found. It does not contain the secret's text. */
 export interface Hit {
 	readonly secret: string;
 	/** Example: `ps-nm: /var/log/some`. */
 	readonly place: string;
 }
 
-/** How often each process's arguments are read: it may become another program meanwhile (execve). */
+/** How often each process's arguments are read. It may become another program meanwhile (execve). */
 const LOOKS = 10;
 
-/** Where a secret is at home, and what is no file of this project's: the cluster's own store keeps what its API was given. */
+/** The place where a secret belongs, and the folders of other programs: the cluster's own store keeps what its API was given. */
 const AT_HOME: readonly Hit[] = [
 	{ secret: "the kubeconfig's client key", place: `${site.controlPlane.name}: /etc/kubernetes/admin.conf` },
 ];
 const NOT_SEARCHED = ["etcd", "containerd"];
 
-/** The secrets that the lab's settings lead to: the operator's SSH key, and what the kubeconfig signs in with. */
+/** The secrets that the lab's settings name: the operator's SSH key, and the kubeconfig's client key. */
 export async function givenSecrets(): Promise<Secrets> {
 	const body = (await readFile(operatorKeyFile(), "utf8")).split("\n").slice(2, 4);
 	const key = /client-key-data: (\S+)/.exec(await readFile(kubeconfigFile(), "utf8"))?.[1] ?? "";
@@ -40,16 +40,16 @@ export async function givenSecrets(): Promise<Secrets> {
 	]);
 }
 
-/** Prints a bootstrap token's description and secret, in base64, as each comes. */
+/** Prints the description and the secret of each new bootstrap token, in base64. */
 const WATCH = [
 	...["--namespace", "kube-system", "get", "secrets", "--watch"],
 	...["--field-selector", "type=bootstrap.kubernetes.io/token"],
 	...["--output", 'jsonpath={.data.description} {.data.token-secret}{"\\n"}'],
 ];
 
-/** Looks on while Pulumi is at work: at the arguments of every process on this machine, hosts' included, and for bootstrap tokens. */
+/** Watches while Pulumi is at work: reads the arguments of every process on this machine and its hosts, and finds bootstrap tokens. */
 export class Witness {
-	/** The arguments that were seen, each once. */
+	/** All arguments that were seen. */
 	readonly commands = new Set<string>();
 	/** The secret parts of the bootstrap tokens that were made. */
 	readonly tokens = new Set<string>();
@@ -78,7 +78,7 @@ export class Witness {
 		}
 	}
 
-	/** A token is there for as long as a join takes, a few seconds. */
+	/** A watch, because a token exists only during a join, for a few seconds. */
 	async #watchTokens(): Promise<void> {
 		const watched = await kubectl(WATCH, { check: false, timeoutSeconds: 3600 });
 		const plain = (value = "") => Buffer.from(value, "base64").toString();
@@ -89,7 +89,7 @@ export class Witness {
 	}
 }
 
-/** Finds secrets in what Pulumi keeps, in the files and journals of every host that is up, and in arguments that were seen. */
+/** Finds secrets in Pulumi's state, in the files and journals of every host that is up, and in the arguments that were seen. */
 export async function searchEverywhere(secrets: Secrets, commands: Iterable<string>): Promise<readonly Hit[]> {
 	const names = new Map([...secrets].map(([name, text]) => [text, name]));
 	const patterns = [...names.keys()].join("\n");
@@ -112,7 +112,7 @@ export async function searchEverywhere(secrets: Secrets, commands: Iterable<stri
 	return found.filter((hit) => !isAtHome(hit));
 }
 
-/** Prints `FILE:SECRET` for each hit; of the journal too, whose files may be compressed. */
+/** Prints `FILE:SECRET` for each hit. Reads the journal by journalctl, because its files may be compressed. */
 const SEARCH = `
 patterns=$(mktemp /dev/shm/XXXXXX)
 trap 'rm -f "$patterns"' EXIT

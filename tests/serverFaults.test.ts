@@ -8,15 +8,15 @@ import { type PhysicalServerMachine, site } from "../lab/site.ts";
 import { type Footprint, footprint, settledFootprint } from "./footprint.ts";
 import { type Cut, cuts, script, scriptWith } from "./transactionCuts.ts";
 
-/** Made by a script that waits to be cut. */
+/** The script makes this file when it waits to be cut. */
 const reached = "/run/cut-here";
 const { servers } = site;
 type Server = PhysicalServerMachine;
 
-/** Seconds within which a server is to be as before or as desired, whatever happened. */
+/** Seconds after which a server has to be as before or as desired, whatever happened. */
 const WITHIN = 120;
 
-/** What is in force before each cut, and what the transaction that is cut was to bring. */
+/** The routes that are in force before each cut, and those of the transaction that is cut. */
 const first = ["192.244.32.0/26", "192.244.190.128/26", "192.96.0.0/16"];
 const second = ["192.244.32.0/26", "192.244.190.192/26", "192.96.0.0/16"];
 
@@ -32,12 +32,12 @@ rollback-after 20
 `;
 }
 
-/** Where `pulumi up` would put the script. */
+/** The path to which `pulumi up` would upload the script. */
 function uploaded({ user }: Server): string {
 	return user ? `/home/${user}/.pod-gateway-host-test` : "/usr/local/lib/pod-gateway-host-test";
 }
 
-/** What the network of a server is, as far as a transaction changes it. */
+/** The part of a server's network that a transaction changes. */
 async function network(server: Server): Promise<string> {
 	const { stdout } = await exec(
 		server.name,
@@ -52,13 +52,13 @@ async function network(server: Server): Promise<string> {
 	return stdout;
 }
 
-/** Brings a server to a state by hand, as `pulumi up` would. */
+/** Applies a state on a server by hand, as `pulumi up` would. */
 async function apply(server: Server, prefixes: readonly string[], nameserver: string): Promise<void> {
 	await copyIn(server.name, script, uploaded(server), "755");
 	await exec(server.name, ["sh", uploaded(server), "apply"], { input: desired(server, prefixes, nameserver) });
 }
 
-/** Every server has `a` in force and is at work on `b` when `cut` happens. Afterwards it is as before or as desired. */
+/** On every server, `first` is in force, and `cut` happens while it applies `second`. Afterwards it is as before or as desired. */
 async function cutEach(
 	work: (server: Server) => readonly Cut[],
 	command: string,
@@ -120,7 +120,7 @@ function ssh({ address, user = "root" }: Server, command: string): string[] {
 	return ["ssh", ...trusting, "-o", "ConnectTimeout=60", "-i", operatorKeyFile(), `${user}@${address}`, command];
 }
 
-/** Some of the cuts, every server another share of them. */
+/** Gives every server another share of the cuts. */
 function share(all: readonly Cut[]): (server: Server) => readonly Cut[] {
 	return (server) => all.filter((_, index) => index % servers.length === servers.indexOf(server));
 }
@@ -144,7 +144,7 @@ async function goOn({ name }: Server): Promise<void> {
 	await exec(name, ["rm", "-f", reached]);
 }
 
-/** Once routes are set, once nameservers are too: where a cut leaves the most to undo. */
+/** The places where a cut leaves most to undo: after routes are set, and after nameservers are set, too. */
 const [afterRoutes, afterNames] = [/^NAMES_UNTOUCHED=$/, /^put_class state /].map((step) =>
 	cuts().findLast((cut) => step.test(cut.step)),
 ) as [Cut, Cut];
@@ -164,7 +164,7 @@ describe.skipIf(inject("noLab") !== undefined)("a transaction that is cut", { ti
 		}
 	});
 
-	test("the places to cut are there", () => {
+	test("the script has the places to cut", () => {
 		expect(cuts().length).toBeGreaterThan(20);
 		expect(afterRoutes?.line).toBeLessThan(afterNames?.line ?? 0);
 	});
@@ -175,7 +175,7 @@ describe.skipIf(inject("noLab") !== undefined)("a transaction that is cut", { ti
 		});
 	});
 
-	test("by SIGKILL of the session that it runs in", async () => {
+	test("by SIGKILL of its session", async () => {
 		await cutEach(
 			() => [afterRoutes, afterNames],
 			waiting,
@@ -188,7 +188,7 @@ describe.skipIf(inject("noLab") !== undefined)("a transaction that is cut", { ti
 		);
 	});
 
-	test("by the cable, pulled for 30 s", async () => {
+	test("by a cable that is pulled for 30 s", async () => {
 		await cutEach(
 			() => [afterRoutes],
 			waiting,

@@ -9,7 +9,7 @@ const uploaded = "/usr/local/lib/pod-gateway-host-test";
 const server = "ps-ifupdown";
 const route = `route 192.244.32.0/26 via ${site.gateway.address}`;
 
-/** A desired state, by default a harmless one that nothing verifies. */
+/** A desired state. The default is harmless and is not verified. */
 function desired({
 	routes = [route],
 	verify = ["verify off"],
@@ -53,11 +53,11 @@ describe.skipIf(inject("noLab") !== undefined)("the transaction on a server, by 
 		["a state cut off within a line", desired().slice(0, -2)],
 		["a state cut off between lines", desired().split("\n").slice(0, 5).join("\n").concat("\n")],
 		["an unknown keyword", desired({ more: "reboot now\n" })],
-		["a command in place of an address", desired({ routes: ["route $(reboot)/8 via 10.200.0.20"] })],
-		["a rollback too far away", desired({ rollbackAfter: 600 })],
+		["a command instead of an address", desired({ routes: ["route $(reboot)/8 via 10.200.0.20"] })],
+		["a rollback-after that is too long", desired({ rollbackAfter: 600 })],
 		["a route over the server's own network", desired({ routes: ["route 10.200.0.0/16 via 10.200.0.20"] })],
 		["a default route", desired({ routes: ["route 0.0.0.0/0 via 10.200.0.20"] })],
-		["a route over the default gateway alone", desired({ routes: ["route 10.200.0.1/32 via 10.200.0.20"] })],
+		["a route over only the default gateway", desired({ routes: ["route 10.200.0.1/32 via 10.200.0.20"] })],
 	])("refuses %s and changes nothing", async (_, input) => {
 		const { exitCode, stderr } = await apply(input);
 		expect(stderr).toContain("refused, nothing was changed");
@@ -78,9 +78,9 @@ describe.skipIf(inject("noLab") !== undefined)("the transaction on a server, by 
 	});
 
 	test.each([
-		["a container bridge, though it is down", "172.17.9.0/24", "10.200.0.20"],
+		["a container bridge that is down", "172.17.9.0/24", "10.200.0.20"],
 		["a container bridge by IPv6", "fd00:17::/80", "fd00::20"],
-		["a VM bridge, from above", "192.168.0.0/16", "10.200.0.20"],
+		["a VM bridge, as a wider prefix", "192.168.0.0/16", "10.200.0.20"],
 	])("refuses a route over %s", async (_, prefix, hop) => {
 		await exec(server, ["sh", "-ec", BRIDGES]);
 		try {
@@ -93,7 +93,7 @@ describe.skipIf(inject("noLab") !== undefined)("the transaction on a server, by 
 		expect(await footprint(server)).toEqual(before);
 	});
 
-	test("a nameserver that does not answer fails the verification, and nothing of the change is left", async () => {
+	test("the verification fails if the nameserver does not answer, and nothing of the change is left", async () => {
 		const name = `verify-name kubernetes.default.svc.${site.clusterDomain} ${site.serviceRange}`;
 		const { exitCode, stderr } = await apply(desired({ nameserver: "192.96.0.99", verify: ["verify strict", name] }));
 		expect(stderr).toContain("the nameserver 192.96.0.99 does not answer on port 53 by udp");
@@ -110,7 +110,7 @@ describe.skipIf(inject("noLab") !== undefined)("the transaction on a server, by 
 		expect(await footprint(server)).toEqual(before);
 	});
 
-	test("the same state again is no change, another next hop replaces the route, and restore leaves nothing", async () => {
+	test("the same state again changes nothing, another next hop replaces the route, and restore leaves nothing", async () => {
 		expect((await apply(desired())).exitCode).toBe(0);
 		const inForce = await footprint(server);
 		expect((await apply(desired())).stderr).toContain("no change");
@@ -122,7 +122,7 @@ describe.skipIf(inject("noLab") !== undefined)("the transaction on a server, by 
 		expect(await footprint(server)).toEqual(before);
 	});
 
-	test("killed half-way, the server undoes the change by itself", async () => {
+	test("if the run is killed half-way, the server undoes the change by itself", async () => {
 		const cut = apply(desired({ verify: ["verify strict", "verify-name no.such.name 192.96.0.0/16"] }));
 		await expect.poll(() => routes(), { timeout: 20_000 }).toContain("192.244.32.0/26");
 		await exec(server, ["systemctl", "kill", "--signal=KILL", "pod-gateway-run.service"]);
@@ -132,7 +132,7 @@ describe.skipIf(inject("noLab") !== undefined)("the transaction on a server, by 
 		await expect.poll(() => footprint(server), { timeout: 40_000, interval: 1000 }).toEqual(before);
 	});
 
-	test("what others take away comes back within 30 s", async () => {
+	test("what other programs remove is back within 30 s", async () => {
 		await apply(desired());
 		await exec(server, ["ip", "route", "flush", "proto", "157"]);
 		await exec(server, ["sh", "-c", "echo nameserver 10.200.0.3 >/etc/resolv.conf"]);
@@ -142,7 +142,7 @@ describe.skipIf(inject("noLab") !== undefined)("the transaction on a server, by 
 	});
 });
 
-/** Networks that a server has for its containers and VMs. */
+/** Shell: makes networks that servers have for containers and VMs. */
 const BRIDGES = `ip link add docker0 type bridge
 ip address add 172.17.0.1/16 dev docker0
 ip address add fd00:17::1/64 dev docker0 nodad
@@ -159,7 +159,7 @@ describe.skipIf(inject("noLab") !== undefined)("a server whose sudo is sudo-rs",
 	const as = (input: string, ...argv: string[]) =>
 		exec(name, ["runuser", "--user", `${user}`, "--", "sh", ...argv], { input, check: false });
 
-	test("lets its user apply and restore by the rule that the docs have, and says that rule where it is missing", async () => {
+	test("lets its user apply and restore by the rule in the docs, and shows that rule if it is missing", async () => {
 		expect((await exec(name, ["sudo", "--version"])).stderr).toContain("sudo-rs");
 		const before = await footprint(name);
 		await copyIn(name, script, own);
@@ -183,7 +183,7 @@ describe.skipIf(inject("noLab") !== undefined)("NetworkManager without a resolve
 	const nm = "ps-nm";
 	const hidden = "mv /usr/sbin/dnsmasq /usr/sbin/dnsmasq.hidden";
 
-	test("asks the cluster first and the others after it, three in all, and is itself again after restore", async () => {
+	test("asks the cluster first and then the others, three in all, and is as before after restore", async () => {
 		await exec(nm, ["sh", "-c", hidden]);
 		try {
 			await exec(nm, ["systemctl", "restart", "NetworkManager"]);

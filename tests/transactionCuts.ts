@@ -5,29 +5,29 @@ export const script = join(import.meta.dirname, "..", "host", "server-network.sh
 
 /** A place between two steps of the host script's transaction. */
 export interface Cut {
-	/** Index of the line that comes next. */
+	/** The index of the line after the cut. */
 	readonly line: number;
-	/** That line, for a test's title. */
+	/** That line, for messages. */
 	readonly step: string;
 }
 
-/** The functions of the host script whose lines are the steps of a deployment, or of a removal, in the order of the file. */
+/** The functions of the host script whose lines are the steps of a deployment, and those for a removal. */
 const deployment = ["snapshot", "arm", "apply", "tell_owner", "finish"];
 const removal = ["snapshot", "take_back", "release_owner", "remove_recovery", "finish"];
 
-/** Every place between two steps of `apply`, from before the snapshot until after the commit. */
+/** Every place between two steps of `apply`, from before the snapshot to after the commit. */
 export function cuts(): readonly Cut[] {
 	return deployment.flatMap(stepsOf).toSorted((a, b) => a.line - b.line);
 }
 
-/** The same of `restore`. */
+/** The same for `restore`. */
 export function removalCuts(): readonly Cut[] {
 	return removal.flatMap(stepsOf).toSorted((a, b) => a.line - b.line);
 }
 
 /**
- * The steps of a function: lines of its own level that are no part of a command begun before them; a new step of the script is a new
- * cut. Of `apply`, which first reads and refuses, those from the snapshot on.
+ * The steps of a function: its lines at the outermost level that begin a command. So a new step of the script becomes a new cut. For
+ * `apply`, which first reads and refuses, these are the lines from the snapshot on.
  */
 function stepsOf(name: string): readonly Cut[] {
 	const lines = readFileSync(script, "utf8").split("\n");

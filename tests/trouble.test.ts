@@ -15,7 +15,7 @@ const [first, second] = site.workers;
 const newBlock = "192.244.191.0/26";
 const gateway = site.gateway.name;
 
-describe.skipIf(inject("noLab") !== undefined)("an up with trouble on its way", { timeout: 600_000 }, () => {
+describe.skipIf(inject("noLab") !== undefined)("an up that meets trouble", { timeout: 600_000 }, () => {
 	let settings: LabSettings;
 	let pulumi: LabPulumi;
 
@@ -26,7 +26,7 @@ describe.skipIf(inject("noLab") !== undefined)("an up with trouble on its way", 
 	const up = (...flags: string[]) => pulumi.run(["up", "--yes", "--skip-preview", ...flags], { check: false });
 	const withRoutes = (routes: object) => writeStack({ ...settings, "pod-gateway:routes": routes });
 
-	describe("on the gateway: half a table is never pushed", () => {
+	describe("on the gateway never pushes an incomplete table", () => {
 		beforeAll(async () => {
 			await pulumi.run(["up", "--yes", "--skip-preview"]);
 		});
@@ -37,7 +37,7 @@ describe.skipIf(inject("noLab") !== undefined)("an up with trouble on its way", 
 			await writeStack(settings);
 		});
 
-		test("BIRD is restarted while up surveys: every server has every route afterwards", async () => {
+		test("when BIRD restarts during the survey: every server has every route afterwards", async () => {
 			const routes = await routesOf(servers);
 			const [{ exitCode, stdout }] = await Promise.all([
 				up(),
@@ -50,7 +50,7 @@ describe.skipIf(inject("noLab") !== undefined)("an up with trouble on its way", 
 			expect(await routesOf(servers)).toEqual(routes);
 		});
 
-		test("a peer's routes are withdrawn while up surveys and come back: they are waited for", async () => {
+		test("when a peer's routes are gone during the survey and come back: up waits for them", async () => {
 			const routes = await routesOf(servers);
 			await bird(`disable ${sessionWith(second)}`);
 			await gatewayHas(second, false);
@@ -67,7 +67,7 @@ describe.skipIf(inject("noLab") !== undefined)("an up with trouble on its way", 
 			await gatewayHas(second, true);
 		});
 
-		test("they stay away: preview and up refuse before any server is touched, and name the setting", async () => {
+		test("when they stay away: preview and up refuse before any server is touched, and name the setting", async () => {
 			const routes = await routesOf(servers);
 			const before = await Promise.all(servers.map(logins));
 			await withRoutes({ convergeTimeout: 3 });
@@ -85,7 +85,7 @@ describe.skipIf(inject("noLab") !== undefined)("an up with trouble on its way", 
 			await gatewayHas(second, true);
 		});
 
-		test("the cluster's records agree that half of the blocks are gone: each server refuses; with the setting they go", async () => {
+		test("when half of the blocks are gone by the cluster's records, too: servers refuse, unless the setting allows it", async () => {
 			const routes = await routesOf(servers);
 			await writeStack(settings);
 			for (const cidr of second?.blocks ?? []) await removeBlock(second?.name ?? "", cidr);
@@ -111,7 +111,7 @@ describe.skipIf(inject("noLab") !== undefined)("an up with trouble on its way", 
 		});
 	});
 
-	describe("on servers: the others are done", () => {
+	describe("on some servers deploys the others", () => {
 		const healthy = ["ps-netplan", "ps-dnsmasq", "ps-trixie"];
 		const mends: Mend[] = [];
 
@@ -140,8 +140,8 @@ describe.skipIf(inject("noLab") !== undefined)("an up with trouble on its way", 
 			if (spec) await bootHost(spec);
 		}
 
-		test("one is down, one has a full disk, one a full process table: each is named at the end with its reason", async () => {
-			// Fewer at a time than there are servers: what waits for its turn is done, too.
+		test("when one is down, one has a full disk, one a full process table: names each at the end with its reason", async () => {
+			// Fewer at a time than there are servers, to see that those that wait for their turn are deployed, too.
 			const { exitCode, stdout, stderr } = await up("--continue-on-error", "--parallel", "2");
 			const said = stdout + stderr;
 			expect(exitCode, said).not.toBe(0);
@@ -158,7 +158,7 @@ describe.skipIf(inject("noLab") !== undefined)("an up with trouble on its way", 
 			expect(records["ps-dnsmasq"].at, "by its own clock").toBe("1970-01-01T00:07:00Z");
 		});
 
-		test("once they are mended, the next one does what is left, and logs in nowhere else", async () => {
+		test("and the next one, once they are repaired, does what is left and does not log in elsewhere", async () => {
 			await mend();
 			const before = await Promise.all(healthy.map(logins));
 			const { exitCode, stdout } = await up();
@@ -170,29 +170,29 @@ describe.skipIf(inject("noLab") !== undefined)("an up with trouble on its way", 
 	});
 });
 
-/** Tells the gateway's BIRD something, once it runs: calico-node may take 20 s to see that it does not. */
+/** Sends the gateway's BIRD a command, once it runs. calico-node may take 20 s to notice that it does not run. */
 async function bird(command: string): Promise<void> {
 	const line = 'nsenter --target "$(pgrep -x bird)" --mount birdc -s /run/bird/bird.ctl "$@"';
 	const told = () => exec(gateway, ["sh", "-euc", line, "sh", ...command.split(" ")], { check: false });
-	await until(`BIRD takes «${command}»`, async () => (await told()).exitCode === 0);
+	await until(`BIRD accepts «${command}»`, async () => (await told()).exitCode === 0);
 }
 
 function sessionWith(worker: { readonly address: string } | undefined): string {
 	return `Mesh_${worker?.address.replaceAll(".", "_")}`;
 }
 
-/** Waits until the gateway has routes to a worker's blocks, or has none. */
+/** Waits until the gateway has routes to a worker's blocks, or until it does not have them. */
 async function gatewayHas(worker: { readonly blocks: readonly string[] } | undefined, there: boolean): Promise<void> {
-	await until(`${gateway} has ${there ? "" : "no "}routes to ${worker?.blocks.join(", ")}`, async () => {
+	await until(`${gateway} ${there ? "has" : "does not have"} routes to ${worker?.blocks.join(", ")}`, async () => {
 		const routes = (await exec(gateway, ["ip", "route"])).stdout;
 		return worker?.blocks.every((block) => routes.includes(block) === there);
 	});
 }
 
-/** As expect.poll, which is for tests alone. */
+/** Like expect.poll, which can only be used in tests. */
 async function until(what: string, isSo: () => Promise<boolean | undefined>): Promise<void> {
 	for (let tries = 0; !(await isSo()); tries++) {
-		if (tries === 120) throw new Error(`not so after a minute: ${what}`);
+		if (tries === 120) throw new Error(`not true after a minute: ${what}`);
 		await sleep(500);
 	}
 }

@@ -1,11 +1,11 @@
 #!/bin/sh
 # Times the script on a server with ROUTES routes, inside the root that sandbox.sh has made: bench.sh ROOT ROUTES ROUNDS.
-# Prints a line each: "bench WHAT SECONDS USER SYSTEM", the latter two of CPU.
+# Prints a line for each run: "bench WHAT SECONDS USER SYSTEM"; USER and SYSTEM are seconds of CPU.
 set -eu
 root=$1 routes=$2 rounds=$3
 cd "$root"
 mount -o remount,size=64m "$root/run"
-# Without the shims: only systemd is made up.
+# Without the shims; only systemd is a fake.
 find usr/sbin -type f -delete
 for name in systemctl systemd-run systemd-cat; do cp "faults/mock/$name" usr/sbin/; done
 echo '0 none' >faults/plan
@@ -17,7 +17,7 @@ desired() {
 	}'
 	printf 'dns-method auto\nnameserver 10.127.0.1\ndomain cluster.local\nverify off\nrollback-after 120\n'
 }
-# timed WHAT RESULT INPUT VERB: fails where the result is another one.
+# timed WHAT RESULT INPUT VERB: fails if the result is another one.
 timed() {
 	# shellcheck disable=SC2016 # bash's own
 	bash -c 'TIMEFORMAT="bench $0 %R %U %S"; time "$@" >out 2>err' "$1" \

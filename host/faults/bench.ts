@@ -1,6 +1,6 @@
 /**
- * `npm run bench:host [-- ROUNDS]`: how long the script for servers takes with 10, 1,000 and 10,000 routes, as medians of so many
- * rounds (3). Needs root, and Linux with unshare(1); runs in namespaces of its own and changes nothing on this machine.
+ * `npm run bench:host [-- ROUNDS]`: how long the script for servers takes with 10, 1,000 and 10,000 routes, as medians of ROUNDS
+ * rounds (default: 3). Needs root, and Linux with unshare(1). Runs in namespaces of its own and changes nothing on this machine.
  */
 import { loadavg } from "node:os";
 import { time } from "./harness.ts";

@@ -1,8 +1,8 @@
 #!/bin/sh
-# A fault of the disk that lasts until somebody mends it: disk.sh KIND on|off, or disk.sh scarce|runscarce BLOCKS; inside the sandbox.
+# Makes a fault of the disk, or ends it: disk.sh KIND on|off, or disk.sh scarce|runscarce BLOCKS. Runs inside the sandbox.
 PATH=/real-sbin:/usr/bin
 set +e
-# leave FOLDER BLOCK BLOCKS: takes all room but so many blocks of that size, which the rest of the fault's file gives back.
+# leave FOLDER SIZE BLOCKS: fills the disk, then shortens the file that fills it, so that BLOCKS blocks of SIZE bytes are free.
 leave() {
 	dd if=/dev/zero of="$1/fill" bs=64k 2>/dev/null
 	dd if=/dev/zero of="$1/fill2" bs=1k 2>/dev/null

@@ -21,9 +21,9 @@ export const scenarios = [
 export type Scenario = (typeof scenarios)[number];
 
 /**
- * What happens to one command, or to the disk (`runfull`: to /run) just before it; the disk's faults last until after a run of the
- * timer. `scarce` and `runscarce` are of no command: the disk, or /run, has room for so many blocks from the start, and is full in
- * the middle of whatever takes one more, be it a command or a redirection of the shell's.
+ * What happens to one command, or to the disk (`runfull`: to /run) just before it. The disk's faults last until after a run of the
+ * timer. `scarce` and `runscarce` do not belong to a command: from the start the disk, or /run, has room for only so many blocks. It
+ * becomes full in the middle of a command, or of a redirection by the shell.
  */
 export const kinds = [
 	"exit",
@@ -42,41 +42,41 @@ export type Kind = (typeof kinds)[number];
 /** Commands that write to the disk. */
 const WRITES = /^\d+ (awk|cat|chmod|cp|ln|mkdir|mv|rm|rmdir|sync|xargs) /;
 
-/** So many blocks hold all that a run writes: 1 KiB each on the disk, 4 KiB in /run. */
+/** The number of blocks that hold all that a run writes: 1 KiB each on the disk, 4 KiB in /run. */
 const BLOCKS = { scarce: 160, runscarce: 100 } as const;
 
 /** One run with one fault. */
 export interface Case {
 	readonly scenario: Scenario;
 	readonly kind: Kind;
-	/** Which command, from 1; of `scarce` and `runscarce`, how many blocks there are. */
+	/** Which command, counted from 1; for `scarce` and `runscarce`, the number of free blocks. */
 	readonly number: number;
 }
 
-/** What came of a run. */
+/** What was seen of a run. */
 export interface Observed {
 	readonly exitCode: number;
-	/** The result of its last line of output; empty where there was none. */
+	/** The result in its last line of output; empty if there was none. */
 	readonly result: string;
 	/** Digests of the server's state by moment: `before`, `at-once`, `in-fault`, `settled`, `next`. */
 	readonly states: Readonly<Record<string, string>>;
-	/** The same of what does anything: without files of ours that nothing reads. */
+	/** The same, without those files of ours that nothing reads. */
 	readonly live: Readonly<Record<string, string>>;
 	/** Exit code of `status` right after the run. */
 	readonly status: number;
-	/** The command that the fault struck; undefined where the run never came to it. */
+	/** The command that the fault struck; undefined if the run did not reach it. */
 	readonly struck?: string;
 	readonly text: string;
 }
 
-/** A server's image per scenario, and what a run without a fault makes of it. */
+/** A scenario's image of a server, and what a run without a fault makes of it. */
 export interface Reference {
 	readonly image: string;
 	readonly observed: Observed;
 	readonly commands: readonly string[];
 }
 
-/** A folder with the images of all scenarios; and a way to run a case from them. */
+/** Holds the images of all scenarios in a folder, and runs cases on them. */
 export class Faults {
 	readonly references = new Map<Scenario, Reference>();
 
@@ -103,7 +103,7 @@ export class Faults {
 		return faults;
 	}
 
-	/** Every case, or each `every`-th of a kind, at another place in each scenario. */
+	/** The cases: of each kind every `every`-th command, beginning at another one in each scenario. */
 	cases(every: Readonly<Record<Kind, number>>): readonly Case[] {
 		return scenarios.flatMap((scenario, offset) =>
 			kinds.flatMap((kind) => {
@@ -123,7 +123,7 @@ export class Faults {
 		}
 	}
 
-	/** What breaks the promise in what was seen; undefined where it was kept. */
+	/** How the run broke the script's promise; undefined if it kept it. */
 	broken({ scenario, kind }: Case, { exitCode, result, states, live, status }: Observed): string | undefined {
 		const { settled: desired = "" } = this.reference(scenario).observed.states;
 		const { before = "" } = states;
@@ -138,23 +138,24 @@ export class Faults {
 		};
 		const claimed = claims[result];
 		if (kind !== "powercut") {
-			if (claimed !== undefined && atOnce !== claimed) return `it said "${result}", and was not`;
-			if (exitCode === 0 && atOnce !== desired) return "exit code 0, and it was not as desired";
-			// The process that waits for the run is ended like a session is, and says nothing then.
+			if (claimed !== undefined && atOnce !== claimed)
+				return `it said "${result}", and the server is not in that state`;
+			if (exitCode === 0 && atOnce !== desired) return "exit code 0, and the server is not as desired";
+			// The process that waits for the run was killed, as when a session ends, and cannot say anything.
 			const ended = exitCode === 137 && (kind === "kill" || kind === "hang");
 			if (result === "" && !ended && !repairs) return `no result, exit code ${exitCode}`;
 			if (result !== "" && !ended && (exitCode === 0) !== /^(applied|restored)$/.test(result)) {
 				return `exit code ${exitCode} with the result "${result}"`;
 			}
-			if (/-incomplete$/.test(result) && status === 0) return `the result "${result}", of which status says nothing`;
+			if (/-incomplete$/.test(result) && status === 0) return `the result "${result}", and status does not report it`;
 		}
 		if (ends.includes(settled)) return undefined;
-		// Before the units that undo are on disk, and once they are gone, nothing runs here that could remove files: those that do
-		// nothing may stay until the next run, where the power went, or where the result says what is left.
+		// Before the units are on disk, and after they are gone, nothing runs here that could remove files. Files without an effect
+		// may stay until the next run if the power was cut, or if the result says what is left.
 		const gone = scenario.startsWith("first") ? before : scenario.startsWith("restore") ? desired : undefined;
 		const said = kind === "powercut" || exitCode === 137 || /-incomplete$/.test(result);
 		if (gone && said && live["settled"] === this.liveOf(scenario, gone === before)) {
-			return states["next"] === gone ? undefined : "the next run does not remove what was left";
+			return states["next"] === gone ? undefined : "the next run does not remove the files that were left";
 		}
 		return "the server is neither as before nor as desired";
 	}
@@ -169,14 +170,14 @@ export class Faults {
 
 	private reference(scenario: Scenario): Reference {
 		const reference = this.references.get(scenario);
-		if (!reference) throw new Error(`no images of ${scenario}`);
+		if (!reference) throw new Error(`there is no image for the scenario ${scenario}`);
 		return reference;
 	}
 }
 
 /**
- * Where a kind of fault makes a difference. The disk's: before a command that writes, and before the one in front of it, as the
- * shell opens a redirection first; elsewhere the disk is as it was there. Into /run the shell itself writes between any two commands.
+ * The commands at which a kind of fault makes a difference. A fault of the disk: those that write, and those before them, because the
+ * shell opens a redirection first. A full /run: all, because the shell writes there between any two commands.
  */
 function places(commands: readonly string[], kind: Kind): readonly number[] {
 	if (kind === "scarce" || kind === "runscarce") return Array.from({ length: BLOCKS[kind] }, (_, index) => index + 1);
@@ -186,14 +187,14 @@ function places(commands: readonly string[], kind: Kind): readonly number[] {
 	return all.filter((number) => writes(number - 1) || (kind !== "powercut" && writes(number)));
 }
 
-/** Wall and CPU time of runs without a fault, on a server with so many routes. */
+/** Wall and CPU time of a run without a fault. */
 export interface Timing {
 	readonly what: string;
 	readonly wall: number;
 	readonly cpu: number;
 }
 
-/** Times every verb so many times. @returns seconds, in the order of the runs. */
+/** Times every verb on a server with `routes` routes. @returns seconds, in the order of the runs. */
 export async function time(routes: number, rounds: number): Promise<readonly Timing[]> {
 	const folder = await mkdtemp(join(tmpdir(), "pod-gateway-bench-"));
 	try {

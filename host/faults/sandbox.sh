@@ -1,8 +1,8 @@
 #!/bin/sh
-# One case of fault injection, in namespaces of its own (unshare --mount --net --pid --fork): a root made of this machine's programs
-# and of a small ext4 image, in which the script runs.
+# Runs the script with one fault, in namespaces of its own (unshare --mount --net --pid --fork) and in a root that is made of this
+# machine's programs and of a small ext4 image.
 # usage: sandbox.sh FOLDER IMAGE SCRIPT SCENARIO NUMBER KIND
-#   NUMBER 0 counts the commands and leaves the image as it is afterwards in FOLDER/after.img.
+#   NUMBER 0 makes no fault, counts the commands, and saves the image in FOLDER/after.img.
 # Prints what happened, a line each: "commands N", "outcome EXIT JSON", "struck COMMAND", "state WHEN SHA", "detail WHEN PATH".
 set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -52,14 +52,15 @@ network() {
 	ip route add default via 10.200.0.1
 }
 inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin "$@"; }
-# The timer, or the boot: systemd runs what is enabled.
+# timer: what the timer does, or a boot: systemd runs the service if it is enabled.
 timer() {
 	[ -e etc/systemd/system/pod-gateway.service ] && [ -e usr/local/sbin/pod-gateway-host ] || return 0
 	[ -L etc/systemd/system/multi-user.target.wants/pod-gateway.service ] || return 0
 	rm -rf run/script
 	inside /usr/bin/timeout -s KILL 60 sh /usr/local/sbin/pod-gateway-host reapply >>log 2>&1 || echo "reapply: $?" >>log
 }
-# What the server is: files, routes, and what its resolver has read. Times in a record, and what is in the backups, do not count.
+# state WHEN: prints a digest of the server's state: files, routes, and what its resolver has read. Records, which have a time, and
+# backups do not count.
 state() {
 	{
 		find etc var/lib/pod-gateway usr/local -printf '%y %m %p %l\n' 2>/dev/null | grep -v ' etc/\.pwd'
@@ -69,9 +70,8 @@ state() {
 		cat faults/loaded 2>/dev/null || true
 	} | sort >"$folder/state.$1"
 	echo "state $1 $(sha256sum <"$folder/state.$1" | cut -c 1-16)"
-	# What of it does anything: all but the names that nothing reads (those of files laid ready, the tool and the units that run it
-	# while nothing enables them, the journal) and empty folders. A link that enables, a file that a resolver reads, a desired
-	# state and a route count.
+	# Prints the same without empty folders and files that nothing reads: prepared files, the journal, and the script and its units
+	# while nothing enables them. Links that enable, files that a resolver reads, desired states and routes count.
 	echo "live $1 $(grep -v -e '/\.[^ /]*\.pod-gateway-\(new\|old\)\( \|$\)' -e ' usr/local/sbin/pod-gateway-host\( \|$\)' \
 		-e ' etc/systemd/system/pod-gateway\.\(service\|timer\|path\)\( \|$\)' -e ' var/lib/pod-gateway/\.[^ /]*\( \|$\)' \
 		-e '^d .* \(var/lib/pod-gateway[^ ]*\|etc/systemd/system/[a-z-]*\.target\.wants\|etc/iproute2/rt_protos\.d\) $' \
@@ -92,7 +92,7 @@ case $scenario in *dnsmasq*)
 	printf 'nameserver 127.0.0.1\n' >etc/resolv.conf
 	mkdir -p etc/dnsmasq.d
 	printf 'conf-dir=/etc/dnsmasq.d\n' >etc/dnsmasq.conf
-	# What it has in force is what it read when this server was booted.
+	# dnsmasq uses the files that it read when this server booted.
 	cp etc/dnsmasq.d/pod-gateway.conf faults/loaded 2>/dev/null || true
 	;;
 esac
@@ -115,12 +115,12 @@ reapply-dnsmasq)
 	rm -f etc/dnsmasq.d/pod-gateway.conf faults/loaded
 	;;
 moved-dnsmasq)
-	# It runs on, and resolv.conf is no longer by it, which was seen once.
+	# dnsmasq still runs but no longer owns resolv.conf. One run has seen that.
 	printf 'nameserver 10.200.0.3\n' >etc/resolv.conf
 	inside sh /usr/local/sbin/pod-gateway-host reapply >>log 2>&1 || true
 	;;
 recovery*)
-	# A transaction whose power was cut once names had changed; this is its next boot.
+	# The boot after a power cut in a transaction that had changed the names.
 	desired 2 >run/desired
 	sed 's/^\tput_class state .*/\tkill -KILL $$\n&/' "$script" >run/cut
 	# shellcheck disable=SC2016 # the text as it stands there
@@ -149,7 +149,7 @@ case $scenario in
 first* | later*) inside /usr/bin/timeout -s KILL "$patience" sh -c 'echo $$ >/faults/front; exec sh /run/script apply' <run/desired >out 2>err && code=0 || code=$? ;;
 restore*) inside /usr/bin/timeout -s KILL "$patience" sh -c 'echo $$ >/faults/front; exec sh /run/script restore' >out 2>err && code=0 || code=$? ;;
 reapply* | moved* | recovery*)
-	# In its service, whose time is limited, too.
+	# As in its service, which has a time limit, too.
 	inside /usr/bin/timeout -s KILL "$patience" sh -c 'echo $$ >/faults/main; exec sh /usr/local/sbin/pod-gateway-host reapply' >out 2>err && code=0 || code=$?
 	;;
 esac
@@ -160,7 +160,7 @@ echo "commands $(wc -l <faults/log)"
 echo "outcome $code $(tail -n 1 out)"
 sed 's/^/stderr /' err | tail -n 8
 if [ -e faults/dead ]; then
-	# Boot: another system over the disk as it was at that moment; nothing of the kernel or of /run is left.
+	# A boot with the disk as it was at the power cut. Routes and /run are gone.
 	umount etc var usr/local disk
 	cp faults/cut.img disk.img
 	ip route flush proto 157
@@ -188,7 +188,7 @@ else
 	timer
 	state settled
 fi
-# What the next run makes of it, where nothing was committed.
+# The state after the next run, if nothing was committed.
 cp "$script" run/script
 case $scenario in
 first* | restore*) [ -e var/lib/pod-gateway/lab/desired ] || inside sh /run/script restore >/dev/null 2>>log || true && state next ;;

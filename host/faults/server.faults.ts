@@ -1,18 +1,18 @@
 /**
- * `npm run test:faults`: every command of the script for servers fails, in turn, in every way, and every write of its.
+ * `npm run test:faults`: makes every command of the script for servers, and every write, fail in turn and in every way.
  *
- * `FAULTS` chooses the cases: nothing for a selection that takes minutes, `all` for every one, and else a scenario, a kind and a number,
- * each of which may be left out; `FAULTS=restore:immutable:93` is what a broken promise is reported by. `FAULTS_SHOW=1` prints what was
- * seen of each case that keeps its promise, too.
+ * `FAULTS` chooses the cases. Empty: a selection that takes minutes. `all`: every case, but of `hang` and `scarce` only a part.
+ * `SCENARIO:KIND:NUMBER`: these cases; each part may be left out. A broken promise is reported in this form, such as
+ * `FAULTS=restore:immutable:93`. `FAULTS_SHOW=1` also prints what was seen of the cases that kept their promise.
  */
 import { availableParallelism, constants, setPriority } from "node:os";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { whyNoLab } from "../../lab/prerequisites.ts";
 import { type Case, Faults, type Kind, kinds, type Observed } from "./harness.ts";
 
-/** Cases at once: much of a case is waiting. */
+/** The number of cases that run at once: one more than there are CPUs, because a case often waits. */
 const AT_ONCE = availableParallelism() + 1;
-/** Each so manieth place of a kind. */
+/** The selection: of each kind every 8th place, every 10th, and so on. */
 const some = {
 	exit: 8,
 	kill: 10,
@@ -42,7 +42,7 @@ const show = process.env["FAULTS_SHOW"] === "1";
 
 const noSandbox = whyNoLab();
 if (noSandbox !== undefined) {
-	if (process.env["CI"]) throw new Error(`in CI the faults must run, but ${noSandbox}`);
+	if (process.env["CI"]) throw new Error(`in CI the faults must run, and they cannot: ${noSandbox}`);
 	process.stderr.write(`The faults are skipped: ${noSandbox}.\n`);
 }
 
@@ -78,7 +78,7 @@ test.skipIf(noSandbox !== undefined)(
 					process.stderr.write(`\n${broken.at(-1)}\n`);
 				}
 				if (++done % 50 === 0) process.stderr.write(`${done} of ${cases.length} faults\n`);
-				const key = `${next.kind}: ${observed.result || (observed.exitCode === 0 ? "done" : "no word")}`;
+				const key = `${next.kind}: ${observed.result || (observed.exitCode === 0 ? "done" : "no result")}`;
 				counts.set(key, (counts.get(key) ?? 0) + 1);
 			}
 		};

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Stands before every external command of the script under test: counts it, and at one of them makes a fault happen.
-# /faults/plan: "NUMBER KIND". What is counted is in /faults/log.
+# Runs in place of every external command of the script under test: counts the command, and makes a fault happen at one of them.
+# /faults/plan has the fault: "NUMBER KIND". /faults/log has the commands.
 name=${0##*/}
 real=/real-sbin/$name
 [ -x "$real" ] || real=/usr/bin/$name
@@ -20,12 +20,12 @@ read -r at kind </faults/plan
 echo "$name $*" >/faults/struck
 case $kind in
 exit)
-	# Of these, 1 is an answer and 2 a failure.
+	# For these, 1 is an answer and 2 is a failure.
 	case $name in cmp | grep) exit 2 ;; esac
 	exit 1
 	;;
 kill)
-	# The run with all its processes; where it has not begun, or is over, the process that waits for it.
+	# Kills the run with all its processes. If it has not begun, or is over, kills the process that waits for it.
 	if read -r main 2>/dev/null </faults/main; then kill -KILL "-$main" 2>/dev/null; else
 		read -r front 2>/dev/null </faults/front && kill -KILL "$front" 2>/dev/null
 	fi

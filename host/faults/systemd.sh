@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the script asks of systemd, as systemd does it: services with a time limit, a process group that ends as one, and a command
-# that follows however the service ends. Run as systemctl, systemd-run or systemd-cat.
+# Does what the script asks of systemd: services with a time limit, a process group that ends as one, and a command that runs after
+# the service, however that ended. Runs as systemctl, systemd-run or systemd-cat.
 PATH=/real-sbin:/usr/bin
 units=/faults/units
 case ${0##*/} in
@@ -17,7 +17,7 @@ systemctl)
 	start) for unit; do true >"$units/$unit"; done ;;
 	stop) for unit; do rm -f "$units/$unit"; done ;;
 	try-restart | restart | reload)
-		# A resolver has in force what it read when it started.
+		# A resolver uses the files that it read when it started.
 		[ "$verb" = restart ] || [ -e "$units/$1" ] || exit 0
 		rm -f "$units/$1"
 		cp /etc/dnsmasq.d/pod-gateway.conf /faults/loaded 2>/dev/null || rm -f /faults/loaded
@@ -41,10 +41,10 @@ while [ $# -gt 0 ]; do
 	shift
 done
 true >"$units/run"
-# The service is the first of a session of its own; the watch ends all of it.
+# The service leads a session of its own, so that the watch can end all of it.
 setsid sh -c 'echo $$ >/faults/main; exec "$@"' sh "$@" &
 service=$!
-# Where something hangs, a minute of waiting shows no more than some seconds.
+# If something hangs, a minute shows no more than a few seconds.
 read -r _ kind </faults/plan
 [ "$kind" != hang ] || limit=5
 (sleep "$limit"; read -r main </faults/main; kill -KILL "-$main" 2>/dev/null) >/dev/null 2>&1 &

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # --- apply: from what is to what is desired ---
 
-# plan_server FILE…: everything that these desired states want of this server together.
+# plan_server FILE…: plans everything that these desired states together want of this server.
 plan_server() {
 	true >"$WORK/plan" && WANTED=0 && wanted_from "$@" || return 1
 	server_method=none
@@ -15,7 +15,7 @@ plan_server() {
 	plan_names
 }
 
-# plan_stack: what is kept of this stack's desired state. State of an older version is moved.
+# plan_stack: plans the files that keep this stack's desired state, and moves the state of an older version.
 plan_stack() {
 	stack_folder "$STACK"
 	want_copy state "$folder/desired" "$WORK/desired" && want state "$folder/method" && echo "$method" >"$want" || return 1
@@ -35,12 +35,12 @@ plan_move() {
 	for name in desired method record.json folders written links resolv.conf.absent; do want_none state "$STATE/$name"; done
 }
 
-# plan_notes: what is noted of a change that is to happen: who made it, and what plan_written says.
+# plan_notes: plans the notes of a change: the record of who made it, and what plan_written plans.
 plan_notes() {
 	want state "$folder/record.json" && record >"$want" && plan_written
 }
 
-# plan_written: notes what is written, to tell an edit of somebody's later, and which folders are new.
+# plan_written: plans a note of the files as we write them, to recognize a later edit, and of the folders that are new.
 plan_written() {
 	want state "$WRITTEN" && notes=$want && awk -v resolv="$TARGET" '
 		FILENAME == ARGV[1] { sum[$2] = $1; next }
@@ -58,7 +58,7 @@ plan_written() {
 			while read -r key path; do [ "$key" != folder ] || note_folder "$path"; done <"$WRITTEN" || return 1
 		fi
 		if [ -e "$STATE/folders" ]; then while read -r path; do note_folder "$path"; done <"$STATE/folders" || return 1; fi
-		# Older versions had it made by systemctl(1).
+		# Older versions let systemctl(1) make this folder.
 		! is_old_layout || note_folder "${PATH_LINK%/*}"
 		while read -r class _ _ _ _ path; do [ "$class" = state ] || missing_folders "${path%/*}"; done <"$WORK/changes"
 	} >>"$notes"
@@ -70,7 +70,7 @@ note_folder() {
 	echo "folder $1"
 }
 
-# plan_apply: reads the plan and compares. Afterwards in_force tells whether there is anything to do.
+# plan_apply: plans, and compares the plan with what is there. Afterwards in_force says whether nothing has to change.
 plan_apply() {
 	read_stacks
 	dns_method
@@ -88,7 +88,7 @@ in_force() {
 	[ ! -s "$WORK/changes" ] && [ ! -s "$WORK/drift" ] && cmp -s "$WORK/wanted" "$WORK/routes.before" && units_run
 }
 
-# preview: the difference, for people. What is another stack's is said to be.
+# preview: prints the difference, for people, and marks the routes of other stacks.
 preview() {
 	{
 		comm -13 "$WORK/wanted" "$WORK/routes.before" | sed 's/^/- route /'
@@ -118,7 +118,7 @@ dry_apply() {
 		outcome busy
 		exit 2
 	fi
-	plan_apply || refuse 'the difference could not be made out'
+	plan_apply || refuse 'the difference could not be computed'
 	if in_force; then
 		say 'no change'
 		result unchanged
@@ -129,7 +129,7 @@ dry_apply() {
 	result would-change
 }
 
-# begin_turn: this run's turn. What an earlier one left is settled first.
+# begin_turn: takes the lock, and first settles what an earlier run left.
 begin_turn() {
 	now
 	started=$now
@@ -142,7 +142,7 @@ begin_turn() {
 		exit 1
 	}
 }
-# A version that knew one stack keeps its own journal, and its own script reads it.
+# A version that knew only one stack has a journal of its own, which only its own script can read.
 settle_older_version() {
 	exec 8>&-
 	[ ! -f $INSTALLED ] || timeout 60 /bin/sh $INSTALLED rollback >&2 9>&-
@@ -151,7 +151,7 @@ settle_older_version() {
 
 apply() {
 	begin_turn
-	plan_apply || refuse 'the difference could not be made out; is there room in /run?'
+	plan_apply || refuse 'the difference could not be computed; is there room in /run?'
 	if in_force; then
 		say 'no change'
 		result unchanged
@@ -159,7 +159,7 @@ apply() {
 	fi
 	guards
 	deadline=$((started + ROLLBACK_AFTER - 10))
-	note_paths || refuse 'the paths of now could not be written down'
+	note_paths || refuse 'the present paths could not be noted'
 	outside_before=
 	[ -z "$OUTSIDE" ] || outside_before=$(outside_names)
 	{ plan_notes && compare_plan; } || refuse 'the change could not be written down'
@@ -188,7 +188,8 @@ apply() {
 	say "applied: $count routes, nameserver by $method"
 }
 
-# refuse_prepared: there was no room, or a file cannot be replaced; nothing but preparations was made, and they go.
+# refuse_prepared: refuses because there was no room, or because a file cannot be replaced. Only preparations were made; undo removes
+# them.
 refuse_prepared() {
 	if ! undo; then
 		UNFINISHED=
@@ -200,7 +201,7 @@ refuse_prepared() {
 	unready=$(unready)
 	refuse "${unready:-could not keep a snapshot in $STATE; is the disk full, or mounted read-only?}"
 }
-# unready: which file cannot be replaced, and how to find out why.
+# unready: prints which file cannot be replaced, and how to find out why.
 unready() {
 	while read -r _ _ _ old _ path; do
 		[ "$old" != - ] || continue
@@ -222,15 +223,15 @@ tell_owner() {
 	"${server_method}_mend"
 }
 
-# look_again: whether everything that was to be is, once more after others may have been at work.
+# look_again: checks once more that everything is as planned, and puts back what another program has removed meanwhile.
 look_again() {
 	blind=0
 	until seen_in_force; do
 		now
 		[ "$now" -lt "$deadline" ] || return 1
-		# What cannot be looked at five times (/run is full) is not waited for until the time is over.
+		# Gives up after five looks in a row that failed (/run is full), before the time is over.
 		if [ -n "$LOOKED" ]; then blind=0; else blind=$((blind + 1)); fi
-		[ $blind -lt 5 ] || { say 'what was changed cannot be looked at; is /run full?'; return 1; }
+		[ $blind -lt 5 ] || { say 'the change cannot be checked; is /run full?'; return 1; }
 		sleep 1
 		put_back
 	done
@@ -242,7 +243,7 @@ seen_in_force() {
 }
 in_time() { now && [ "$now" -lt $((started + ROLLBACK_AFTER - MARGIN + 1)) ]; }
 
-# put_back: what another program took away since; what is as desired is left alone.
+# put_back: puts back what another program has removed since, and leaves alone what is as desired.
 put_back() {
 	PUT_BACK=
 	own_routes "$WORK/routes.now" || return 1
@@ -265,7 +266,7 @@ put_back_names() {
 	return $failed
 }
 put_back_files() {
-	# resolv.conf may have other lines by now, around which our block goes.
+	# resolv.conf may have other lines by now, to which our block has to be added.
 	lines_but plan '^names ' "$WORK/plan.kept" && plan_names || return 1
 	if [ -n "$UNFINISHED" ]; then
 		{ grep '^names ' "$WORK/plan" >"$WORK/plan.names" || [ $? -eq 1 ]; } && mv -f "$WORK/plan.names" "$WORK/plan" || return 1
@@ -278,7 +279,7 @@ put_back_files() {
 			note_other_contents "$old" "$path" || return 1
 		done <"$WORK/changes"
 		{ prepare_files && make_durable; } || return 1
-		# Where this is ended before the resolver has read its files, the next run has it read them.
+		# If this run ends before the resolver has read its files, the next run makes it read them.
 		! changed names || true >$UNTOLD || return 1
 		for class in tool recovery state names; do put_class $class || return 1; done
 		[ -n "$UNFINISHED" ] || drop_second_names || return 1
@@ -286,14 +287,14 @@ put_back_files() {
 		if changed recovery; then reload_units || return 1; fi
 	fi
 	if [ -e $UNTOLD ]; then "${server_method}_reload" && rm -f $UNTOLD || return 1; fi
-	# A later look compares with the new contents, also where another program wrote what is as good.
+	# A later look compares with the new contents, even if nothing had to be put back.
 	if [ -n "$UNFINISHED" ]; then
 		lines_but plan.others '^names ' "$WORK/plan.kept" && cat "$WORK/plan.others" >>"$WORK/plan" &&
 			cp "$WORK/plan" "$WORK/plan.kept" || return 1
 	fi
 	"${server_method}_mend"
 }
-# In a transaction, what somebody else wrote meanwhile counts as what was before.
+# In a transaction, contents that another program wrote meanwhile count as the contents before.
 note_other_contents() {
 	[ -n "$UNFINISHED" ] && [ "$2" = "$TARGET" ] && [ "$1" != - ] || return 0
 	lines_but journal.new "^also [^ ]* $2\$" "$WORK/journal" &&
@@ -306,7 +307,7 @@ drop_second_names() {
 	rm -f $leftovers
 }
 
-# remove_uploads: copies of this script that were uploaded, to where root or another user may write, other than this one.
+# remove_uploads: removes the uploaded copies of this script, root's and the user's, except the one that runs.
 remove_uploads() {
 	home=/root
 	[ -z "${SUDO_USER:-}" ] || home=$(getent passwd "$SUDO_USER" | cut -d : -f 6)

@@ -12,7 +12,7 @@ read_desired() {
 			continue
 		fi
 		last=$line
-		# Routes may be thousands: their lines are checked below, all at once.
+		# There may be thousands of routes: awk checks their lines below, all at once.
 		case $line in 'route '*) continue ;; esac
 		read_line "$line" || refuse "this line of the desired state is not understood: $line"
 	done <"$1"
@@ -26,16 +26,16 @@ read_desired() {
 	esac
 	{ [ "$ROLLBACK_AFTER" -ge 20 ] && [ "$ROLLBACK_AFTER" -le 120 ]; } ||
 		refuse "rollback-after is $ROLLBACK_AFTER; it must be 20 to 120 seconds"
-	# A run in its service reads what was checked before.
+	# The run in the service reads a file that was checked before it began.
 	[ -z "${2:-}" ] || return 0
 	awk "$PREFIXES"'
 		function bad(why) { print $0 ": " why; exit }
-		$1 == "nameserver" && !is_address($2) { bad("no IPv4 or IPv6 address in its canonical form") }
+		$1 == "nameserver" && !is_address($2) { bad("not an IPv4 or IPv6 address in its canonical form") }
 		/^route / {
-			if ($0 !~ /^route [0-9a-f.:\/]+( via [0-9a-f.:]+)+$/) bad("no route PREFIX via ADDRESS")
+			if ($0 !~ /^route [0-9a-f.:\/]+( via [0-9a-f.:]+)+$/) bad("not of the form route PREFIX via ADDRESS")
 			if ((why = prefix_problem($2)) != "") bad(why)
 			for (i = 4; i <= NF; i += 2) {
-				if (!is_address($i)) bad($i " is no IPv4 or IPv6 address in its canonical form")
+				if (!is_address($i)) bad($i " is not an IPv4 or IPv6 address in its canonical form")
 				if (($i ~ /:/) != ($2 ~ /:/)) bad($i " is of another family than " $2)
 			}
 			if ($2 in seen) bad("the second route to " $2)
@@ -46,13 +46,13 @@ read_desired() {
 	[ ! -s "$WORK/bad" ] || refuse "this line of the desired state is not understood: $(cat "$WORK/bad")"
 }
 
-# The wire format, an arm per keyword; what addresses and prefixes are is checked afterwards, for all lines at once.
+# The wire format, an arm per keyword. read_desired checks the addresses and prefixes afterwards, of all lines at once.
 read_line() {
 	case $1 in
 	*'  '* | ' '* | *' ' | *[!!-~\ ]* | '') return 1 ;;
 	esac
 	set -f
-	# shellcheck disable=SC2086 # words, parted by single spaces; nothing in them is special while globbing is off
+	# shellcheck disable=SC2086 # words separated by single spaces; globbing is off, so that nothing in them is special
 	set -- $1
 	set +f
 	keyword=$1
@@ -83,14 +83,14 @@ read_line() {
 	*) return 1 ;;
 	esac
 }
-# once BEFORE VALUE…: one value, and the first one.
+# once BEFORE VALUE…: true if there is exactly one value and the keyword had none before.
 once() { [ $# -eq 2 ] && [ -z "$1" ]; }
 is_name() { case $1 in *[!A-Za-z0-9._-]* | [.-]* | *..* | '') return 1 ;; esac }
 is_stack() { case $1 in *[!A-Za-z0-9._@/-]* | [./-]* | *..* | '') return 1 ;; esac }
 
 # --- the stacks that serve this server ---
 
-# stack_folder STACK: sets $folder to where its state is.
+# stack_folder STACK: sets $folder to the folder with its state.
 stack_folder() {
 	folder=$1
 	while :; do
@@ -99,25 +99,25 @@ stack_folder() {
 	folder=$STATE/$folder
 }
 
-# A version that knew one stack kept its state in $STATE itself; such a state is read from there, and moved by the next apply.
+# A version that knew only one stack kept its state in $STATE itself. That state is read there, and the next apply moves it.
 is_old_layout() { [ -f "$STATE/desired" ]; }
 
-# committed_stacks: sets $COMMITTED to the desired states in force here, a file each.
+# committed_stacks: sets $COMMITTED to the files of the desired states in force here.
 committed_stacks() {
 	COMMITTED=
 	for file in "$STATE/desired" "$STATE"/*/desired; do
 		[ ! -f "$file" ] || COMMITTED="$COMMITTED $file"
 	done
 }
-# value_of KEYWORD FILE: sets $value to that of the first such line.
+# value_of KEYWORD FILE: sets $value to the value of the first line with that keyword.
 value_of() {
 	while read -r keyword value; do [ "$keyword" != "$1" ] || return 0; done <"$2"
 	value=
 }
 stack_of() { value_of stack "$1" && echo "$value"; }
 
-# read_stacks: sets $STACKS to the names of all committed stacks and $OTHERS to the files of those that are not $STACK, whose file
-# is $MINE (empty where there is none).
+# read_stacks: sets $STACKS to the names of all committed stacks, $MINE to the file of $STACK (empty if it has none), and $OTHERS to
+# the files of the other stacks.
 read_stacks() {
 	committed_stacks
 	STACKS='' OTHERS='' MINE=''
@@ -129,8 +129,8 @@ read_stacks() {
 	done
 }
 
-# wanted_from FILE…: what all these states want together. $WORK/wanted has the routes, in order of their prefix, $WORK/owners the
-# stack of each prefix, $WORK/names the lines about names ("KEYWORD STACK VALUE"), $WORK/hops the next hops.
+# wanted_from FILE…: gathers what all these states want. $WORK/wanted gets the routes in order of their prefixes, $WORK/owners the
+# stack of each prefix, $WORK/names the lines about names ("KEYWORD STACK VALUE"), and $WORK/hops the next hops.
 wanted_from() {
 	for list in wanted.unsorted owners names hops; do true >"$WORK/$list" || return 1; done
 	ALL=
@@ -145,7 +145,7 @@ wanted_from() {
 		END { for (i = 1; i <= n; i++) if (method[of[i]] != "none") print name[i] >(work "/names") }
 	' "$@" || return 1
 	sort "$WORK/wanted.unsorted" >"$WORK/wanted" || return 1
-	# Lists for the texts of files: all stacks, nameservers, split domains, and search domains, each once.
+	# Lists for the texts of files, each value once: stacks, nameservers, split domains, and search domains.
 	ALL='' NAMESERVERS='' ZONES='' SEARCHES=''
 	while read -r keyword _ value; do
 		case $keyword in
@@ -156,13 +156,13 @@ wanted_from() {
 		esac
 	done <"$WORK/names"
 }
-# once_more VARIABLE LIST WORD: adds the word to the list, unless it is in it.
+# once_more VARIABLE LIST WORD: adds the word to the list, unless the list has it.
 once_more() {
 	case " $2 " in *" $3 "*) return ;; esac
 	eval "$1=\${2:+\$2 }\$3"
 }
 
-# header: the first line of each file of ours. Example: # Written by pod-gateway (stack lab). …
+# header: prints the first line of each file of ours. Example: # Written by pod-gateway (stack lab). …
 header() {
 	case $ALL in *' '*) of="stacks $ALL" ;; *) of="stack $ALL" ;; esac
 	printf '# Written by pod-gateway (%s). Undo everything with: %s restore\n' "$of" "$INSTALLED"

@@ -2,17 +2,17 @@
 # --- names: who decides what resolv.conf says, and what each of them is told ---
 
 # Each owner has a file of its own in dns/, which answers the same verbs:
-#   OWNER_fits      refuses, with a way out, where this owner would not do here what it says
+#   OWNER_fits      refuses if this owner cannot do its work here, and says what to do
 #   OWNER_plan      plans the files that it reads, from ZONES, NAMESERVERS, SEARCHES and $WORK/names
-#   OWNER_unwanted  plans that none of these is there
-#   OWNER_service   sets $unit to the one that has to read them anew; empty where there is none
-#   OWNER_reload    makes it read them; with "undo", also where an earlier try left the service dead
-#   OWNER_drift     prints what, beside files, is not as it is to be, and OWNER_mend puts that right
-#   OWNER_release   takes back what, beside files, was done
+#   OWNER_unwanted  plans the removal of these files
+#   OWNER_service   sets $unit to the service that has to read them again; empty if there is none
+#   OWNER_reload    makes the service read them; with "undo", also starts a service that an earlier try left dead
+#   OWNER_drift     prints what is not as desired apart from files, and OWNER_mend repairs that
+#   OWNER_release   undoes what was done apart from files
 #   OWNER_shared    whether it can keep several stacks' names apart
 OWNERS='resolved networkmanager dnsmasq resolvconf none'
 
-# active UNIT: whether it runs. All that this script asks of is asked for at once, and remembered until ACTIVE is emptied.
+# active UNIT: whether it runs. One call asks about all units that this script needs. ACTIVE keeps the answer until it is emptied.
 ACTIVE=
 see_units() {
 	ACTIVE=' '
@@ -29,7 +29,7 @@ active() {
 	case $ACTIVE in *" $1 "*) ;; *) return 1 ;; esac
 }
 lies_in() { case $1 in "$2"/*) ;; *) return 1 ;; esac }
-# Who owns resolv.conf is made out by the shell alone: a command that fails is not an answer.
+# The shell alone finds out who owns resolv.conf, because a command that fails is not an answer.
 # names ADDRESS: whether resolv.conf, without our block, has that nameserver.
 names() {
 	[ -r $RESOLV_CONF ] || return 1
@@ -50,8 +50,8 @@ names() {
 	return 1
 }
 
-# The decision table (cf. Tailscale's net/dns/manager_linux.go) sets $owner: by who runs, where the link leads and what the file
-# says. What we wrote ourselves does not count, so that it can be asked at any time. Split DNS where the owner can do it.
+# dns_owner: the decision table (cf. Tailscale's net/dns/manager_linux.go). Sets $owner by which services run, where the link leads
+# and what the file says. Our own lines do not count, so that it can be called at any time. Owners that can split DNS come first.
 dns_owner() {
 	link=$TARGET
 	# Why it cannot tell is not for /dev/null.
@@ -73,7 +73,7 @@ dns_method() {
 	if [ "$method" = auto ]; then dns_owner && method=$owner; fi
 }
 
-# A second stack's names go where they can be kept apart from the first one's.
+# guard_names: refuses a second stack's names where they cannot be kept apart from the first one's.
 guard_names() {
 	"${method}_fits"
 	[ "$method" != none ] || return 0
@@ -86,9 +86,9 @@ guard_names() {
 		[ ! -f "$folder/method" ] || read -r other_method <"$folder/method" || :
 		case $other_method in '' | none) continue ;; esac
 		[ "$other_method" = "$method" ] ||
-			refuse "the stack $other has its names here by $other_method, this one by $method; set dns.method to $other_method or none"
+			refuse "the stack $other uses $other_method for its names here, and this one $method; set dns.method to $other_method or none"
 		"${method}_shared" ||
-			refuse "the stack $other has its names here by $method, which cannot keep two clusters' names apart;" \
+			refuse "the stack $other uses $method for its names here, which cannot keep two clusters' names apart;" \
 				"set dns.method to none for this server in the stack $STACK, or take $other off it"
 	done
 	[ -n "$OTHERS" ] || return 0
@@ -101,15 +101,15 @@ guard_names() {
 	[ ! -s "$WORK/problems" ] || refuse "$(cat "$WORK/problems")"
 }
 
-# plan_names: every owner's files, of which those of $server_method are wanted.
+# plan_names: plans the files of $server_method, and the removal of every other owner's.
 plan_names() {
 	for owner in $OWNERS; do
 		if [ "$owner" = "$server_method" ]; then "${owner}_plan"; else "${owner}_unwanted"; fi || return 1
 	done
 }
 
-# reload_service UNIT [undo]: has a service read its files anew, if it runs, within a time limit, and without the lock, which a
-# command that hangs would keep. One that we ourselves left dead is started by an undo.
+# reload_service UNIT [undo]: makes a service read its files again, if it runs, within a time limit. The command does not get the
+# lock, which it would keep if it hung. An undo also starts a service that we ourselves left dead.
 reload_service() {
 	verb=try-restart
 	if [ -n "${2:-}" ]; then

@@ -1,9 +1,9 @@
 # shellcheck shell=sh disable=SC2034,SC2154
-# --- files: what they are to be, what differs, and the only commands that change one ---
+# --- files: the plan, the difference, and the only commands that change a file ---
 
 # The plan is $WORK/plan, a line a path: "CLASS KIND ARGUMENT PATH". CLASS is tool (this script), recovery (the units that run it, to
-# undo what was cut off), names (what resolvers read), or state. KIND is file (ARGUMENT: the file with
-# its contents), link (ARGUMENT: its target) or none.
+# undo what was cut off), names (what resolvers read), or state. KIND is file (ARGUMENT: the file with its contents), link (ARGUMENT:
+# its target) or none.
 
 # want CLASS PATH: plans a file; $want is where its contents go.
 want() {
@@ -15,8 +15,8 @@ want_copy() { printf '%s file %s %s\n' "$1" "$3" "$2" >>"$WORK/plan"; }
 want_link() { printf '%s link %s %s\n' "$1" "$3" "$2" >>"$WORK/plan"; }
 want_none() { printf '%s none - %s\n' "$1" "$2" >>"$WORK/plan"; }
 
-# look PATH…: what is there, a line each: "SHA-256  PATH" of a file, "link TARGET PATH" of a link; and, for whoever reads this, "exists
-# file PATH" and "exists link PATH": what exists and has no other line could not be looked at, which is not the same as not there.
+# look PATH…: prints what is there, a line each: "SHA-256  PATH" for a file, "link TARGET PATH" for a link. It also prints "exists file
+# PATH" and "exists link PATH": a path with only such a line could not be read, which is not the same as absent.
 look() {
 	[ $# -gt 0 ] || return 0
 	links=
@@ -30,12 +30,12 @@ look() {
 	return 0
 }
 
-# compare_plan: writes to $WORK/changes what of the plan is not so: "CLASS KIND ARGUMENT OLD NEW PATH", where OLD and NEW are a
+# compare_plan: writes to $WORK/changes the paths that are not as planned: "CLASS KIND ARGUMENT OLD NEW PATH", where OLD and NEW are a
 # SHA-256, link:TARGET, or - for nothing.
 compare_plan() {
 	[ -z "$UNWRITTEN" ] || return 1
 	paths=
-	# Of resolv.conf the block is looked at by itself, too: plan_written notes it.
+	# Also reads the block of resolv.conf alone, because plan_written notes its checksum.
 	[ ! -e "$WORK/block" ] || paths=" $WORK/block"
 	while read -r _ kind argument path; do
 		paths="$paths $path"
@@ -57,10 +57,10 @@ compare_plan() {
 		}' "$WORK/there" "$WORK/plan" >"$WORK/changes"
 }
 
-# seen_sum PATH: sets $sum to the SHA-256 that the last comparison saw there. Fails where it saw no file.
+# seen_sum PATH: sets $sum to the SHA-256 that the last comparison saw there. Fails if it did not see a file.
 seen_sum() { while read -r sum name; do [ "$name" != "$1" ] || return 0; done <"$WORK/there"; return 1; }
 
-# lines_but NAME GREP…: writes the lines that do not match into $WORK/NAME. That there are none is no failure.
+# lines_but NAME GREP…: writes the lines that do not match into $WORK/NAME. It does not fail if there are none.
 lines_but() {
 	lines_to=$WORK/$1
 	shift
@@ -82,8 +82,8 @@ BESIDE='
 		return folder "." part[n] ".pod-gateway-" suffix
 	}
 '
-# prepare_files: lays the new file of each change beside the old one, and a second name for the old one. What there is no room for
-# fails here, before anything was changed. A file of others (resolv.conf) keeps its owner, mode and labels.
+# prepare_files: writes the new file of each change beside the old one, and makes a second name for the old one. If there is no room,
+# this fails here, before any change. A file of others (resolv.conf) keeps its owner, mode and labels.
 prepare_files() {
 	texts='' makes=''
 	while read -r _ kind argument _ _ path; do
@@ -93,7 +93,7 @@ prepare_files() {
 	done <"$WORK/changes"
 	# shellcheck disable=SC2086 # a list of paths without blanks
 	if [ -n "$makes" ]; then mkdir -p $makes || return 1; fi
-	# One process writes all of them; an error that it does not see is seen when they are read back.
+	# One process writes all of them. An error that it does not see is found when the files are read back.
 	# shellcheck disable=SC2086 # a list of paths without blanks
 	if [ -n "$texts" ]; then
 		awk "$BESIDE"'
@@ -119,7 +119,7 @@ prepare_files() {
 	done <"$WORK/changes"
 }
 
-# put_prepared KIND ARGUMENT PATH: the new file takes the place of the old one, in one rename.
+# put_prepared KIND ARGUMENT PATH: replaces the old file by the prepared one, in one rename.
 put_prepared() {
 	DURABLE="$DURABLE ${3%/*}"
 	case $1 in
@@ -132,7 +132,7 @@ put_prepared() {
 	esac
 }
 
-# make_durable: what was prepared or put since the last call is on disk afterwards (fsync(2) of each file and folder, once).
+# make_durable: brings to disk what was prepared or put since the last call (fsync(2), once for each file and folder).
 make_durable() {
 	list=
 	for path in $DURABLE; do
@@ -143,22 +143,22 @@ make_durable() {
 	[ -z "$list" ] || sync $list
 }
 
-# put_class CLASS: everything of the plan's changes that is of that class.
+# put_class CLASS: makes the plan's changes of that class.
 put_class() {
 	while read -r class kind argument _ _ path; do
 		[ "$class" != "$1" ] || put_prepared "$kind" "$argument" "$path" || { say "$path cannot be changed"; return 1; }
 	done <"$WORK/changes"
-	make_durable || { say 'what was written could not be brought to disk'; return 1; }
+	make_durable || { say 'the files that were written could not be synced to the disk'; return 1; }
 }
 
-# put_text PATH: standard input becomes a file of ours, by itself, durably.
+# put_text PATH: writes standard input to one file of ours, durably.
 put_text() {
 	beside "$1" new
 	cat >"$beside" && rename_durably "$beside" "$1"
 }
 rename_durably() { sync "$1" && mv -fT "$1" "$2" && sync "${2%/*}"; }
 
-# remove_files PATH…: durably.
+# remove_files PATH…: removes them, durably.
 remove_files() {
 	[ $# -gt 0 ] || return 0
 	rm -f "$@" || return 1
@@ -166,14 +166,14 @@ remove_files() {
 	make_durable
 }
 
-# remove_folders FOLDER…: those that are empty, the deepest first; the others are somebody's by now.
+# remove_folders FOLDER…: removes the empty ones, the deepest first. The others have somebody else's files by now.
 remove_folders() {
 	[ $# -eq 0 ] || printf '%s\n' "$@" | sort -r | xargs rmdir 2>/dev/null || :
 }
 
 # --- edits of other people ---
 
-# What of a file is ours: of resolv.conf only the block.
+# own_part FILE: prints the part of a file that is ours: of resolv.conf only the block.
 own_part() {
 	case $1 in
 	"$TARGET") sed -n "/^$BLOCK_BEGIN/,/^$BLOCK_END/p" "$1" ;;
@@ -181,7 +181,7 @@ own_part() {
 	esac
 }
 
-# keep_edits: an edit of a file of ours is somebody's work. Before a change takes it away, a copy is kept, and it is said where.
+# keep_edits: keeps a copy of each file of ours that somebody has edited, before a change replaces it, and says where the copy is.
 keep_edits() {
 	notes=$WRITTEN
 	[ -f "$notes" ] || notes=$STATE/written
@@ -204,7 +204,7 @@ keep_edits() {
 	done <"$WORK/changes"
 }
 
-# difference KIND ARGUMENT PATH: the lines by which the file will differ, as a patch.
+# difference KIND ARGUMENT PATH: prints the lines that will change in the file, as a patch.
 difference() {
 	old=$3
 	[ -f "$old" ] || old=/dev/null

@@ -1,14 +1,14 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # --- what the program could not know: this machine's own addresses, networks and other routes ---
 
-# guards: refuses, before any change, what would hurt here; a dry run the same.
+# guards: refuses, before any change, what would harm this server. A dry run refuses the same.
 guards() {
 	guard_names
 	guard_routes
 	guard_shrink
 }
 
-# guard_routes DESIRED: refuses, before any change, routes that would hurt here. What cannot be read is no reason to go on.
+# guard_routes: refuses routes that would harm this server. It also refuses if it cannot read what it needs to judge them.
 guard_routes() {
 	ip -o addr show >"$WORK/addresses" || refuse 'the addresses of this server cannot be read'
 	{ ip -o -4 route show >"$WORK/routes.4" && ip -o -6 route show >"$WORK/routes.6"; } || refuse 'its routes cannot be read'
@@ -28,7 +28,7 @@ guard_routes() {
 			$1 !~ /\// { $1 = $1 ($1 ~ /:/ ? "/128" : "/32") }
 			{ kind = $0 ~ " proto (" ours "|pod-gateway)( |$)" ? "own" : "route" }
 			{ print kind, $0, (type == "unicast" ? "" : type) }' "$WORK/routes.4" "$WORK/routes.6" && cat "$WORK/kept"
-	} >"$WORK/facts"; then refuse 'what this server has could not be judged (awk failed)'; fi
+	} >"$WORK/facts"; then refuse 'the addresses and routes of this server could not be judged (awk failed)'; fi
 	{
 		[ -z "$OPERATOR" ] || echo "address $OPERATOR the operator"
 		while read -r prefix owner; do [ "$owner" = "$STACK" ] || echo "stack $prefix $owner"; done <"$WORK/owners"
@@ -36,7 +36,7 @@ guard_routes() {
 	} >>"$WORK/facts"
 	awk "$PREFIXES"'
 		function problem(text) { if (!told[text]++) print text }
-		# longest(TABLE, LENGTHS, BITS): the longest entry that covers these bits; empty where none does.
+		# longest(TABLE, LENGTHS, BITS): the longest entry that covers these bits; empty if none does.
 		function longest(table, lengths, b,   l) {
 			for (l = length(b); l > 0; l--) if ((l in lengths) && (substr(b, 1, l) in table)) return substr(b, 1, l)
 			return ""
@@ -55,7 +55,7 @@ guard_routes() {
 		END {
 			for (i = 1; i <= m; i++) {
 				if ((w = longest(W, LW, address[i])) == "") continue
-				# What is asked for, or logged in, now: a longer route of others keeps its path, and one of ours is its path already.
+				# A peer (a nameserver in use or an SSH login) keeps its path if a longer route of others leads to it, or if one of ours does already.
 				if (!strict[i] && (longest(O, LO, address[i]) != "" || length(longest(R, LR, address[i])) > length(w))) continue
 				problem("the route " W[w] " covers " name[i] ", " what[i])
 			}
@@ -75,13 +75,13 @@ guard_routes() {
 		refuse "$(awk 'NR <= 20; END { if (NR > 20) print "and " NR - 20 " more like these" }' "$WORK/problems")"
 }
 
-# guard_shrink: half a table is no table. Refuses to take more of this stack's routes away than max-shrink allows, in hundredths of
-# either family. A route is kept where a new one leads to all of it, or to a part that none led to by itself: other lengths are no loss.
-# But what leads to one pod does not stand for a block: BIRD announces pods one by one when their block is gone.
+# guard_shrink: refuses to remove more of this stack's routes than max-shrink allows, in percent of each family: the new routes may be
+# an incomplete table. A route is not removed if a new one covers all of it, or a part of it that had no route of its own: then only the
+# prefix length changes. A route to one pod does not replace its block's: BIRD announces pods one by one when their block is gone.
 guard_shrink() {
 	[ -n "$MINE" ] && [ -n "$MAX_SHRINK" ] || return 0
 	awk -v most="$MAX_SHRINK" "$PREFIXES"'
-		# longest(TABLE, BITS): the longest entry that covers these bits; empty where none does.
+		# longest(TABLE, BITS): the longest entry that covers these bits; empty if none does.
 		function longest(table, b,   l) {
 			for (l = length(b); l > 0; l--) if (substr(b, 1, l) in table) return substr(b, 1, l)
 			return ""
@@ -99,9 +99,9 @@ guard_shrink() {
 			for (family in gone) if (gone[family] * 100 > most * all[family])
 				print gone[family] " of " all[family] " IPv" family " routes would go (" names[family] \
 					(gone[family] > 8 ? " and " gone[family] - 8 " more" : "") \
-					"), and " most " % may: are the routes of the gateways complete? Then run up again. " \
+					"), and " most " % may: make sure that the gateways have all their routes, then run up again. " \
 					"If these are to go, set pod-gateway:routes.maxShrink to 1 for one up"
-		}' "$MINE" "$WORK/desired" >"$WORK/problems" || refuse 'how many routes would go could not be told (awk failed)'
+		}' "$MINE" "$WORK/desired" >"$WORK/problems" || refuse 'the number of routes that would go could not be computed (awk failed)'
 	[ ! -s "$WORK/problems" ] || refuse "$(cat "$WORK/problems")"
 }
 
@@ -113,7 +113,7 @@ guard_next_hops() {
 		' local '* | *' dev lo '*) why='is an address of this server' ;;
 		*' via '*) why="is not on a network of this server: the path to it is $path" ;;
 		*' dev '*) continue ;;
-		*) why="is on no network of this server${path:+: $path}" ;;
+		*) why="is not on any network of this server${path:+: $path}" ;;
 		esac
 		awk -v hop="$hop" -v why="$why" '
 			{ for (i = 3; i <= NF; i += 2) if ($i == hop) { if (!n++) first = $1 } }
@@ -121,7 +121,7 @@ guard_next_hops() {
 	done <"$WORK/hops"
 }
 
-# kept_addresses: into $WORK/kept, whom a change must not cut off: the nameservers in use, and who is logged in here by SSH.
+# kept_addresses: writes to $WORK/kept the addresses that a change must not cut off: the nameservers in use, and the SSH logins.
 kept_addresses() {
 	nameservers_in_use >"$WORK/nameservers" || return 1
 	awk -v ours="$NAMESERVERS" '
@@ -132,8 +132,8 @@ kept_addresses() {
 	logins >"$WORK/logins" && awk '!seen[$1]++ { print "peer", $1, "who is logged in here by SSH" }' "$WORK/logins" >>"$WORK/kept"
 }
 
-# logins: who is logged in here by SSH, an address a line. Where ss(8) is missing or does not answer, the kernel's tables tell it
-# (proc(5)): words of 32 bits as they lie in this machine's memory, in hexadecimal.
+# logins: prints the address of each SSH login. If ss(8) is missing or fails, it reads the kernel's tables (proc(5)): they have
+# addresses as words of 32 bits in this machine's byte order, in hexadecimal.
 logins() {
 	if sockets=$(timeout 5 ss -Htn state established "sport = :${SSH_PORT:-22}" 2>/dev/null 9>&-); then
 		printf '%s\n' "$sockets" |
@@ -145,7 +145,7 @@ logins() {
 	one=$(printf '\001\000' | od -A n -t u2) || return 1
 	awk -v port="${SSH_PORT:-22}" -v little="$((one == 1))" "$PREFIXES"'
 		function number(hex,   i, n) { for (i = 1; i <= length(hex); i++) n = n * 16 + index("123456789ABCDEF", substr(hex, i, 1)); return n + 0 }
-		# octet(WORDS, I): the two digits of the address at its octet I, from 0.
+		# octet(WORDS, I): the two digits of octet I of the address, counted from 0.
 		function octet(words, i) { return substr(words, 1 + 2 * (little ? i + 3 - 2 * (i % 4) : i), 2) }
 		FNR == 1 || $4 != "01" { next }
 		{
@@ -169,7 +169,7 @@ nameservers_in_use() {
 		timeout 5 resolvectl dns 2>/dev/null 9>&- | sed -n 's/^[^:]*([^)]*): *//p;s/^Global: *//p' | tr ' ' '\n'
 }
 
-# path_to ADDRESS…: how the kernel reaches each of them.
+# path_to ADDRESS…: prints how the kernel reaches each of them.
 path_to() {
 	for address; do
 		path=$(ip -o route get "$address" 2>/dev/null)

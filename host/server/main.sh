@@ -8,8 +8,8 @@ misused() {
 	exit 2
 }
 
-# in_service VERB SECONDS: runs the verb in a service of its own, whose processes systemd ends after that time, and whose unfinished
-# transaction systemd has settled, whatever ended it. This process only carries what it says.
+# in_service VERB SECONDS: runs the verb in a service of its own. systemd ends the service's processes after that time. When the
+# service has ended, for whatever reason, systemd settles its unfinished transaction. This process only passes on what it says.
 in_service() {
 	for tool in ip systemctl systemd-run flock timeout getent sync sha256sum find; do
 		command -v $tool >/dev/null || refuse "there is no $tool on this server"
@@ -18,7 +18,7 @@ in_service() {
 		cat "$SELF" >"$WORK/script" && echo $$ >"$WORK/front" &&
 			printf '%s\n' "$OPERATOR" "${SSH_PORT:-22}" "$BY" "${SUDO_USER:-}" "$SELF" "$ONLY" "$EVERY" >"$WORK/request"
 	} || refuse 'there is no room in /run'
-	# The run needs this folder for as long as it lasts; whoever is last removes it.
+	# The run needs this folder until it ends. The last of both processes removes it.
 	trap 'OWN_WORK=; exit 1' HUP INT TERM
 	tries=0
 	while [ ! -e "$WORK/begun" ]; do
@@ -55,12 +55,12 @@ in_service() {
 	exit "$code"
 }
 
-# target: sets $TARGET to the file that resolv.conf leads to. Without it nothing can be done.
+# target: sets $TARGET to the file that resolv.conf leads to. Every verb needs it.
 target() {
 	TARGET=$(readlink -m $RESOLV_CONF) || refuse "cannot tell where $RESOLV_CONF leads (readlink)"
 }
 
-# read_request: what the process that started this service knows.
+# read_request: reads what the process that started this service knows.
 read_request() {
 	{
 		IFS= read -r OPERATOR && IFS= read -r SSH_PORT && IFS= read -r BY && IFS= read -r SUDO_USER &&
@@ -116,7 +116,7 @@ work)
 	exit
 	;;
 settle)
-	# By systemd, after the run: most often there is nothing to do.
+	# systemd calls this after each run. Usually there is nothing to do.
 	WORK=$2
 	if [ -e "$PENDING" ] || [ -e "$FINISHED" ] || [ ! -e "$WORK/told" ]; then
 		{ target && read_request; } || exit 1
@@ -147,7 +147,7 @@ fi
 OWN_WORK=1
 trap at_exit EXIT
 trap 'exit 1' HUP INT TERM
-# A run in its service looks by itself.
+# apply and restore run in a service, which calls target itself.
 case $verb$DRY_RUN in apply | restore) ;; *) target ;; esac
 case $verb in
 apply)

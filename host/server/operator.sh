@@ -7,16 +7,16 @@ uid() {
 	uid=$(id -u)
 }
 
-# Goes on as root. sudo keeps the user's standard input, and asks for no password here: nobody is there to type it. Whether it
-# lets this very command through is known by trying it with a harmless argument; sudo's own words say why it does not.
+# Continues as root, by sudo, which keeps standard input. With -n sudo does not ask for a password: nobody is there to type one.
+# A try with a harmless argument shows whether sudo allows this very command. If it does not, its own words say why.
 be_root() {
 	uid
 	[ "$uid" -ne 0 ] || return 0
 	words='there is no sudo here'
 	if command -v sudo >/dev/null; then
 		if words=$(sudo -n /bin/sh "$SELF" help 2>&1 >/dev/null); then exec sudo -n /bin/sh "$SELF" "$@"; fi
-		# sudo-rs knows no wildcards in arguments; there a rule names the script itself.
-		# The one that is installed is root's, and may be run already.
+		# sudo-rs does not support wildcards in arguments; its rule names the script itself, which therefore has to be executable.
+		# The installed script belongs to root and is executable already.
 		chmod u+x "$SELF" 2>/dev/null
 		if sudo -n "$SELF" help >/dev/null 2>&1; then exec sudo -n "$SELF" "$@"; fi
 	fi
@@ -27,11 +27,11 @@ be_root() {
 	esac
 	refuse "this needs root (sudo: $words): log in as root, or install sudo and put this line into /etc/sudoers.d/pod-gateway:
 $rule
-Where the line is there already, a later rule or a setting such as requiretty or noexec takes it back."
+If the line is already there, a later rule or a setting such as requiretty or noexec overrides it."
 }
 
-# operator: sets $OPERATOR to the address that the operator comes from, and $SSH_PORT to the port they came to. sudo takes that out
-# of the environment, so the processes above are asked (proc(5)).
+# operator: sets $OPERATOR to the address that the operator comes from, and $SSH_PORT to the port they came to. sudo removes this
+# from the environment, so it is read from the parent processes (proc(5)).
 operator() {
 	connection=${SSH_CONNECTION:-}
 	pid=$$ environments=
@@ -41,7 +41,7 @@ operator() {
 		while read -r key value; do [ "$key" != PPid: ] || parent=$value; done <"/proc/$pid/status"
 		pid=$parent
 	done 2>/dev/null
-	# The nearest one's, and no more: what is between NUL bytes is a line here.
+	# Takes only that of the nearest process. With -z, what is between NUL bytes is a line.
 	# shellcheck disable=SC2086 # a list of paths without blanks
 	[ -z "$environments" ] || connection=$(sed -zn '/^SSH_CONNECTION=/{s///p;q}' $environments 2>/dev/null | tr -d '\0')
 	SSH_PORT=${connection##* }

@@ -1,8 +1,8 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # --- what is said, and to whom ---
 
-# What the shell itself writes fails like a command, also in the middle of a list whose last line has room again. That is remembered,
-# and no list is believed from then on. Messages for people, whoever reads them, are not part of any.
+# The shell's own echo and printf can fail for lack of room, even in the middle of a list whose last line fits again. UNWRITTEN
+# remembers that, and from then on the script trusts no list. Messages for people do not count: they are not part of a list.
 UNWRITTEN=
 echo() {
 	command echo "$@" || {
@@ -18,10 +18,10 @@ printf() {
 	}
 }
 
-# The result goes to standard output, also where a run ends in the middle of a list that goes to a file.
+# The result goes to the original standard output, even if the run ends while a list goes to a file.
 exec 6>&1
 
-# Warnings of the timer's runs are for the journal, which takes a level in front (sd-daemon(3)).
+# The timer's runs warn in the journal, which reads a level at the beginning of a line (sd-daemon(3)).
 LEVEL=
 say() { command printf '%spod-gateway: %s\n' "$LEVEL" "$*" >&2 || :; }
 refuse() {
@@ -29,8 +29,8 @@ refuse() {
 	outcome refused
 	exit 2
 }
-# cannot WHY: ends a run that has not begun to change anything, or undoes one that has. Nobody asked for the timer's run, which may
-# have undone something before: it has no result.
+# cannot WHY: refuses if the run has not changed anything yet, and undoes the change otherwise. The timer's run has no result: nobody
+# asked for it, and it may have undone a change before.
 cannot() {
 	[ -z "$UNFINISHED" ] || fail "$*"
 	if [ "$verb" = reapply ]; then
@@ -39,15 +39,15 @@ cannot() {
 	fi
 	refuse "$*"
 }
-# The last line on standard output. Whoever reads it may be gone; the change does not depend on that.
+# outcome RESULT: prints the last line on standard output. Its reader may be gone; the change does not depend on that.
 outcome() {
 	[ -z "$WORK" ] || true >"$WORK/told"
 	command printf '{"result":"%s"}\n' "$1" >&6 || :
 }
-# A line of the journal, for whoever asks later what was done here.
-journal() { timeout 5 systemd-cat -t pod-gateway -p notice echo "$*" 9>&- || say 'the journal did not take its line'; }
+# Writes a line to the journal, for people who ask later what was done here.
+journal() { timeout 5 systemd-cat -t pod-gateway -p notice echo "$*" 9>&- || say 'the line for the journal could not be written'; }
 
-# json TEXT: sets $json to the text as it stands between quotes in JSON. Control characters have no place in any value here.
+# json TEXT: sets $json to the text, escaped for a JSON string. No value here has control characters.
 json() {
 	json=$1
 	case $json in
@@ -55,10 +55,10 @@ json() {
 	esac
 }
 
-# now: sets $now to seconds on a clock that nobody sets.
+# now: sets $now to the seconds of a clock that nobody can set.
 now() {
 	if read -r now _ 2>/dev/null </proc/uptime; then now=${now%%.*}; else now=$(date +%s); fi
 }
 
-# join SEPARATOR: the lines of standard input on one line.
+# join SEPARATOR: joins the lines of standard input into one.
 join() { paste -s -d "$1" -; }

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154
-# --- who deployed what, and when: for audits, and for those who find a server other than they left it ---
+# --- who deployed what, and when: for audits, and for people who find their server changed ---
 
-# Digests are SHA-256 of the desired state; there is none before the first one.
+# The digests are the SHA-256 of the desired state. "before" is empty in the record of a first deployment.
 record() {
 	before=
 	if [ -n "$MINE" ]; then seen_sum "$MINE" && before=$sum; fi
@@ -10,7 +10,7 @@ record() {
 		"$BY" "$json" "$VERSION" "$before" "$DIGEST"
 }
 
-# record_file STACK: sets $record to the file that has its record; empty where there is none.
+# record_file STACK: sets $record to the file with its record, or to nothing if it has none.
 record_file() {
 	stack_folder "$1"
 	record=$folder/record.json
@@ -18,7 +18,7 @@ record_file() {
 	[ -s "$record" ] || record=
 }
 
-# result RESULT: the last line of an apply, for programs.
+# result RESULT: prints the last line of an apply, for programs.
 result() {
 	[ -z "$WORK" ] || true >"$WORK/told"
 	seen=$(date -u -r $SEEN +%Y-%m-%dT%H:%M:%SZ 2>/dev/null)

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # --- restore: the way out ---
 
-# choose_stacks: sets GOING to the stacks that go, and STACK to a name for them.
+# choose_stacks: sets GOING to the stacks to remove, and STACK to a name for them.
 choose_stacks() {
 	STACK=
 	read_stacks
@@ -43,12 +43,12 @@ plan_restore() {
 	fi
 	[ -n "$OTHERS" ] || want_none state "$ABSENT"
 	{ compare_plan && own_routes "$WORK/routes.before"; } || return 1
-	# What is noted of folders stays until they are gone, too.
+	# The note of the folders stays until they are gone, too.
 	[ -z "$COMMITTED" ] || { plan_written && compare_plan; }
 }
 
 dry_restore() {
-	plan_restore || refuse 'the difference could not be made out'
+	plan_restore || refuse 'the difference could not be computed'
 	true >"$WORK/drift"
 	method=$server_method
 	if [ ! -s "$WORK/changes" ] && cmp -s "$WORK/wanted" "$WORK/routes.before"; then say 'nothing to restore'; else preview_restore; fi
@@ -65,9 +65,9 @@ preview_restore() {
 restore() {
 	ROLLBACK_AFTER=90
 	begin_turn
-	plan_restore || refuse 'what is to go could not be made out'
+	plan_restore || refuse 'what to remove could not be determined'
 	if [ -s "$WORK/changes" ] || ! cmp -s "$WORK/wanted" "$WORK/routes.before"; then
-		# Everything but what repairs is taken back in a transaction; that goes last, when the transaction is over.
+		# The transaction removes everything except the script and the units that repair. Those go last, when it is over.
 		keep_edits || refuse "a copy of what somebody edited could not be kept in $BACKUPS"
 		take_back
 	fi
@@ -84,12 +84,12 @@ restore() {
 	outcome restored
 }
 
-# not_removed: the deployment is gone, but not all of what it was kept up by.
+# not_removed: says that the deployment is removed, but not all of the script and the units that repaired it.
 not_removed() {
 	left_over >"$WORK/missing"
 	again=$INSTALLED
 	[ -e $INSTALLED ] || again='the script'
-	say "the restore is incomplete: the deployment is taken back, but not what repaired it: $(join ';' <"$WORK/missing"); run" \
+	say "the restore is incomplete: the deployment is removed, but not the files that repair it: $(join ';' <"$WORK/missing"); run" \
 		"$again restore once more"
 	journal "restore incomplete: $(join ';' <"$WORK/missing")"
 	outcome_incomplete restore
@@ -97,7 +97,7 @@ not_removed() {
 }
 
 take_back() {
-	# The recovery's files stay as they are until then, of whatever version they are.
+	# The recovery's files, of whatever version, stay as they are until the transaction is over.
 	if [ -z "$OTHERS" ]; then without_recovery changes || refuse 'the change could not be written down'; fi
 	snapshot restore || refuse_prepared
 	if [ -n "$OTHERS" ]; then arm || fail 'could not arm the recovery'; fi
@@ -108,7 +108,7 @@ take_back() {
 	release_owner || fail 'the owner of resolv.conf did not take its configuration back'
 	put_class state || fail 'what is noted could not be taken away'
 	[ "$server_method" = resolved ] || remove_files "$LINKS" || fail 'what is noted could not be taken away'
-	without_recovery plan || fail 'what was to go cannot be looked at'
+	without_recovery plan || fail 'the removal cannot be checked'
 	seen_in_force || fail 'not everything went away'
 	finish || fail 'could not commit'
 	for name in $GOING; do
@@ -116,7 +116,7 @@ take_back() {
 		remove_folders "$folder"
 	done
 }
-# without_recovery plan|changes: takes the lines of what repairs out of that list.
+# without_recovery plan|changes: removes the lines of the script and the units from that list.
 without_recovery() { lines_but plan_kept -e '^recovery ' -e '^tool ' "$WORK/$1" && mv -f "$WORK/plan_kept" "$WORK/$1"; }
 release_owner() {
 	changed names || return 0
@@ -125,8 +125,8 @@ release_owner() {
 	done
 }
 
-# remove_recovery: the units and the script, and the folders that were made for us, once nothing is deployed and nothing is to be
-# undone. May be repeated, by any run: the list of folders goes last. What a power cut leaves of all this does nothing.
+# remove_recovery: removes the units, the script, and the folders that were made for us, once nothing is deployed and nothing has to
+# be undone. Any run may repeat it: the list of folders goes last. What a power cut leaves of all this has no effect.
 remove_recovery() {
 	units='' tool=''
 	for path in $PATH_LINK $TIMER_LINK $SERVICE_LINK $PATH_FILE $TIMER_FILE $SERVICE_FILE $PROTOCOL_FILE; do
@@ -149,7 +149,7 @@ remove_recovery() {
 	remove_folders "$STATE"/* "$STATE"
 	! is_empty "$STATE"
 }
-# left_over: a line for each thing that remove_recovery takes away and that is still there.
+# left_over: prints a line for each thing that remove_recovery removes and that is still there.
 left_over() {
 	for path in $PATH_LINK $TIMER_LINK $SERVICE_LINK $PATH_FILE $TIMER_FILE $SERVICE_FILE $PROTOCOL_FILE $INSTALLED "$STATE"; do
 		[ ! -e "$path" ] && [ ! -L "$path" ] || echo "$path is still there"

@@ -1,9 +1,11 @@
 # shellcheck shell=sh disable=SC2016,SC2034,SC2154
 # --- addresses, prefixes and routes ---
 
-# Functions for awk, both families. bits(ADDRESS): a text of 0 and 1, empty for what is no address. network(PREFIX OR ADDRESS): the
-# leading bits that all its addresses share, a 4 or 6 before them. is_address: whether it is one, in its only canonical form (dotted
-# decimal, RFC 5952). prefix_problem: why a text is no prefix to route; empty where it is one.
+# Functions for awk, for both families.
+#   bits(ADDRESS)               its bits as a text of 0 and 1; empty if the text is not an address
+#   network(PREFIX OR ADDRESS)  4 or 6, then the leading bits that all its addresses share
+#   is_address(TEXT)            whether it is an address in its only canonical form (dotted decimal, RFC 5952)
+#   prefix_problem(TEXT)        why it is not a prefix to route; empty if it is one
 # shellcheck disable=SC2016 # awk's own
 PREFIXES='
 	function prepare(   i, j, n, s) {
@@ -60,14 +62,14 @@ PREFIXES='
 	}
 	function prefix_problem(p,   part, n, b) {
 		n = split(p, part, "/")
-		if (n != 2 || !is_address(part[1])) return p " is no prefix in its canonical form"
+		if (n != 2 || !is_address(part[1])) return p " is not a prefix in its canonical form"
 		b = bits(part[1])
 		if (part[2] !~ /^(0|[1-9][0-9]?[0-9]?)$/ || part[2] + 0 > length(b)) return p " has no prefix length"
 		if (substr(b, part[2] + 1) ~ /1/) return p " has host bits set"
 		return ""
 	}
 '
-# One route a line as in the desired state ("PREFIX via A via B"), whatever iproute2 prints around it.
+# Prints one route a line as in the desired state ("PREFIX via A via B"), without what else iproute2 prints.
 # shellcheck disable=SC2016 # awk's own
 NORMAL='
 	{
@@ -83,11 +85,11 @@ own_routes() {
 		true >"$1"
 		return
 	fi
-	# Printed alone so that an error of awk is seen; sort then puts both families in one order.
+	# awk does not write into a pipe, so that its error is seen. sort then puts both families in one order.
 	awk "$NORMAL" "$WORK/own" >"$1" && sort -o "$1" "$1"
 }
 
-# prefixes FILE: in_prefixes ADDRESS… reads prefixes from standard input; tells whether each address lies in one of them.
+# in_prefixes PREFIXES ADDRESSES: whether each address lies in one of the prefixes; both are words in one argument.
 in_prefixes() {
 	printf '%s\n' "$1" "$2" | awk "$PREFIXES"'
 		NR == 1 { n = split($0, prefix, " "); for (i = 1; i <= n; i++) within[i] = network(prefix[i]); next }
@@ -101,8 +103,8 @@ in_prefixes() {
 		}'
 }
 
-# route_batch WANTED CURRENT: writes to $WORK/batch.4 and .6 the ip(8) lines that turn one list into the other. What stays is not
-# touched; a changed next hop is one atomic replace. With "undo" as the third argument what has to go goes first.
+# route_batch WANTED CURRENT [undo]: writes to $WORK/batch.4 and .6 the ip(8) lines that turn the current list into the wanted one.
+# Routes that stay are not touched. A changed next hop is one atomic replace. With undo, the deletions come first.
 route_batch() {
 	true >"$WORK/batch.4" || return 1
 	true >"$WORK/batch.6" || return 1
@@ -125,8 +127,8 @@ route_batch() {
 		}' "$2" "$1"
 }
 
-# set_routes WANTED: makes the routes of ours, which are as in $WORK/routes.before, be exactly those in the file, or fails at the
-# first that cannot be set.
+# set_routes WANTED: turns our routes, which are as in $WORK/routes.before, into exactly those in the file. Fails at the first route
+# that cannot be set.
 set_routes() {
 	route_batch "$1" "$WORK/routes.before" || return 1
 	for f in 4 6; do
@@ -134,7 +136,7 @@ set_routes() {
 	done
 }
 
-# set_routes_back WANTED: the same for an undo: whatever can be set is, and what is missing then is said by the comparison.
+# set_routes_back WANTED: the same for an undo: sets every route that can be set. A comparison then says what is missing.
 set_routes_back() {
 	own_routes "$WORK/routes.now" && route_batch "$1" "$WORK/routes.now" undo || return 1
 	for f in 4 6; do

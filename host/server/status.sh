@@ -1,7 +1,8 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # --- status: what is in force here, and what could not be undone ---
 
-# under_way: whether a run is at work. The lock tells it to root alone; others are not told of what is unfinished by the exit code.
+# under_way: whether a run is at work. Only root can ask the lock. For other users the answer is yes, so that their exit code does
+# not report an unfinished transaction.
 under_way() {
 	[ -d $RUN ] || return 1
 	[ -r $LOCK ] || [ ! -x $RUN ] || return 1

@@ -1,8 +1,8 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # --- the transaction: what was before, and the way back to it ---
 
-# take_lock SECONDS: the code is $BUSY where another run holds it, and another one where it cannot be taken.
-# The file may be removed by the run that held it; then there is a new one.
+# take_lock SECONDS: returns $BUSY if another run holds the lock, and another code if it cannot be taken.
+# The run that held the lock may remove the file. Then the lock is a new file.
 take_lock() {
 	[ -d $RUN ] || mkdir -m 700 $RUN 2>/dev/null
 	[ -d $RUN ] && [ ! -L $RUN ] && [ -O $RUN ] || return 1
@@ -10,7 +10,7 @@ take_lock() {
 		true >>$LOCK || return 1
 		exec 9>>$LOCK
 		flock -E $BUSY -w "$1" 9 || return
-		# shellcheck disable=SC3013 # dash and bash have it, and no tool could tell of this very process
+		# shellcheck disable=SC3013 # dash and bash have -ef, and no other tool can see the descriptors of this very process
 		if [ $LOCK -ef /dev/fd/9 ]; then break; fi
 	done
 	[ -e $OLD_LOCK ] && is_old_layout || return 0
@@ -18,8 +18,8 @@ take_lock() {
 	flock -E $BUSY -w "$1" 8
 }
 
-# snapshot VERB: writes down what is before and lays everything ready, so that the change is renames, and the undo is too. Fails
-# where there is no room for it.
+# snapshot VERB: notes what is there before, and prepares every file, so that the change and its undo are only renames. Fails if there
+# is no room for it.
 snapshot() {
 	[ -d "$STATE" ] || mkdir "$STATE" || return 1
 	{
@@ -39,11 +39,11 @@ snapshot() {
 		[ ! -e "$STATE/links" ] || sed 's/^\([^ ]*\).*/claimed \1/' "$STATE/links" || return 1
 		[ ! -s "$WORK/routes.before" ] || sed 's/^/route /' "$WORK/routes.before"
 	} >"$WORK/journal" || return 1
-	# What another run left is not known to have left the resolver alone; this one has, so far.
+	# This run has not touched the resolver so far. A transaction that another run left may have.
 	UNFINISHED=1 NAMES_UNTOUCHED=1
 	[ -z "$UNWRITTEN" ] && seal_journal && prepare_files && make_durable
 }
-# missing_folders FOLDER: a line each, the outer ones first, of those that are not in $MADE yet.
+# missing_folders FOLDER: prints the folders that do not exist and are not in $MADE yet, the outer ones first.
 missing_folders() {
 	[ ! -d "$1" ] || return 0
 	case $MADE in *" $1 "*) return 0 ;; esac
@@ -58,7 +58,8 @@ seal_journal() {
 	{ cat "$WORK/journal" && echo "end ${sum%% *}"; } >"$beside" && rename_durably "$beside" "$PENDING"
 }
 
-# read_journal: into $WORK/journal, without its seal, $WORK/entries and $WORK/routes.before. A damaged one is not used.
+# read_journal: copies the journal to $WORK/journal, without its seal, and its parts to $WORK/entries, $WORK/routes.before and
+# $WORK/claimed. Fails if the journal is damaged.
 read_journal() {
 	sed '$d' "$PENDING" >"$WORK/journal" && sum=$(sha256sum <"$WORK/journal") || return 1
 	[ "$(tail -n 1 "$PENDING")" = "end ${sum%% *}" ] || return 1
@@ -67,10 +68,10 @@ read_journal() {
 }
 journal_field() { sed -n "s/^$1 //p" "$WORK/journal"; }
 
-# undo: takes the machine back to what the journal says. Does all that can be done, then compares; what is missing is in
-# $WORK/missing, and the journal and everything that repairs stay. May be repeated.
+# undo: brings the machine back to what the journal says. Does all that can be done, then compares. If something is missing, it is in
+# $WORK/missing, and the journal, the script and the units stay. May be repeated.
 undo() {
-	# Where /run is full, not even what is missing can be written down: that is no success, either.
+	# If /run is full, even the list of what is missing cannot be written. That counts as a failure.
 	UNDO_FAILED='' UNWRITTEN=''
 	true >"$WORK/missing" || UNDO_FAILED=1
 	if [ ! -e "$PENDING" ]; then
@@ -88,7 +89,7 @@ undo() {
 	resolved_release "$WORK/claimed"
 	undo_files names state
 	read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id || boot=unknown
-	# Routes are gone with the system that had them; those that are desired come back by themselves.
+	# After a reboot our routes are gone, and reapply sets the desired ones. So routes are undone only in the same boot.
 	if [ "$(journal_field boot)" = "$boot" ] && ! set_routes_back "$WORK/routes.before"; then
 		comm -3 "$WORK/routes.before" "$WORK/routes.now" |
 			sed 's/^\t/still there: route /;t;s/^/not there: route /' >>"$WORK/missing"
@@ -102,7 +103,7 @@ undo() {
 	if [ -s "$WORK/claimed" ]; then put_text "$LINKS" <"$WORK/claimed" && resolved_mend; else rm -f "$LINKS"; fi
 	compare_undone names state
 	nothing_missing || return 1
-	# What repairs goes last, when there is nothing more to repair.
+	# The units go last, when nothing is left to repair.
 	see_repairs || return 1
 	if [ -n "$repairs" ]; then
 		[ -z "$new_timer" ] || stop_units
@@ -110,7 +111,7 @@ undo() {
 		reload_units || echo 'systemd did not read its units anew (systemctl daemon-reload)' >>"$WORK/missing"
 		compare_undone recovery
 		nothing_missing || return 1
-		# Last of all what the units run.
+		# The script goes after the units that run it.
 		undo_files tool
 		compare_undone tool
 	fi
@@ -136,7 +137,7 @@ see_repairs() {
 
 nothing_missing() { [ -z "$UNDO_FAILED$UNWRITTEN" ] && [ ! -s "$WORK/missing" ]; }
 
-# undo_files CLASS…
+# undo_files CLASS…: puts the files of these classes back.
 undo_files() {
 	look_at_entries "$@" || {
 		UNDO_FAILED=1
@@ -147,7 +148,7 @@ undo_files() {
 			if (is(path, old) || is(path, also[path])) next
 			aside = beside(path, "old")
 			kept = is(aside, old) || is(aside, also[path])
-			# Somebody else wrote resolv.conf since: another text, or the same as we did when what was before had its place back.
+			# Another program wrote resolv.conf since: another text, or our text again after the old file was already back in its place.
 			if (path == resolv && (!is(path, new) || (old != "-" && !kept))) print "strip", path, aside
 			else if (old == "-") print "remove", path, aside
 			else if (kept) print "back", path, aside
@@ -165,14 +166,14 @@ undo_files() {
 	done <"$WORK/steps"
 	make_durable
 }
-# Somebody else has written resolv.conf since: what they wrote stays, without our block.
+# strip_block FILE: another program has written this file since; its text stays, without our block.
 strip_block() {
 	grep -qs "^$BLOCK_BEGIN" "$1" || return 0
 	without_block "$1" >"$WORK/stripped" && beside "$1" new && cp -afT --attributes-only "$1" "$beside" &&
 		cat "$WORK/stripped" >"$beside" && sync "$beside" && mv -fT "$beside" "$1"
 }
 
-# compare_undone CLASS…: what is not as it was before.
+# compare_undone CLASS…: adds to $WORK/missing what is not as it was before.
 compare_undone() {
 	look_at_entries "$@" || {
 		UNDO_FAILED=1
@@ -197,7 +198,7 @@ look_at_entries() {
 		beside "$path" old
 		paths="$paths $path $beside"
 	done <"$WORK/entries"
-	# What resolv.conf may say after an undo, a block of the deployment before among it.
+	# The checksums that resolv.conf may have after an undo. The old contents may have the block of the deployment before.
 	{ sed -n "s|^entry names [^ ]* \([^ ]*\) [^ ]* $TARGET\$|\1|p;s|^also \([^ ]*\) $TARGET\$|\1|p" "$WORK/journal"; echo none; } >"$WORK/olds"
 	# shellcheck disable=SC2086 # a list of paths without blanks
 	look $paths >"$WORK/there"
@@ -220,7 +221,7 @@ UNDO=$BESIDE'
 	unseen(path) || unseen(beside(path, "old")) { exit 1 }
 '
 
-# finish: the transaction is over; this one rename is the commit.
+# finish: ends the transaction. Its one rename is the commit.
 finish() {
 	mv -fT "$PENDING" "$FINISHED" || return 1
 	if ! sync "$STATE"; then
@@ -233,7 +234,7 @@ finish() {
 }
 forget_incomplete() { [ ! -e "$RUN/incomplete" ] || rm -f "$RUN/incomplete"; }
 
-# tidy: the second names of files go.
+# tidy: removes the second names of files.
 tidy() {
 	[ -e "$FINISHED" ] || return 0
 	leftovers=
@@ -246,7 +247,7 @@ tidy() {
 	rm -f $leftovers "$FINISHED"
 }
 
-# sweep: temporary files that a run left behind, also those of older versions.
+# sweep: removes temporary files that a run left behind, also those of older versions.
 sweep() {
 	[ ! -e "$PENDING" ] || return 0
 	left=
@@ -264,12 +265,12 @@ sweep() {
 	[ -z "$left" ] || rm -f $left
 }
 
-# settle: what an earlier run left is put in order: an unfinished transaction is undone, a finished one tidied up.
+# settle WHY: puts in order what an earlier run left: undoes an unfinished transaction, and tidies up after a finished one.
 settle() {
 	tidy
 	if [ ! -e "$PENDING" ]; then
 		sweep && forget_incomplete
-		# Where nothing is deployed, this is what a cut left of a first deployment or of a removal.
+		# If nothing is deployed, a cut in a first deployment or in a removal may have left the script and the units.
 		committed_stacks
 		[ -n "$COMMITTED" ] || [ -d "$STATE/pending" ] || remove_recovery || {
 			left_over >"$WORK/missing"
@@ -286,7 +287,7 @@ settle() {
 	return 1
 }
 
-# incomplete: says what an undo could not put back. Everything that can is still there.
+# incomplete: says what an undo could not put back. Everything that can put it back is still there.
 incomplete() {
 	still_missing
 	cp "$WORK/missing" "$RUN/incomplete" 2>/dev/null
@@ -295,7 +296,7 @@ incomplete() {
 	say "the rollback is incomplete ($again); still to be done: $still"
 	journal "rollback incomplete: $still"
 }
-# still_missing: sets $still to what is in $WORK/missing, on one line. Where /run is full, nothing can be read there.
+# still_missing: sets $still to the lines of $WORK/missing, joined into one. If /run is full, that file may be empty.
 still_missing() {
 	still=
 	if [ -s "$WORK/missing" ]; then
@@ -303,7 +304,7 @@ still_missing() {
 	fi
 	still=${still:-what is there could not be compared; is /run full?}
 }
-# outcome_incomplete rollback|restore: which of them it is that is incomplete.
+# outcome_incomplete rollback|restore: prints the outcome: which of both is incomplete, and what is missing.
 outcome_incomplete() {
 	[ -z "$WORK" ] || true >"$WORK/told"
 	list=
@@ -322,7 +323,7 @@ fail() {
 	exit 1
 }
 
-# However the run ends, an unfinished transaction ends with it. Where the run is killed, systemd calls settle.
+# Undoes an unfinished transaction, however the run ends. If the run is killed, systemd calls settle instead.
 at_exit() {
 	code=$?
 	trap - EXIT

@@ -11,7 +11,7 @@ TIMER_LINK=$UNIT_FOLDER/timers.target.wants/pod-gateway.timer
 PATH_LINK=$UNIT_FOLDER/paths.target.wants/pod-gateway.path
 UNITS='pod-gateway.timer pod-gateway.path'
 
-# The script is run by sh, as the upload is: where only known programs may be run, both may or neither.
+# sh runs the installed script, as it runs the upload: where only known programs may run, both may, or neither.
 service_unit() {
 	header
 	printf '%s\n' '[Unit]' \
@@ -40,7 +40,7 @@ timer_unit() {
 		'WantedBy=timers.target'
 }
 
-# DHCP clients write resolv.conf anew at every renewal; names are not to be gone until the timer comes.
+# DHCP clients rewrite resolv.conf at every renewal. This unit puts the names back at once, before the timer does.
 path_unit() {
 	header
 	printf '%s\n' '[Unit]' \
@@ -52,8 +52,8 @@ path_unit() {
 		'WantedBy=paths.target'
 }
 
-# plan_recovery: what has to be on disk before the first change, and goes last: the script itself, and the units that run it. Links
-# enable them, as systemctl(1) would: so an undo has them back as it has files.
+# plan_recovery: plans what has to be on disk before the first change, and is removed last: the script, and the units that run it.
+# Links enable the units, as systemctl(1) would, so that an undo treats them like files.
 plan_recovery() {
 	want_copy tool $INSTALLED "$SELF" &&
 		want recovery $SERVICE_FILE && service_unit >"$want" &&
@@ -75,7 +75,7 @@ reload_units() { timeout -k 2 $RELOAD_LIMIT systemctl daemon-reload 9>&-; }
 
 units_run() { for unit in $UNITS; do active "$unit" || return 1; done; }
 
-# arm: from here on this machine undoes the change by itself, whenever it is switched off.
+# arm: installs and starts the recovery. From then on this machine undoes the change by itself, even after a power cut.
 arm() {
 	{ put_class tool && put_class recovery; } || return 1
 	if changed recovery; then
@@ -88,10 +88,10 @@ arm() {
 	timeout -k 2 $RELOAD_LIMIT systemctl start $UNITS 9>&-
 }
 
-# stop_units: only those that start the service; what runs in the service must not end itself.
+# stop_units: stops only the units that start the service, because the service that may run this must not stop itself.
 stop_units() {
 	# shellcheck disable=SC2086 # a list of units
 	timeout -k 2 $RELOAD_LIMIT systemctl stop $UNITS 2>/dev/null 9>&-
-	# systemd remembers a failed service, also when its file is gone.
+	# systemd remembers a failed service even when its file is gone.
 	timeout -k 2 $RELOAD_LIMIT systemctl reset-failed pod-gateway.service 2>/dev/null 9>&- || :
 }

@@ -4,7 +4,7 @@
 fields() { sed -n "s/^$2 //p" "$1"; }
 addresses_of() { timeout 3 getent ahosts "$1" 9>&- | awk '!seen[$1]++ { print $1 }'; }
 
-# outside_names: those of verify-outside that resolve now.
+# outside_names: prints the names of verify-outside that resolve now.
 outside_names() {
 	for name in $OUTSIDE; do
 		now
@@ -35,14 +35,14 @@ resolves_inside() {
 }
 resolves() { [ -n "$(addresses_of "$1")" ]; }
 answers() { said=$(ping -n -c 1 -W 2 "$1" 2>&1 9>&-); }
-# why_silent: what ping said beside its figures: a router's word, or that it could not even ask.
+# why_silent: prints what ping said besides its statistics: a router's message, or why it could not even send.
 why_silent() {
 	said=$(printf '%s\n' "$said" | grep -e '^From ' -e '^ping' -e 'connect:' | tail -n 1)
 	echo "${said:+ ($said)}"
 }
 
 # dns_answers PROTOCOL SERVER NAME: whether the nameserver itself answers without error, past every cache (RFC 1035, section 4).
-# The query goes out in one piece, by cat: the shell would write it line by line, and 10 is the length of "kubernetes".
+# cat sends the query in one piece. The shell would send it line by line, and a newline (10) is in it as the length of "kubernetes".
 dns_answers() {
 	message='PG\001\000\000\001\000\000\000\000\000\000'
 	length=17
@@ -72,7 +72,7 @@ dns_answers() {
 	*) return 1 ;;
 	esac
 }
-# why_unanswered: what came instead of a good answer; a code's last digit is the DNS's own (RFC 1035, section 4.1.1).
+# why_unanswered: prints what came instead of a good answer. The last digit of the flags is the response code (RFC 1035, section 4.1.1).
 why_unanswered() {
 	case $reply in
 	5047[89abcdef]???*)
@@ -87,7 +87,7 @@ why_unanswered() {
 		said=$(tail -n 1 "$WORK/unasked")
 		echo "${said:+ ($said)}"
 		;;
-	*) echo " (what came is no answer of a nameserver: $reply)" ;;
+	*) echo " (the reply is not a nameserver's: $reply)" ;;
 	esac
 }
 octal() { octal="\\$(($1 / 64))$(($1 / 8 % 8))$(($1 % 8))"; }
@@ -107,7 +107,7 @@ nameservers_answer() {
 	done
 }
 
-# verify: the cheapest first. Says what failed, and by which line of the desired state.
+# verify: makes the cheapest checks first. Says which check failed, and for which name or address.
 verify() {
 	paths_unchanged || return 1
 	nameservers_answer || return 1
@@ -135,13 +135,13 @@ verify() {
 }
 owner_hint() {
 	case $method in
-	none) echo 'dns.method is none: names of the cluster are known here only if something else knows them' ;;
+	none) echo 'dns.method is none, so that something else has to resolve the names of the cluster here' ;;
 	dnsmasq) echo 'the nameserver of the cluster was asked; look at what dnsmasq made of its answer: journalctl -u dnsmasq' ;;
-	*) echo "names are asked by way of $method here" ;;
+	*) echo "$method resolves the names here" ;;
 	esac
 }
 
-# paths_unchanged: to the operator, the nameservers in use and whoever is logged in. $WORK/paths has them as they were before.
+# paths_unchanged: whether the paths to the operator, the nameservers in use and the SSH logins are as before. $WORK/paths has those.
 paths_unchanged() {
 	while IFS= read -r line; do
 		path_now=$(path_to "${line%%: *}")
@@ -153,12 +153,12 @@ note_paths() {
 	path_to $OPERATOR $(while read -r _ address _; do echo "$address"; done <"$WORK/kept") >"$WORK/paths"
 }
 
-# A route that nothing was asked through is as good as its kind; who reads this may name pods behind it.
+# say_unprobed_routes: names the routes behind which no pod was probed, so that people can have pods there verified, too.
 say_unprobed_routes() {
 	[ -s "$WORK/probed" ] || return 0
 	awk -v stack="$STACK" "$PREFIXES"'
 		FILENAME == ARGV[1] { b = network($1); for (l = 1; l <= length(b); l++) probed[substr(b, 1, l)]; next }
 		$2 == stack && !(network($1) in probed) { n++; if (n <= 8) list = list " " $1 }
 		END { if (n) print list (n > 8 ? " and " n - 8 " more" : "") }' "$WORK/probed" "$WORK/owners" >"$WORK/unprobed"
-	[ ! -s "$WORK/unprobed" ] || say "no pod was asked behind$(cat "$WORK/unprobed")"
+	[ ! -s "$WORK/unprobed" ] || say "no pod was probed behind$(cat "$WORK/unprobed")"
 }

@@ -19,7 +19,7 @@ const kubernetesCommands = [
 	"kubelet",
 ] as const;
 
-/** Name of one Kubernetes command that the lab builds. */
+/** The name of a Kubernetes command that the lab builds. */
 export type KubernetesCommand = (typeof kubernetesCommands)[number];
 
 /** The cluster's software as built on this machine: versions with their leading `v`, binaries by path. */
@@ -33,8 +33,8 @@ export interface Binaries {
 }
 
 /**
- * Builds Kubernetes, CoreDNS, pause and the `web` workload from their pinned Go modules, or finds them in the cache (folders
- * named by version). Cold, on two cores, Kubernetes takes about five and a half minutes and CoreDNS one and a half.
+ * Builds Kubernetes, CoreDNS, pause and the workload `web` from their pinned Go modules, or finds them in the cache, in folders named
+ * by version. With an empty cache and two cores, Kubernetes takes about five and a half minutes and CoreDNS one and a half.
  */
 export async function ensureBinaries(report: Report): Promise<Binaries> {
 	const kubernetesVersion = await requiredVersion(new URL("go.mod", kubernetesModule), "k8s.io/kubernetes");
@@ -69,7 +69,7 @@ export async function ensureBinaries(report: Report): Promise<Binaries> {
 	};
 }
 
-/** What `kubectl version` and kubeadm's version checks read; without it a build calls itself v0.0.0. */
+/** The variables that `kubectl version` and kubeadm's version checks read. Without them a build calls itself v0.0.0. */
 function versionVariables(version: string): Record<string, string> {
 	const [major = "", minor = ""] = version.replace(/^v/, "").split(".");
 	const variable = "k8s.io/component-base/version";
@@ -81,7 +81,7 @@ function versionVariables(version: string): Record<string, string> {
 	};
 }
 
-/** Builds a command whose source lies beside this file; its folder's name carries a hash of the source. */
+/** Builds a command whose source is beside this file, into a folder whose name has a hash of the source. */
 async function ownCommand(report: Report, name: string): Promise<string> {
 	const module = new URL(`${name}/`, import.meta.url);
 	const source = await readFile(new URL("main.go", module));

@@ -12,12 +12,12 @@ function blockAffinity(node: string, cidr: string) {
 	};
 }
 
-/** Calico's name for it: `ku13-1` and `192.244.190.128/26` give `ku13-1-192-244-190-128-26`. */
+/** Calico's name for an affinity: `ku13-1` and `192.244.190.128/26` give `ku13-1-192-244-190-128-26`. */
 export function affinityName(node: string, cidr: string): string {
 	return `${node}-${cidr.replaceAll(/[./:]/g, "-")}`;
 }
 
-/** The pool that all blocks are cut from, without overlay: pod addresses are routed as they are. */
+/** The pool of all blocks. It has no overlay: pod addresses are routed as they are. */
 function ipPool() {
 	return {
 		apiVersion: "crd.projectcalico.org/v1",
@@ -52,24 +52,24 @@ export async function recordBlocks(nodes: readonly Worker[]): Promise<void> {
 	for (const [node, cidr] of blocks) await recordInEtcd(node, cidr);
 }
 
-/** Gives a node one more block of pod addresses; its route is on every node some seconds later. */
+/** Gives a node one more block of pod addresses. Every node has its route some seconds later. */
 export async function addBlock(node: string, cidr: string): Promise<void> {
 	await apply([blockAffinity(node, cidr)]);
 	await recordInEtcd(node, cidr);
 }
 
-/** Takes a block from a node; one that it does not have is no error. */
+/** Takes a block from a node. It is not an error if the node does not have the block. */
 export async function removeBlock(node: string, cidr: string): Promise<void> {
 	await kubectl(["delete", "blockaffinities.crd.projectcalico.org", affinityName(node, cidr), "--ignore-not-found"]);
 	await forgetInEtcd(node, cidr);
 }
 
-/** The block's record in etcd alone, of which no route comes: calico-node here goes by the other kind. */
+/** Writes only the block's record in etcd. This does not add a route, because the lab's calico-node reads the other kind of records. */
 export async function recordInEtcd(node: string, cidr: string): Promise<void> {
 	await putKey(affinityKey(node, cidr), { state: "confirmed", deleted: false });
 }
 
-/** Takes the block's record in etcd away, and leaves its route. */
+/** Removes only the block's record in etcd. Its route stays. */
 export async function forgetInEtcd(node: string, cidr: string): Promise<void> {
 	await deleteKey(affinityKey(node, cidr));
 }

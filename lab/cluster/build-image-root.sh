@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the small Debian root that the images of kube-proxy and calico-node share: packages unpacked, not configured, with
-# busybox for the rest of a system: a good deal smaller than a minimal Debian, and quicker to import.
+# Makes the small Debian root that the images of kube-proxy and calico-node share: unpacked packages, which are not configured, and
+# busybox for the rest. It is much smaller than a minimal Debian, and faster to import.
 # usage: build-image-root.sh TAR SUITE PACKAGE,… SOURCES [APT-OPTION…]
 set -eu
 tar=$1 suite=$2 packages=$3 sources=$4
@@ -14,8 +14,8 @@ while [ "$count" -gt 0 ]; do
 	count=$((count - 1))
 done
 
-# Without its postinst, iptables has no alternatives: the links below are those it would make (nft, Debian's default).
-# shellcheck disable=SC2016 # the $1 of a hook is given by mmdebstrap: the root filesystem
+# Unpacking does not run iptables' postinst, which would make the links below (nft, Debian's default).
+# shellcheck disable=SC2016 # mmdebstrap gives each hook its $1: the root filesystem
 printf '%s\n' "$sources" | mmdebstrap --mode=root --variant=extract --format=tar --include="$packages" "$@" \
 	--extract-hook='for name in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
 		ln -s xtables-nft-multi "$1/usr/sbin/$name"; done' \

@@ -1,10 +1,9 @@
 #!/bin/sh
-# What calico-node does for a node in a cluster with BGP and no overlay: writes BIRD's configuration from the API (every node
-# a peer in a full mesh, this node's blocks announced), keeps BIRD running, and hands the container runtime its CNI
-# configuration; what pods begin towards addresses outside the pools leaves under the node's own, where the pool says so
-# (natOutgoing). The tables, filters and protocols are those of Calico's confd templates (bird.cfg, bird_ipam.cfg,
-# bird_aggr.cfg), in BIRD 2's words.
-# environment: NODE_NAME, and the Service address of the API that every pod is given
+# Does what calico-node does for a node in a cluster with BGP and without an overlay. Writes BIRD's configuration from the API: every
+# node is a peer in a full mesh, and this node announces its blocks. Keeps BIRD running. Writes the CNI configuration. If the pool says
+# so (natOutgoing), connections of pods to addresses outside the pools get the node's own address. The tables, filters and protocols
+# are those of Calico's confd templates (bird.cfg, bird_ipam.cfg, bird_aggr.cfg), in the language of BIRD 2.
+# environment: NODE_NAME, and the API's Service address, which every pod gets
 # usage: calico-node
 set -eu
 
@@ -16,22 +15,22 @@ cni=/host/etc/cni/net.d/10-calico.conflist
 config=/etc/bird/bird.conf
 work=/run/calico
 
-# ask OPTION… URL…: asks the API. The token goes by stdin: arguments are for everyone on the host to read.
+# ask OPTION… URL…: asks the API. curl gets the token on stdin, because everyone on the host can read arguments.
 ask() {
 	printf 'Authorization: Bearer %s\n' "$(cat "$credentials/token")" |
 		curl --silent --show-error --fail --fail-early --cacert "$credentials/ca.crt" --header @- "$@"
 }
 
-# All in one connection: under an emulated processor every handshake takes its time.
+# fetch: asks for everything in one connection, because an emulated processor is slow at handshakes.
 fetch() {
 	ask --max-time 5 "$api/api/v1/nodes" --output "$work/nodes" "$api$calico/ippools" --output "$work/pools" \
 		"$api$calico/blockaffinities" --output "$work/affinities"
 }
 
-# version NAME: what was read, as a watch wants to be told it.
+# version NAME: prints the version of what was read, from which a watch continues.
 version() { jq -r '.metadata.resourceVersion' "$work/$1"; }
 
-# Waits until something of what was read changes, for 20 s at most: to ask again and again would keep an emulated machine busy.
+# Waits until something of what was read changes, for 20 s at most. Asking again and again would keep an emulated machine busy.
 await_change() {
 	watch='watch=true&timeoutSeconds=20&resourceVersion'
 	rm -f "$work/events"
@@ -43,11 +42,11 @@ await_change() {
 	wait $!
 }
 
-# Takes from what was read what the configuration is made of; fails when it is as it was the last time.
+# Extracts the parts of the configuration from what was read. Fails if nothing has changed since the last time.
 evaluate() {
 	cat "$work/nodes" "$work/pools" "$work/affinities" >"$work/all.new"
 	if cmp -s "$work/all.new" "$work/all"; then return 1; fi
-	# The site's pools are of IPv4 alone, and so are the sessions; a node may have an address of the other family, too.
+	# The site's pools and sessions are IPv4 only. A node may also have an IPv6 address.
 	own=$(jq -r --arg node "$NODE_NAME" '.items[] | select(.metadata.name == $node) | .status.addresses[]
 		| select(.type == "InternalIP").address | select(contains(":") | not)' "$work/nodes")
 	peers=$(jq -r --arg node "$NODE_NAME" '.items[] | select(.metadata.name != $node) | .status.addresses[]?
@@ -59,8 +58,8 @@ evaluate() {
 	[ -n "$own" ] && mv "$work/all.new" "$work/all"
 }
 
-# A block is announced as one, never the routes of its pods; packets to addresses of no pod end at the block's blackhole
-# route instead of going round.
+# Announces each block as a whole, never the routes of its pods. The block's blackhole route drops packets to addresses without a pod,
+# which would go in circles otherwise.
 bird_config() {
 	echo "router id $own;"
 	echo 'function calico_aggr() {'
@@ -118,7 +117,7 @@ cni_config() {
 		--args $blocks
 }
 
-# A chain of Calico's name, filled anew at once.
+# Replaces the content of a chain with Calico's name, in one step.
 nat_outgoing() {
 	chain=cali-nat-outgoing
 	{
@@ -131,7 +130,7 @@ nat_outgoing() {
 	iptables -t nat -C POSTROUTING -j "$chain" 2>/dev/null || iptables -t nat -A POSTROUTING -j "$chain"
 }
 
-# Replaces a file at once, and only when its content changes; says by its exit code whether it did.
+# Replaces a file in one step, but only if its content changes. Fails if it does not.
 replace() {
 	cat >"$1.new"
 	if cmp -s "$1.new" "$1"; then

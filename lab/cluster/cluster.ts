@@ -18,8 +18,8 @@ export { kubeconfigFile, kubectl } from "./kubectl.ts";
 const machines = [site.controlPlane, ...site.workers];
 
 /**
- * Brings the cluster up and waits until it serves: control plane and workers joined and ready, CoreDNS and the `web` pods
- * too. What is there already is kept, and a second call only looks. The site's network, keys and layers must be there.
+ * Brings the cluster up and waits until the control plane, the workers, CoreDNS and the `web` pods are ready. Keeps what exists
+ * already; if everything is up, it only checks. Needs the site's network, keys and layers.
  */
 export async function startCluster(report: Report, software: Software): Promise<void> {
 	if (machines.every(({ name }) => isUp(name)) && (await serves())) return;
@@ -35,7 +35,7 @@ export async function startCluster(report: Report, software: Software): Promise<
 	await report.step("Cluster ready", () => awaitReady(180));
 }
 
-/** Boots a machine with all that kubeadm needs, for a gateway that is no VM; it joins nothing. */
+/** Boots a machine with all that kubeadm needs, for a gateway that is not a VM. It does not join the cluster. */
 export async function bootGatewayMachine(software: Software): Promise<void> {
 	await bootHost(nodeHostSpec(site.gateway.name, software));
 }
@@ -51,7 +51,7 @@ async function startControlPlane(software: Software): Promise<void> {
 	await addIpvsProxy();
 }
 
-/** Whether everything is up already; an API that does not answer means no. */
+/** Whether everything is up already; false also when the API does not answer. */
 async function serves(): Promise<boolean> {
 	return missing().then(
 		(absent) => absent.length === 0,

@@ -41,9 +41,9 @@ export function controlPlaneHostSpec(software: Software): HostSpec {
 }
 
 /**
- * Makes the cluster on its booted host by kubeadm's phases, the control plane as services instead of static pods, which need
- * images that only a registry has. Leaves the administrator's kubeconfig at {@link kubeconfigFile}, and what a client of etcd needs
- * at {@link clientFile}. Done only once.
+ * Makes the cluster on its booted host by kubeadm's phases. The control plane runs as services, because static pods need images that
+ * only a registry has. Leaves the administrator's kubeconfig at {@link kubeconfigFile}, and what a client of etcd needs at
+ * {@link clientFile}. A second call only copies these files.
  */
 export async function initControlPlane(): Promise<void> {
 	const done = "/etc/kubernetes/initialised";
@@ -61,7 +61,7 @@ export async function initControlPlane(): Promise<void> {
 	for (const file of Object.values(clientPki)) await copyOut(`${etcdPki}/${file}`, clientFile(file));
 }
 
-/** Taints and labels the control plane's node, once it has registered. */
+/** Waits until the control plane's node has registered, and taints and labels it. */
 export async function markControlPlane(): Promise<void> {
 	await kubectl(["wait", "--for=create", `node/${name}`, "--timeout=60s"]);
 	await phase("mark-control-plane");
@@ -71,7 +71,7 @@ async function phase(...argv: string[]): Promise<void> {
 	await exec(name, ["kubeadm", "init", "phase", ...argv, "--config", configFile]);
 }
 
-/** Brings a file of the control plane's host to this machine, for its owner alone. */
+/** Copies a file of the control plane's host to this machine, readable only for its owner. */
 async function copyOut(path: string, file: string): Promise<void> {
 	const { stdout } = await exec(name, ["cat", path]);
 	await mkdir(dirname(file), { recursive: true });

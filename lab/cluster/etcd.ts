@@ -2,21 +2,21 @@ import { siteDir } from "../cache.ts";
 import { exec } from "../host.ts";
 import { site } from "../site.ts";
 
-/** Where kubeadm puts etcd's certificates on the control plane's host. */
+/** The folder where kubeadm puts etcd's certificates on the control plane's host. */
 export const etcdPki = "/etc/kubernetes/pki/etcd";
 
-/** Of them, what a client needs: the CA, and a certificate of its own with its key. */
+/** The files there that a client needs: the CA, and a client's certificate with its key. */
 export const clientPki = { ca: "ca.crt", cert: "healthcheck-client.crt", key: "healthcheck-client.key" } as const;
 
 /** etcd's address as every machine of the site reaches it. */
 const endpoint = `https://${site.controlPlane.address}:2379`;
 
-/** What the operator has of {@link clientPki}, for their eyes alone. */
+/** The operator's copy of a file of {@link clientPki}; only they can read it. */
 export function clientFile(name: string): string {
 	return siteDir("etcd", name);
 }
 
-/** The etcd as a stack's settings name it. */
+/** The part of a stack's settings that describes etcd. */
 export function etcdSettings() {
 	const { ca, cert, key } = clientPki;
 	return { endpoints: [endpoint], caFile: clientFile(ca), certFile: clientFile(cert), keyFile: clientFile(key) };
@@ -27,7 +27,7 @@ export async function putKey(key: string, value: object): Promise<void> {
 	await etcdctl("put", key, JSON.stringify(value));
 }
 
-/** Takes a key away; one that is not there is no error. */
+/** Removes a key. It is not an error if the key does not exist. */
 export async function deleteKey(key: string): Promise<void> {
 	await etcdctl("del", key);
 }

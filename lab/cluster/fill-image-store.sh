@@ -1,6 +1,6 @@
 #!/bin/sh
-# Imports an archive of images into a containerd store that no containerd uses, by means of the containerd of a root
-# filesystem. Runs in a private mount and PID namespace of the caller, with which all that is mounted or runs here ends.
+# Imports an archive of images into a containerd store that no containerd uses, with the containerd of a root filesystem. Runs in a
+# private mount and PID namespace of the caller: all mounts and processes of this script end with it.
 # usage: fill-image-store.sh LOWERDIRS STORE ARCHIVE
 set -eu
 lower=$1 store=$2 archive=$3

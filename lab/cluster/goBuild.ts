@@ -7,19 +7,19 @@ import type { Report } from "../progress.ts";
 
 /** What to build from one Go module. */
 export interface GoBuild {
-	/** What is built, for the person who waits. */
+	/** A name for the person who waits. */
 	readonly name: string;
 	/** Folder that holds the module's `go.mod`. */
 	readonly module: URL;
-	/** Import paths of the commands; each gives one file, named by the path's last part. `.` is the module itself. */
+	/** Import paths of the commands. Each becomes one file, named by the path's last part. `.` is the module itself. */
 	readonly packages: readonly string[];
-	/** Variables to set by `-X`, by their full name. */
+	/** Variables to set with the linker's `-X`, by their full name. */
 	readonly variables?: Readonly<Record<string, string>>;
-	/** Folder in which the binaries end up; it appears whole or not at all. */
+	/** Folder for the binaries. It appears complete or not at all. */
 	readonly output: string;
 }
 
-/** Builds static binaries, unless their folder is there already. */
+/** Builds static binaries, unless their folder exists already. */
 export async function goBuild(report: Report, build: GoBuild): Promise<void> {
 	if (await stat(build.output).catch(() => undefined)) return;
 	await report.step(`build ${build.name}`, () => compile(build));

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { parseRequires, requiredVersion } from "./goModule.ts";
 
-test("reads single requires and blocks, comments and all", () => {
+test("reads single requires and blocks, also with comments", () => {
 	const versions = parseRequires(
 		[
 			"module example",
@@ -23,13 +23,13 @@ test("reads single requires and blocks, comments and all", () => {
 	]);
 });
 
-test("a replace is not a require", () => {
+test("a replace does not count as a require", () => {
 	expect(parseRequires("replace (\n\tk8s.io/api => k8s.io/api v0.34.4\n)\n").size).toBe(0);
 });
 
-test("names the module and the file when there is none", async () => {
+test("names the module and the file if the file does not require it", async () => {
 	const goMod = new URL("../kubernetes/go.mod", import.meta.url);
 	await expect(requiredVersion(goMod, "example.org/none")).rejects.toThrow(
-		/kubernetes\/go\.mod requires no example\.org\/none/,
+		/kubernetes\/go\.mod does not require example\.org\/none/,
 	);
 });

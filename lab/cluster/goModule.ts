@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 
-/** Exact versions that one `go.mod` file asks for, by module path, `replace` directives not considered. */
+/** The exact versions that one `go.mod` file requires, by module path. `replace` directives do not count. */
 export type ModuleVersions = ReadonlyMap<string, string>;
 
 /** Reads the `require` directives, single or in blocks, of a `go.mod` file's text. */
@@ -13,9 +13,9 @@ export function parseRequires(text: string): ModuleVersions {
 	return versions;
 }
 
-/** Version of one required module, with its leading `v`. Throws when the file does not require it. */
+/** The version of a required module, with its leading `v`. Throws when the file does not require it. */
 export async function requiredVersion(goMod: URL, modulePath: string): Promise<string> {
 	const version = parseRequires(await readFile(goMod, "utf8")).get(modulePath);
-	if (!version) throw new Error(`${goMod.pathname} requires no ${modulePath}; run "go mod tidy" in that folder.`);
+	if (!version) throw new Error(`${goMod.pathname} does not require ${modulePath}; run "go mod tidy" in that folder.`);
 	return version;
 }

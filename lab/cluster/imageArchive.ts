@@ -4,22 +4,22 @@ import { copyFile, mkdir, mkdtemp, rename, rm, stat, writeFile } from "node:fs/p
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 
-/** One layer of an image: a tar that is there already, or files of this machine by their absolute path in the image. */
+/** One layer of an image: an existing tar, or files of this machine by their absolute path in the image. */
 export type Layer = { readonly tar: string } | { readonly files: Readonly<Record<string, string>> };
 
 /** A container image as the lab makes it. */
 export interface Image {
 	/** Full name with tag, as manifests ask for it. */
 	readonly name: string;
-	/** Bottom layer first. Images of one archive that name the same layer object share it. */
+	/** Bottom layer first. Images of one archive share a layer that is the same object. */
 	readonly layers: readonly Layer[];
 	readonly entrypoint: readonly string[];
 	readonly environment?: readonly string[];
 }
 
 /**
- * Writes images into one docker-archive (the layout of `docker save`), which `ctr images import` reads; so the lab needs no
- * registry. The file appears whole or not at all.
+ * Writes images into one docker-archive (the layout of `docker save`), which `ctr images import` reads, so that the lab does not need
+ * a registry. The file appears complete or not at all.
  */
 export async function writeImageArchive(output: string, images: readonly Image[]): Promise<void> {
 	await mkdir(dirname(output), { recursive: true });
@@ -50,7 +50,7 @@ export async function writeImageArchive(output: string, images: readonly Image[]
 	}
 }
 
-/** Puts a layer into the archive's folder, named by its digest, which it returns. */
+/** Puts a layer into the archive's folder, under the name of its digest. @returns the digest */
 async function addLayer(layer: Layer, work: string, content: string): Promise<string> {
 	let tar = join(work, "layer.tar");
 	if ("tar" in layer) {

@@ -12,7 +12,7 @@ import type { Binaries } from "./binaries.ts";
 import { type Image, type Layer, writeImageArchive } from "./imageArchive.ts";
 import { makeImageStore } from "./imageStore.ts";
 
-/** Names of the cluster's images, and a store that holds them all. */
+/** The names of the cluster's images, and a store with all of them. */
 export interface Images {
 	/** Folder on this machine: a containerd store, for {@link copyImageStore}. */
 	readonly store: string;
@@ -21,7 +21,7 @@ export interface Images {
 	readonly web: string;
 }
 
-/** What kube-proxy and calico-node run beside their own programs. */
+/** The packages that kube-proxy and calico-node run besides their own programs. */
 const rootPackages = [
 	"bird2",
 	"busybox-static",
@@ -37,18 +37,18 @@ const rootPackages = [
 const rootScript = fileURLToPath(new URL("build-image-root.sh", import.meta.url));
 const calicoNodeScript = fileURLToPath(new URL("calico-node.sh", import.meta.url));
 
-/** Busybox's commands lie in /usr/local/bin and come last: the real ones go first. */
+/** Busybox's commands are in /usr/local/bin and come last, so that the real commands are found first. */
 const rootPath = "PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin";
 
-/** kubeadm 1.34's own choice (its constant PauseVersion); with another one every join prints a warning. */
+/** The version that kubeadm 1.34 expects (its constant PauseVersion). With another one every join prints a warning. */
 const pauseImage = "registry.k8s.io/pause:3.10.1";
 
 /**
- * Makes the images, or finds their store in the cache; its name changes with all that goes into them. The hosts' layers must
- * be there: the nodes' own containerd makes the store.
+ * Makes the images, or finds their store in the cache. The store's name depends on everything that they are made from. Needs the
+ * hosts' layers, because the nodes' own containerd makes the store.
  */
 export async function ensureImages(report: Report, binaries: Binaries): Promise<Images> {
-	// The folders' names carry the versions; so does the archive's through them.
+	// The folders' names contain the versions, so that the key depends on them.
 	const folders = [binaries.kubernetes("kube-proxy"), binaries.coreDns, binaries.pause, binaries.web].map(dirname);
 	const sources = folders.map((folder) => basename(folder));
 	const scripts = [await readFile(rootScript, "utf8"), await readFile(calicoNodeScript, "utf8")];
@@ -95,7 +95,7 @@ function list(binaries: Binaries, names: Omit<Images, "store">, rootTar: string)
 	];
 }
 
-/** The Debian root below kube-proxy and calico-node, as a tar; about 10 s to make. */
+/** The tar of the Debian root below kube-proxy and calico-node. It takes about 10 s to make. */
 async function ensureRoot(): Promise<string> {
 	const tar = cacheDir("images", `root-${hashOf([rootPackages, await readFile(rootScript, "utf8")])}.tar`);
 	if (existsSync(tar)) return tar;
@@ -111,7 +111,7 @@ async function ensureRoot(): Promise<string> {
 		await debianSources(suite),
 		...(await aptOptions()),
 	];
-	// Every mount of the build ends with its mount namespace, also when the build is killed.
+	// Every mount of the build ends with its mount namespace, even if the build is killed.
 	await execa("unshare", ["--mount", "--propagation", "private", "sh", ...argv], { stdin: "ignore" });
 	await rename(partial, tar);
 	return tar;

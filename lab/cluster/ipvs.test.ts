@@ -23,7 +23,7 @@ const data = {
 describe("kube-proxy in IPVS mode", () => {
 	const [configMap, daemonSet] = ipvsProxy(own, data);
 
-	test("differs from kubeadm's configuration in the mode alone", () => {
+	test("has kubeadm's configuration with another mode", () => {
 		expect(configMap).toMatchObject({
 			kind: "ConfigMap",
 			metadata: { name: "kube-proxy-ipvs", namespace: "kube-system" },
@@ -31,7 +31,7 @@ describe("kube-proxy in IPVS mode", () => {
 		});
 	});
 
-	test("runs on nodes with the label, with its own configuration, and its pods are not kubeadm's", () => {
+	test("runs on nodes with the label, with a configuration and pods of its own", () => {
 		const labels = { "k8s-app": "kube-proxy-ipvs" };
 		expect(daemonSet).toMatchObject({
 			kind: "DaemonSet",
@@ -50,7 +50,7 @@ describe("kube-proxy in IPVS mode", () => {
 		expect(daemonSet).not.toHaveProperty("metadata.resourceVersion");
 	});
 
-	test("a configuration without a mode is an error, not a second kube-proxy in the first one's mode", () => {
+	test("fails if the configuration has no mode, because it would then run in the same mode", () => {
 		expect(() => ipvsProxy(own, { "config.conf": "kind: KubeProxyConfiguration\n" })).toThrow(/no line `mode/);
 	});
 });

@@ -1,9 +1,9 @@
 import { apply, kubectl } from "./kubectl.ts";
 
-/** Nodes with this label run kube-proxy in IPVS mode: the gateway's VM, whose kernel can, unlike the machine's namespaces. */
+/** Nodes with this label run kube-proxy in IPVS mode: only the gateway's VM, whose kernel supports it, unlike this machine's namespaces. */
 export const IPVS_LABEL = "pod-gateway.lab/ipvs";
 
-/** The part of kubeadm's own kube-proxy that is read here. */
+/** The parts of kubeadm's own kube-proxy that are read here. */
 export interface DaemonSet {
 	metadata: object;
 	spec: {
@@ -17,8 +17,8 @@ export interface DaemonSet {
 }
 
 /**
- * Parts the nodes: kubeadm's kube-proxy, in iptables mode, keeps away from those with {@link IPVS_LABEL}; on them runs the same
- * with another mode. Done again it changes nothing.
+ * Runs kube-proxy in IPVS mode on the nodes with {@link IPVS_LABEL}, and keeps kubeadm's kube-proxy, in iptables mode, away from them.
+ * A second call changes nothing.
  */
 export async function addIpvsProxy(): Promise<void> {
 	const own: DaemonSet = await get("daemonset/kube-proxy");
@@ -33,8 +33,8 @@ export async function addIpvsProxy(): Promise<void> {
 }
 
 /**
- * The ConfigMap and the DaemonSet of a kube-proxy in IPVS mode that is otherwise like kubeadm's `own`, with `data` its ConfigMap's.
- * Throws when that has no mode to replace.
+ * The ConfigMap and the DaemonSet of a kube-proxy in IPVS mode that is otherwise like kubeadm's. `own` is kubeadm's DaemonSet, `data`
+ * its ConfigMap's. Throws when the ConfigMap does not have a mode to replace.
  */
 export function ipvsProxy(own: DaemonSet, data: Readonly<Record<string, string>>): object[] {
 	const name = "kube-proxy-ipvs";

@@ -5,7 +5,7 @@ import { type JoinTicket, joinConfig } from "./kubeadmConfig.ts";
 
 const controlPlane = site.controlPlane.name;
 
-/** Makes a token that lives ten minutes, and the hash of the CA that a machine is to trust with it. */
+/** Makes a token that is valid for ten minutes, and the hash of the CA that a machine has to trust. */
 export async function joinTicket(): Promise<JoinTicket> {
 	const { stdout: token } = await exec(controlPlane, ["kubeadm", "token", "create", "--ttl", "10m0s"]);
 	const { stdout: certificate } = await exec(controlPlane, ["cat", "/etc/kubernetes/pki/ca.crt"]);
@@ -13,14 +13,14 @@ export async function joinTicket(): Promise<JoinTicket> {
 	return { token, caCertHash: `sha256:${createHash("sha256").update(publicKey).digest("hex")}` };
 }
 
-/** Whether a machine has joined the cluster, now or before its last boot. */
+/** Whether a machine has joined the cluster, even before its last boot. */
 export async function hasJoined({ name }: Machine): Promise<boolean> {
 	return (await exec(name, ["test", "-e", "/etc/kubernetes/kubelet.conf"], { check: false })).exitCode === 0;
 }
 
 /** Joins a prepared machine to the cluster as a worker. */
 export async function join({ name, address }: Machine, ticket: JoinTicket): Promise<void> {
-	// kubeadm opens its configuration by name. By way of cat it is a pipe, which can be opened so; a socket cannot.
+	// kubeadm opens its configuration by name. This works for a pipe, which cat makes, but not for a socket.
 	const command = "cat | kubeadm join --config /dev/stdin";
 	await exec(name, ["sh", "-c", command], { input: joinConfig(name, address, ticket) });
 }

@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 import { site } from "../site.ts";
 
-/** Address of the API as every machine of the site reaches it. */
+/** The API's address, as every machine of the site reaches it. */
 export const apiEndpoint = `${site.controlPlane.address}:6443`;
 
 const kubeadm = "kubeadm.k8s.io/v1beta4";
@@ -15,7 +15,7 @@ function nodeRegistration(name: string, address: string) {
 	};
 }
 
-/** CoreDNS tolerates the first one; but this node holds no block, so no address for a pod. */
+/** CoreDNS tolerates the first taint. The second one keeps it away: this node has no block, so no address for a pod. */
 const controlPlaneTaints = [
 	{ key: "node-role.kubernetes.io/control-plane", effect: "NoSchedule" },
 	{ key: "pod-gateway.lab/no-pod-block", effect: "NoSchedule" },
@@ -32,7 +32,7 @@ export function initConfig(versions: { kubernetesVersion: string; coreDnsVersion
 			localAPIEndpoint: { advertiseAddress: controlPlane.address, bindPort: 6443 },
 			nodeRegistration: {
 				...registration,
-				// From its first moment on: kubeadm sets taints later, when pods may be there already.
+				// The node registers with its taints, because kubeadm sets them later, when pods may run there already.
 				kubeletExtraArgs: [
 					...registration.kubeletExtraArgs,
 					{
@@ -42,7 +42,7 @@ export function initConfig(versions: { kubernetesVersion: string; coreDnsVersion
 				],
 				taints: controlPlaneTaints,
 			},
-			// kubeadm makes one token in any case; those that workers join with are made when they join.
+			// kubeadm always makes one token. Workers get tokens of their own when they join.
 			bootstrapTokens: [{ ttl: "1m0s" }],
 		},
 		{
@@ -63,7 +63,7 @@ export function initConfig(versions: { kubernetesVersion: string; coreDnsVersion
 			failCgroupV1: false,
 			failSwapOn: false,
 			resolvConf: "/etc/resolv.conf",
-			// The nodes share this machine's disk; that it is full is no reason to evict a pod of the lab.
+			// The nodes share this machine's disk. They must not evict pods because that is full.
 			imageGCHighThresholdPercent: 100,
 			evictionHard: { "nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%" },
 		},
@@ -72,13 +72,13 @@ export function initConfig(versions: { kubernetesVersion: string; coreDnsVersion
 			kind: "KubeProxyConfiguration",
 			mode: "iptables",
 			clusterCIDR: podRange,
-			// 0 leaves the kernel's values alone: a network namespace cannot write them.
+			// 0 leaves the kernel's values alone, which cannot be written in a network namespace.
 			conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: "0s", tcpCloseWaitTimeout: "0s" },
 		},
 	]);
 }
 
-/** A way into the cluster, for minutes: what `kubeadm token create` and the cluster's CA give. */
+/** What a machine needs to join the cluster within minutes, from `kubeadm token create` and the cluster's CA. */
 export interface JoinTicket {
 	readonly token: string;
 	/** `sha256:` and the hash of the CA's public key. */

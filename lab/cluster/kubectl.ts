@@ -3,7 +3,7 @@ import { siteDir } from "../cache.ts";
 import { type ExecOptions, exec } from "../host.ts";
 import { site } from "../site.ts";
 
-/** The cluster administrator's kubeconfig; the API it names is in reach from within the site alone. */
+/** The cluster administrator's kubeconfig. Only the site's machines reach the API that it names. */
 export function kubeconfigFile(): string {
 	return siteDir("kubeconfig");
 }
@@ -14,7 +14,7 @@ export async function kubectl(argv: readonly string[], options: ExecOptions = {}
 	return (await exec(site.controlPlane.name, ["kubectl", ...argv], { ...options, env })).stdout;
 }
 
-/** Makes objects, or brings them to what is given: any mix of kinds, as the API takes them. */
+/** Creates or updates objects of any kinds. */
 export async function apply(objects: readonly object[]): Promise<void> {
 	const list = { apiVersion: "v1", kind: "List", items: objects };
 	await kubectl(["apply", "--server-side", "--force-conflicts", "--filename", "-"], { input: JSON.stringify(list) });
@@ -27,7 +27,5 @@ export async function awaitApi(): Promise<void> {
 		await sleep(500);
 	}
 	const { name } = site.controlPlane;
-	throw new Error(
-		`The API on ${name} is not ready; see «npm run lab -- exec ${name} -- journalctl -u kube-apiserver».`,
-	);
+	throw new Error(`The API on ${name} is not ready; see: npm run lab -- exec ${name} -- journalctl -u kube-apiserver`);
 }

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { parseAllDocuments } from "yaml";
 
-/** The objects of one file of `manifests/`, every `${name}` in it replaced by its value; one without a value is an error. */
+/** The objects of a file in `manifests/`, with every `${name}` replaced by its value. A name without a value is an error. */
 export async function manifest(file: string, values: Readonly<Record<string, string | number>>): Promise<object[]> {
 	const text = await readFile(new URL(`manifests/${file}`, import.meta.url), "utf8");
 	const filled = text.replaceAll(/\$\{([\w-]+)\}/g, (_, name: string) => {

@@ -9,14 +9,14 @@ import type { Software } from "./software.ts";
 const systemUnits = "usr/lib/systemd/system";
 
 /**
- * A machine that kubeadm can join: containerd, kubelet and kubeadm installed as the official packages do it, CNI plugins
- * where kubelets look for them, forwarding on, the images there as if pulled before. Nothing of a cluster is on it yet.
+ * A machine that kubeadm can join to a cluster. It has containerd, kubelet and kubeadm as the official packages install them, CNI
+ * plugins where kubelets look for them, forwarding, and the images. It has nothing of a cluster yet.
  */
 export function nodeHostSpec(name: string, software: Software): HostSpec {
 	return { name, layers: ["node"], kubelet: true, prepare: (root) => prepareNode(root, name, software) };
 }
 
-/** Puts into a root filesystem what {@link nodeHostSpec} promises. */
+/** Prepares a root filesystem as {@link nodeHostSpec} says. */
 export async function prepareNode(root: string, name: string, { binaries, images }: Software): Promise<void> {
 	await useNetworkd(root, machineNamed(name));
 	for (const command of ["kubeadm", "kubelet"] as const) {
@@ -39,14 +39,14 @@ export async function prepareNode(root: string, name: string, { binaries, images
 	}
 }
 
-/** Puts an executable of this machine into a root filesystem. */
+/** Copies an executable of this machine into a root filesystem. */
 export async function install(source: string, root: string, path: string): Promise<void> {
 	const target = join(root, path);
 	await mkdir(dirname(target), { recursive: true });
 	await cp(source, target);
 }
 
-/** The text of one file of `units/`. */
+/** The text of a file in `units/`. */
 export async function unitFile(name: string): Promise<string> {
 	return readFile(new URL(`units/${name}`, import.meta.url), "utf8");
 }

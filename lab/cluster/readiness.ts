@@ -3,7 +3,7 @@ import { exec } from "../host.ts";
 import { site } from "../site.ts";
 import { kubectl } from "./kubectl.ts";
 
-/** What the API says of nodes and pods, as far as readiness goes. */
+/** The parts of the API's answer that say whether nodes and pods are ready. */
 interface Listed {
 	readonly items: readonly {
 		readonly kind: string;
@@ -16,10 +16,10 @@ interface Listed {
 	}[];
 }
 
-/** Nodes that the lab itself makes; the gateway is the program's. */
+/** The nodes that the lab itself makes. The program makes the gateway's. */
 const ownNodes = [site.controlPlane.name, ...site.workers.map(({ name }) => name)];
 
-/** What is still missing before the cluster serves, in words; empty when nothing is. Throws when the API does not answer. */
+/** What the cluster still lacks, in words; empty when it is ready. Throws when the API does not answer. */
 export async function missing(): Promise<string[]> {
 	const text = await kubectl(["get", "nodes,pods", "--all-namespaces", "--output", "json"], { timeoutSeconds: 10 });
 	const { items }: Listed = JSON.parse(text);
@@ -38,7 +38,7 @@ export async function missing(): Promise<string[]> {
 	if (missingWeb > 0) absent.push(`${missingWeb} web pods`);
 	if (absent.length > 0) return absent;
 
-	// After a power cut the API goes on telling of the time before for a while: what answers is what is there.
+	// After a power cut, the API reports the state before it for a while. Only what answers is really ready.
 	const web = pods.filter(({ metadata }) => metadata.labels?.["app"] === "web").map(({ status }) => status.podIP);
 	const answers = await Promise.all(
 		[`${site.dnsAddress}:9153/metrics`, ...web.map((address) => `${address}:80/`)].map(get),
@@ -46,14 +46,14 @@ export async function missing(): Promise<string[]> {
 	return answers.filter((answer) => answer !== undefined);
 }
 
-/** Asks by HTTP from the control plane's host, as a node does; gives what does not answer, in words, or undefined. */
+/** Asks by HTTP from the control plane's host, as a node does. @returns what does not answer, in words, or undefined */
 async function get(target: string): Promise<string | undefined> {
 	const argv = ["curl", "--silent", "--fail", "--max-time", "2", "--output", "/dev/null", `http://${target}`];
 	const { exitCode } = await exec(site.controlPlane.name, argv, { check: false });
 	return exitCode === 0 ? undefined : `an answer from ${target}`;
 }
 
-/** Waits until nothing is missing, for at most so many seconds; the error names what is. */
+/** Waits until nothing is missing, for at most so many seconds. The error names what is missing. */
 export async function awaitReady(seconds: number): Promise<void> {
 	const deadline = Date.now() + seconds * 1000;
 	let absent: string[];
@@ -64,6 +64,6 @@ export async function awaitReady(seconds: number): Promise<void> {
 	} while (Date.now() < deadline);
 	throw new Error(
 		`The cluster is not ready after ${seconds} s; missing: ${absent.join(", ")}. ` +
-			`See «npm run lab -- exec ${site.controlPlane.name} -- kubectl --kubeconfig /etc/kubernetes/admin.conf get events -A».`,
+			`See: npm run lab -- exec ${site.controlPlane.name} -- kubectl --kubeconfig /etc/kubernetes/admin.conf get events -A`,
 	);
 }

@@ -2,7 +2,7 @@ import type { Report } from "../progress.ts";
 import { type Binaries, ensureBinaries } from "./binaries.ts";
 import { ensureImages, type Images } from "./images.ts";
 
-/** All that the cluster's machines run and a package archive does not have. */
+/** The software of the cluster's machines that Debian's archive does not have. */
 export interface Software {
 	readonly binaries: Binaries;
 	readonly images: Images;

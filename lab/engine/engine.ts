@@ -15,10 +15,10 @@ const find: Readonly<Record<Tier, (report: Report) => Promise<Engine>>> = {
 let resolved: Promise<Engine> | undefined;
 
 /**
- * Finds the Pulumi that runs this project: the one installed, else the official one by npm, else the same built from its Go
- * module. `POD_GATEWAY_ENGINE=path|npm|module` asks for one of them and no other. Asked again, a process gets the same
- * answer; each new one tries from the first tier on.
- * @throws Error when none is to be had, or the one asked for is not, naming why.
+ * Finds a Pulumi that runs this project: an installed one, otherwise the official one from npm, otherwise the same built from its Go
+ * module. `POD_GATEWAY_ENGINE=path|npm|module` chooses one of them. Within a process, every call returns the same engine; each new
+ * process begins with the first tier.
+ * @throws Error with the reasons, when none of them can be used.
  */
 export function resolveEngine(report: Report): Promise<Engine> {
 	resolved ??= resolve(process.env["POD_GATEWAY_ENGINE"], report);
@@ -36,12 +36,12 @@ async function resolve(wanted: string | undefined, report: Report): Promise<Engi
 			report(`${looking[tier]}: no, ${reason.split("\n")[0]}`);
 		}
 	}
-	throw new Error(`no Pulumi engine is to be had:\n${reasons.map((reason) => `  ${reason}`).join("\n")}`);
+	throw new Error(`there is no Pulumi engine to use:\n${reasons.map((reason) => `  ${reason}`).join("\n")}`);
 }
 
 const looking: Readonly<Record<Tier, string>> = {
 	path: "Pulumi on PATH",
-	npm: "Pulumi by its npm package",
+	npm: "Pulumi from its npm package",
 	module: "Pulumi from its Go module",
 };
 

@@ -1,7 +1,7 @@
 import { access, constants, stat } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 
-/** Whether there is a file that can be run. */
+/** Whether the file exists and can be run. */
 export async function isExecutable(file: string): Promise<boolean> {
 	try {
 		await access(file, constants.X_OK);
@@ -11,7 +11,7 @@ export async function isExecutable(file: string): Promise<boolean> {
 	}
 }
 
-/** The first file of this name that can be run in the folders, or undefined. Default: the folders of PATH. */
+/** The first file with this name in the folders that can be run, or undefined. Default: the folders of PATH. */
 export async function findExecutable(
 	name: string,
 	folders: readonly string[] = (process.env["PATH"] ?? "").split(delimiter),

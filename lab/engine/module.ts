@@ -7,18 +7,18 @@ import { isExecutable } from "./executables.ts";
 import { writeLauncher } from "./launchers.ts";
 import { commandVersion, type Engine, kubernetesVersion, type Report, version } from "./tiers.ts";
 
-/** Beside the CLI and first on PATH: the language host, where the CLI looks for those that come with it. */
+/** The CLI's folder. It also has the language host, because the CLI looks beside itself. */
 const folder = cacheDir("bin", `pulumi-${version}`);
 
-/** A home of the CLI's own, so that the stand-ins never get among the plugins of the person's other projects. */
+/** A home for this CLI alone, so that the stand-ins do not become plugins of the person's other projects. */
 const home = join(folder, "home");
 
 /** The command that runs the CLI with that home. */
 const command = join(folder, "command", "pulumi");
 
 /**
- * The same engine built from its Go module, with the lab's own language host and stand-ins for the two plugins: for machines
- * that reach package registries and nothing else. The first build takes some minutes; the result stays in the cache.
+ * The same engine built from its Go module, with the lab's own language host and stand-ins for the two plugins. It is for machines that
+ * reach only package registries. The first build takes some minutes; the result stays in the cache.
  */
 export async function moduleEngine(report: Report): Promise<Engine> {
 	const pulumi = join(folder, "pulumi");
@@ -68,8 +68,8 @@ async function writeStandIns(): Promise<void> {
 }
 
 /**
- * The plugins are in the home's plugin folder, as the official ones would be: those on PATH serve too, but with a warning in
- * each preview.
+ * Writes the command that sets the home. The plugins are in the home's plugin folder, as the official ones would be. From PATH they
+ * would work, too, but with a warning in each preview.
  */
 async function writeCommand(pulumi: string): Promise<void> {
 	const fresh = `${command}.${process.pid}`;

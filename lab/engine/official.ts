@@ -10,21 +10,21 @@ import { type Engine, type Report, version } from "./tiers.ts";
 
 const languageHost = "pulumi-language-nodejs";
 
-/** Where the npm package `pulumi` downloads from, and how long (ms) to wait for a sign of life there. */
+/** The site from which the npm package `pulumi` downloads, and how many milliseconds to wait for an answer from there. */
 const downloads = "https://get.pulumi.com/install.sh";
 const probePatience = 5_000;
 
-/** Milliseconds for the CLI itself (some 150 MB) to arrive. */
+/** Milliseconds for the download of the CLI (about 150 MB). */
 const downloadPatience = 600_000;
 
 /**
  * The Pulumi that the person has installed.
- * @throws Error that names what it lacks.
+ * @throws Error that names what is missing.
  */
 export async function pathEngine(report: Report): Promise<Engine> {
 	const pulumi = pulumiOnPath();
 	if (pulumi === undefined) {
-		// The npm package's is the next tier's business.
+		// The next tier handles the npm package's pulumi.
 		const npm = (await findExecutable("pulumi")) !== undefined;
 		throw new Error(npm ? "the only pulumi on PATH is the npm package's" : "there is no pulumi on PATH");
 	}
@@ -37,9 +37,9 @@ export async function pathEngine(report: Report): Promise<Engine> {
 }
 
 /**
- * The official CLI of the pinned version, downloaded once by the npm package `pulumi` into the folder it shares with Pulumi's
+ * The official CLI of the pinned version. The npm package `pulumi` downloads it once, into the folder that it shares with Pulumi's
  * Automation API.
- * @throws Error when the download is out of reach.
+ * @throws Error when the site for downloads is out of reach.
  */
 export async function npmEngine(report: Report): Promise<Engine> {
 	const require = createRequire(import.meta.url);

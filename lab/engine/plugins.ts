@@ -3,7 +3,7 @@ import { findExecutable } from "./executables.ts";
 import { withProgress } from "./progress.ts";
 import { commandVersion, kubernetesVersion, type Report } from "./tiers.ts";
 
-/** A provider plugin that the program needs: which installed versions will do, and which one to install. */
+/** A provider plugin that the program needs: which installed versions are good, and which one to install. */
 interface Needed {
 	readonly name: string;
 	readonly serves: RegExp;
@@ -15,10 +15,10 @@ const needed: readonly Needed[] = [
 	{ name: "kubernetes", serves: /^v?4\./, version: kubernetesVersion },
 ];
 
-/** Milliseconds for one plugin to arrive; the larger one is about 40 MB. */
+/** Milliseconds for the download of one plugin; the larger one has about 40 MB. */
 const patience = 180_000;
 
-/** What `pulumi plugin ls --json` says of one plugin. */
+/** What `pulumi plugin ls --json` says about one plugin. */
 interface Installed {
 	readonly name: string;
 	readonly kind: string;
@@ -26,8 +26,8 @@ interface Installed {
 }
 
 /**
- * Sees to it that an official CLI has the plugins the program needs: on PATH, in its plugin folder, or installed now.
- * @throws Error that names the plugin which is not to be had.
+ * Makes sure that an official CLI has the plugins that the program needs, on PATH or in its plugin folder. Installs missing ones.
+ * @throws Error that names the plugin that cannot be installed.
  */
 export async function ensurePlugins(pulumi: string, report: Report): Promise<void> {
 	const { stdout } = await execa(pulumi, ["plugin", "ls", "--json"], { timeout: 30_000 });
@@ -39,7 +39,7 @@ export async function ensurePlugins(pulumi: string, report: Report): Promise<voi
 	}
 }
 
-/** Those of the needed plugins of which no fitting version is installed. */
+/** The needed plugins without a good installed version. */
 export function missingPlugins(installed: readonly Installed[]): readonly Needed[] {
 	const fits = (plugin: Needed) => (one: Installed) =>
 		one.kind === "resource" && one.name === plugin.name && plugin.serves.test(one.version ?? "");

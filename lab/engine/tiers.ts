@@ -1,13 +1,13 @@
 import packages from "../../package.json" with { type: "json" };
 
-/** The engine's version: that of the pinned npm package `pulumi`, which `go.mod` follows (a test holds them together). */
+/** The engine's version: that of the pinned npm package `pulumi`. A test compares `go.mod` with it. */
 export const version: string = packages.devDependencies.pulumi;
 
-/** The plugins' versions: those of the SDKs the program is written with. */
+/** The plugins' versions: those of the SDKs that the program uses. */
 export const commandVersion: string = packages.dependencies["@pulumi/command"];
 export const kubernetesVersion: string = packages.dependencies["@pulumi/kubernetes"];
 
-/** Where an engine can come from, best first. */
+/** Where an engine can come from, in the order of preference. */
 export const tiers = ["path", "npm", "module"] as const;
 
 export type Tier = (typeof tiers)[number];
@@ -19,11 +19,11 @@ export interface Engine {
 	readonly pulumi: string;
 	/** Folders to put first on PATH, in this order. */
 	readonly path: readonly string[];
-	/** As `3.259.0`. */
+	/** Such as `3.259.0`. */
 	readonly version: string;
 	/** One line for people. */
 	readonly describe: string;
 }
 
-/** Takes one line on the progress of something that takes long. */
+/** Receives one line about the progress of something that takes long. */
 export type Report = (line: string) => void;

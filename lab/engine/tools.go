@@ -1,6 +1,6 @@
 //go:build tools
 
-// Package engine pins the Pulumi CLI that the lab builds where the official download is out of reach.
+// Package engine pins the Pulumi CLI that the lab builds if the official one cannot be downloaded.
 package engine
 
 import _ "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Boots one host: its own cgroup, its root filesystem (an overlay on shared layers), then systemd as PID 1 in a container.
-# Runs in a private mount namespace of the caller.
+# Boots one host: makes its cgroup, mounts its root filesystem (an overlay on shared layers), and starts systemd as PID 1 in a
+# container. Runs in a private mount namespace of the caller.
 # usage: boot.sh NAME NAMESPACE STATE LOWER CGROUP [NSPAWN-OPTION…]
 set -eu
 name=$1 namespace=$2 state=$3 lower=$4 cgroup=$5
 shift 5
 
-# cgroup v2 is one hierarchy; v1 is a folder each for the controllers (links there are second names).
+# cgroup v2 is one hierarchy. v1 has a folder for each controller; links there are second names.
 if [ -e /sys/fs/cgroup/cgroup.procs ]; then
 	set -- /sys/fs/cgroup -- "$@"
 else
@@ -25,7 +25,7 @@ while [ "$1" != -- ]; do
 			done
 		fi
 		mkdir -p "$group"
-		# A cpuset of v1 takes no process before it has been told its CPUs and memory nodes.
+		# A cpuset of v1 does not accept a process before its CPUs and memory nodes are set.
 		for file in cpuset.cpus cpuset.mems; do
 			if [ "${hierarchy##*/}" = cpuset ] && [ -z "$(cat "$group/$file")" ]; then
 				cat "$parent/$file" >"$group/$file"
@@ -36,7 +36,7 @@ while [ "$1" != -- ]; do
 done
 shift
 
-# Of systemd-nspawn's own notes on its containers nothing is to stay on the machine.
+# A tmpfs, so that systemd-nspawn's notes about its containers do not stay on the machine.
 mkdir -p /run/systemd/nspawn
 mount -t tmpfs -o mode=0755 tmpfs /run/systemd/nspawn
 mkdir -p "$state/upper" "$state/work" "$state/root"

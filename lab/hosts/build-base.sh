@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes a minimal Debian root filesystem. Mounts made on the way belong to the caller's private mount namespace.
+# Makes a minimal Debian root filesystem. Its mounts are in the caller's private mount namespace.
 # usage: build-base.sh DIRECTORY SUITE PACKAGE,… SOURCES [APT-OPTION…]
 set -eu
 directory=$1 suite=$2 packages=$3 sources=$4
@@ -13,8 +13,8 @@ while [ "$count" -gt 0 ]; do
 	count=$((count - 1))
 done
 
-# The machine's own apt settings serve the build only; fsync is of no use where a broken build is thrown away whole.
-# shellcheck disable=SC2016 # the $1 of a hook is given by mmdebstrap: the root filesystem
+# Removes the machine's own apt settings after the build. Does not use fsync, because a broken build is thrown away as a whole.
+# shellcheck disable=SC2016 # mmdebstrap gives each hook its $1: the root filesystem
 printf '%s\n' "$sources" | mmdebstrap --mode=root --variant=minbase --include="$packages" "$@" \
 	--dpkgopt=force-unsafe-io \
 	--dpkgopt='path-exclude=/usr/share/doc/*' \

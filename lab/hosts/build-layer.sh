@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs packages on top of a root filesystem and keeps only what they add, in DIRECTORY/upper. Runs in a private mount
-# namespace of the caller, with which every mount made here ends.
+# Installs packages on top of a root filesystem and keeps only what they add, in DIRECTORY/upper. Runs in a private mount namespace
+# of the caller: all mounts of this script end with it.
 # usage: build-layer.sh LOWER DIRECTORY "PACKAGE …" "UNIT-NOT-TO-START …" [APT-NAME=VALUE…]
 set -eu
 lower=$1 directory=$2 packages=$3 idle=$4
@@ -17,10 +17,11 @@ mount -t tmpfs tmpfs "$root/var/lib/apt/lists"
 mount -t tmpfs tmpfs "$root/var/cache/apt"
 [ ! -d /etc/ssl/certs ] || mount --bind -o ro /etc/ssl/certs "$root/etc/ssl/certs"
 
-# Names resolve as on the machine while the build lasts. Not a bind mount: systemd-resolved's package makes a link of it.
+# During the build, names resolve as on the machine. This is not a bind mount, because systemd-resolved's package replaces the file by
+# a link.
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 
-# No service starts in a chroot.
+# Services must not start in a chroot.
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"
 

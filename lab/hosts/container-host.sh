@@ -1,14 +1,14 @@
 #!/bin/sh
-# Gives a host what a kubelet needs, without a hand on the machine that all hosts share.
+# Gives a host what a kubelet needs, without a change to the machine that all hosts share.
 set -eu
 
-# The controllers of cgroup v1 are mounted read-only; what is seen of them here is this host's alone, so it may write.
+# The controllers of cgroup v1 are mounted read-only. This host sees only its own part of them, and may write there.
 for mount in /sys/fs/cgroup/*/; do
 	! mountpoint -q "$mount" || mount -o remount,rw,bind "$mount"
 done
 
-# Settings of the kernel that a kubelet insists on and would make for the whole machine: it finds them made, in files that lie
-# over the real ones.
+# A kubelet insists on these kernel settings and would make them for the whole machine. It finds them made, in files that cover the
+# real ones.
 while read -r setting value; do
 	over=/run/kernel-settings/$setting
 	mkdir -p "$(dirname "$over")"

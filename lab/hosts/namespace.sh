@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes a machine's network namespace anew, with a cable (veth: eth0 inside) to the bridge in the hub's namespace. Anew, so
-# that a machine that boots finds no address, route or rule of its last run, as after a real power cycle.
+# Makes a machine's network namespace again, with a cable (a veth, eth0 inside) to the bridge in the hub's namespace. So a machine that
+# boots does not find an address, route or rule of its last run, as after a real power cycle.
 # usage: namespace.sh NAMESPACE HUB-NAMESPACE PORT MAC
 set -eu
 namespace=$1 hub=$2 port=$3 mac=$4

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes an apt repository as the Kubernetes project publishes one: flat, signed, one folder for a minor version, the key in it.
+# Makes an apt repository like that of the Kubernetes project: flat and signed, with a folder for a minor version that has the key.
 # usage: build-repository.sh DIRECTORY VERSION COMMANDS UNITS CNI
 #   VERSION    of the packages, such as 1.34.4
 #   COMMANDS   folder with kubeadm, kubelet and kubectl
@@ -15,8 +15,8 @@ mkdir -p "$work" "$repository"
 export GNUPGHOME="$work/gnupg"
 mkdir -m 700 "$GNUPGHOME"
 
-# package NAME VERSION [DEPENDS]: makes NAME's .deb of the folder $work/NAME, compressed by what is quickest to undo: whoever
-# installs it may be a VM whose processor is emulated.
+# package NAME VERSION [DEPENDS]: makes NAME's .deb from the folder $work/NAME. zstd is the fastest to decompress, for a VM with an
+# emulated processor.
 package() {
 	mkdir -p "$work/$1/DEBIAN"
 	cat >"$work/$1/DEBIAN/control" <<-END
@@ -50,7 +50,7 @@ END
 chmod 755 "$work/kubelet/DEBIAN/postinst"
 package kubelet "$version-1.1" 'iptables, kubernetes-cni, mount, util-linux, ethtool, ebtables | nftables, conntrack'
 
-# From 1.30 on, kubeadm asks for cri-tools alone, which nothing here needs.
+# From 1.30 on, kubeadm depends only on cri-tools, which the lab does not need.
 for command in kubeadm kubectl; do
 	mkdir -p "$work/$command/usr/bin"
 	cp "$commands/$command" "$work/$command/usr/bin"
@@ -58,7 +58,7 @@ for command in kubeadm kubectl; do
 done
 
 cd "$repository"
-# apt reckons every checksum that the lists have, of all that it fetches; for an emulated processor one is enough.
+# apt computes every checksum in the lists for each file that it fetches. One is enough for an emulated processor.
 one() { apt-ftparchive -o APT::FTPArchive::MD5=false -o APT::FTPArchive::SHA1=false -o APT::FTPArchive::SHA512=false "$@"; }
 one packages . >Packages
 one release . >"$work/Release"

@@ -1,6 +1,6 @@
-// Command probe tells for how long a server cannot reach a nameserver and a pod. It asks both at a steady pace, each time by a
-// new socket and without waiting for earlier answers, until SIGTERM or SIGINT or its time is over; then it prints one line of
-// JSON. What fails counts as lost and never stops it.
+// Command probe finds out for how long a server cannot reach a nameserver and a pod. It asks both at a steady pace, each time with a
+// new socket and without waiting for earlier answers, until SIGTERM, SIGINT or the end of its time. Then it prints one line of JSON.
+// A probe that fails counts as lost and does not stop the command.
 package main
 
 import (
@@ -22,24 +22,24 @@ import (
 	"time"
 )
 
-// probe is one question: when it was asked, and whether the right kind of answer came, and how soon.
+// probe is one question: when it was asked, whether a good answer came, and after how long.
 type probe struct {
 	sent     time.Time
 	answered bool
 	took     time.Duration
 }
 
-// target is what is asked again and again.
+// target is asked again and again.
 type target struct {
 	ask func(ctx context.Context) error
-	// In the order in which they were sent.
+	// In the order of sending.
 	probes []*probe
 }
 
 // outage goes from sending the last answered probe before a loss to sending the first answered one after it.
 type outage struct {
 	Start time.Time `json:"start"`
-	// Nil while there was no answer until the end; Ms then counts up to the last probe.
+	// Nil if the outage lasted until the end; Ms then ends at the last probe.
 	End *time.Time `json:"end"`
 	Ms  int64      `json:"ms"`
 }
@@ -47,11 +47,11 @@ type outage struct {
 type result struct {
 	Sent int `json:"sent"`
 	Lost int `json:"lost"`
-	// Late is how many were answered, but not within the time that counts as prompt.
+	// Late is the number of probes that were answered, but not promptly.
 	Late int `json:"late"`
 	// SlowestMs is the longest that an answer took.
 	SlowestMs int64 `json:"slowestMs"`
-	// LongestRun is the most probes that were lost one after the other.
+	// LongestRun is the length of the longest series of lost probes.
 	LongestRun      int      `json:"longestRun"`
 	LongestOutageMs int64    `json:"longestOutageMs"`
 	Outages         []outage `json:"outages"`
@@ -82,8 +82,8 @@ func main() {
 	ctx, cancel := context.WithTimeout(ctx, *duration)
 	defer cancel()
 	client := &http.Client{
-		// No proxy from the environment, and no connection twice. The transport goes on dialling when a request's time is over;
-		// without a limit of their own, attempts to reach a pod that is out of reach would pile up for minutes.
+		// Uses neither a proxy from the environment nor a connection twice. The transport continues to dial after a request's time is
+		// over; without a limit of their own, attempts to reach an unreachable pod would pile up for minutes.
 		Transport:     &http.Transport{DisableKeepAlives: true, DialContext: (&net.Dialer{Timeout: *patience}).DialContext},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -120,7 +120,7 @@ func main() {
 	}
 }
 
-// wait asks. What was asked before the end is waited for after it, so the time limit is the probe's own.
+// wait asks and waits for the answer. The time limit belongs to the probe, so that answers are also awaited after the command's end.
 func (p *probe) wait(ask func(context.Context) error, patience time.Duration) {
 	ctx, cancel := context.WithDeadline(context.Background(), p.sent.Add(patience))
 	defer cancel()
@@ -128,7 +128,7 @@ func (p *probe) wait(ask func(context.Context) error, patience time.Duration) {
 	p.took = time.Since(p.sent)
 }
 
-// result counts, when no probe is running any more.
+// result counts the probes, once none of them runs any more.
 func (t *target) result(prompt time.Duration) result {
 	r := result{Sent: len(t.probes), Outages: []outage{}}
 	add := func(from, to *probe, over bool) {
@@ -140,7 +140,7 @@ func (t *target) result(prompt time.Duration) result {
 		r.Outages = append(r.Outages, one)
 		r.LongestOutageMs = max(r.LongestOutageMs, one.Ms)
 	}
-	// The last answered probe, or the first of all while none was; and how many were lost since.
+	// The last answered probe (the first of all if none was answered yet), and the number of lost probes since.
 	last, run := 0, 0
 	for i, one := range t.probes {
 		if !one.answered {
@@ -164,7 +164,7 @@ func (t *target) result(prompt time.Duration) result {
 	return r
 }
 
-// get takes status 200 and a whole body for success.
+// get succeeds with status 200 and a complete body.
 func get(ctx context.Context, client *http.Client, url string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -182,7 +182,7 @@ func get(ctx context.Context, client *http.Client, url string) error {
 	return err
 }
 
-// askNameserver takes an answer without error that has a record for success (RFC 1035, section 4).
+// askNameserver succeeds with an answer that has no error code and has a record (RFC 1035, section 4).
 func askNameserver(ctx context.Context, address string, question []byte) error {
 	connection, err := (&net.Dialer{}).DialContext(ctx, "udp", address)
 	if err != nil {
@@ -224,7 +224,7 @@ func encodeName(name string) ([]byte, error) {
 	var question []byte
 	for _, label := range strings.Split(strings.TrimSuffix(name, "."), ".") {
 		if len(label) == 0 || len(label) > 63 {
-			return nil, fmt.Errorf("%q is no domain name", name)
+			return nil, fmt.Errorf("%q is not a domain name", name)
 		}
 		question = append(append(question, byte(len(label))), label...)
 	}

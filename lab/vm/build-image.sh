@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes the disk images of the gateway's VM: a Debian with cloud-init and containerd, the cluster's images in its store, without
-# a boot loader: kernel and initial RAM disk lie beside them. v1 is to be prepared from a package repository; v2 has kubelet and
-# kubeadm already, as an image that a site bakes for its nodes. /etc/gateway-image tells which one it is. Runs in a private mount
-# and PID namespace of the caller, with which every mount made here ends.
+# Makes the disk images of the gateway's VM: a Debian with cloud-init and containerd, whose store has the cluster's images. The images
+# have no boot loader; kernel and initial RAM disk are beside them. v1 gets kubelet and kubeadm from a package repository. v2 has them
+# already, like an image that a site makes for its nodes. /etc/gateway-image says which one it is. Runs in a private mount and PID
+# namespace of the caller: all mounts of this script end with it.
 # usage: build-image.sh DIRECTORY SUITE PACKAGE,… SOURCES SETTINGS STORE REPOSITORY QEMU-LOWERDIRS [APT-OPTION…]
 #   SETTINGS         file for cloud-init
 #   STORE            content for /var/lib/containerd
@@ -21,8 +21,8 @@ while [ "$count" -gt 0 ]; do
 	count=$((count - 1))
 done
 
-# The initial RAM disk carries what a virtual machine's disk needs and no more: it is unpacked by an emulated processor.
-# shellcheck disable=SC2016 # the $1 of a hook is given by mmdebstrap: the root filesystem
+# The initial RAM disk has only what a virtual machine's disk needs, because an emulated processor unpacks it.
+# shellcheck disable=SC2016 # mmdebstrap gives each hook its $1: the root filesystem
 printf '%s\n' "$sources" | mmdebstrap --mode=root --variant=minbase --include="$packages" "$@" \
 	--dpkgopt=force-unsafe-io \
 	--dpkgopt='path-exclude=/usr/share/doc/*' \
@@ -42,7 +42,7 @@ printf '%s\n' "$sources" | mmdebstrap --mode=root --variant=minbase --include="$
 
 echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/emulated"
 cp "$settings" "$root/etc/cloud/cloud.cfg.d/90-lab.cfg"
-# Nobody advertises himself as a router on the site's wire; networkd would wait 12 s for one at each boot.
+# The site has no router that advertises itself. networkd would wait 12 s for one at each boot.
 mkdir -p "$root/etc/systemd/network/10-cloud-init-enp1s0.network.d"
 printf '[Network]\nIPv6AcceptRA=no\n' >"$root/etc/systemd/network/10-cloud-init-enp1s0.network.d/no-advertisements.conf"
 rm -rf "$root/var/lib/containerd"
@@ -51,7 +51,7 @@ cp "$root"/boot/vmlinuz-* "$directory/vmlinuz"
 cp "$root"/boot/initrd.img-* "$directory/initrd"
 rm -f "$root"/boot/vmlinuz-* "$root"/boot/initrd.img-*
 
-# disk VERSION: a disk of the root filesystem as it is now.
+# disk VERSION: makes a disk from the root filesystem as it is now.
 disk() {
 	echo "$1" >"$root/etc/gateway-image"
 	size=$(($(du -s --block-size=1M "$root" | cut -f 1) * 5 / 4 + 256))

@@ -8,10 +8,10 @@ import { vmFolder } from "./image.ts";
 
 const machine = site.hypervisor;
 
-/** Where the hypervisor sees what `ensureVmImages` made. */
+/** The folder in which the hypervisor sees the images of `ensureVmImages`. */
 export const imagesOnHypervisor = "/srv/images";
 
-/** A machine with libvirt and QEMU, its bridge `br0` on the site's network. */
+/** A machine with libvirt, QEMU, and a bridge `br0` on the site's network. */
 export const hypervisorSpec: HostSpec = {
 	name: machine.name,
 	layers: ["hypervisor"],
@@ -38,7 +38,7 @@ export async function virsh(argv: readonly string[], options: ExecOptions = {}):
 	return (await exec(machine.name, ["virsh", "--quiet", ...argv], options)).stdout;
 }
 
-/** The VMs that the hypervisor knows, by name, with their state as virsh words it; none when the hypervisor is down. */
+/** The state of each VM that the hypervisor knows, in virsh's words, by its name; empty when the hypervisor is down. */
 export async function domains(): Promise<ReadonlyMap<string, string>> {
 	if (!isUp(machine.name)) return new Map();
 	const lines = (await virsh(["list", "--all"], { check: false, timeoutSeconds: 10 })).split("\n");
@@ -46,14 +46,14 @@ export async function domains(): Promise<ReadonlyMap<string, string>> {
 	return new Map(rows.map(([, name = "", state = ""]) => [name, state]));
 }
 
-/** The address of a VM of the gateway's by its name: the second one comes up at the spare address. */
+/** The address of a gateway's VM by its name. A second VM has the spare address. */
 export function vmAddress(name: string): string {
 	return name === site.gateway.name ? site.gateway.address : site.spareAddress;
 }
 
-/** Runs a command on a VM of the gateway's as root, by SSH from the operator's workstation. Result and errors as of `exec`. */
+/** Runs a command on a gateway's VM as root, by SSH from the operator's workstation. Returns and throws as `exec` does. */
 export async function execVm(name: string, argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
-	// Which key the VM shows is what the tests ask elsewhere; on the lab's own wire there is nobody else.
+	// Does not check the host key: other tests do, and nobody else is on the lab's wire.
 	const trusting = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"];
 	const ssh = ["ssh", ...trusting, "-o", "ConnectTimeout=10", "-i", operatorKeyFile(), `root@${vmAddress(name)}`];
 	return inOperator([...ssh, "--", argv.map(shellWord).join(" ")], options);

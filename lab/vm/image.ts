@@ -13,7 +13,7 @@ import type { Repository } from "../packages.ts";
 import type { Report } from "../progress.ts";
 import { site } from "../site.ts";
 
-/** All that kubelet and kubeadm ask for, so that a VM needs no repository but the site's. */
+/** Everything that kubelet and kubeadm depend on, so that a VM needs only the site's repository. */
 const packages = [
 	"ca-certificates",
 	"cloud-init",
@@ -47,7 +47,7 @@ const suite = "bookworm";
 
 /** The disk images for the gateway's VM. */
 export interface VmImages {
-	/** Name of their folder below {@link vmFolder}: in it `v1.qcow2`, `v2.qcow2`, `vmlinuz` and `initrd`. */
+	/** Name of their folder below {@link vmFolder}, with `v1.qcow2`, `v2.qcow2`, `vmlinuz` and `initrd`. */
 	readonly folder: string;
 	/** SHA-256 of each, in hex. */
 	readonly sha256: { readonly v1: string; readonly v2: string };
@@ -58,12 +58,12 @@ export function vmFolder(): string {
 	return cacheDir("vm");
 }
 
-/** URL of an image as the site's machines see it. */
+/** The URL of an image for the site's machines. */
 export function imageUrl({ folder }: VmImages, version: "v1" | "v2"): string {
 	return `http://${site.packages.name}/images/${folder}/${version}.qcow2`;
 }
 
-/** Makes the images, or finds them in the cache. The layers must be there. */
+/** Makes the images, or finds them in the cache. Needs the layers. */
 export async function ensureVmImages(report: Report, { store }: Images, repository: Repository): Promise<VmImages> {
 	const lower = [layerDir("hypervisor"), layerDir("base")];
 	const texts = [script, settings].map((file) => readFileSync(file, "utf8"));
@@ -82,7 +82,7 @@ async function build(target: string, parts: readonly string[]): Promise<void> {
 	await rm(partial, { recursive: true, force: true });
 	await mkdir(partial, { recursive: true });
 	const argv = [script, partial, suite, packages.join(","), await debianSources(suite), settings, ...parts];
-	// Every mount and process of the build ends with these namespaces, also when the build is killed.
+	// Every mount and process of the build ends with these namespaces, even if the build is killed.
 	const alone = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"];
 	const { exitCode, all } = await execa("unshare", [...alone, "sh", ...argv, ...(await aptOptions())], {
 		all: true,

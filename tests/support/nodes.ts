@@ -1,4 +1,4 @@
-/** `npm run test:nodes`: the unit tests under each version of Node.js that is supported besides the one that runs this. */
+/** `npm run test:nodes`: runs the unit tests with each supported version of Node.js, apart from the one that runs this. */
 
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
@@ -9,13 +9,13 @@ import pc from "picocolors";
 import { cacheDir } from "../../lab/cache.ts";
 import { messageOf } from "../../src/core/values/messageOf.ts";
 
-/** As npm has the official binaries. */
+/** Versions whose official binaries are on npm. */
 const versions = ["22.23.3", "24.21.0"] as const;
 
 const vitest = join(import.meta.dirname, "../../node_modules/vitest/vitest.mjs");
 
 new Command("npm run test:nodes --")
-	.description("Runs the unit tests under each supported version of Node.js, whose binaries npm has.")
+	.description("Runs the unit tests with each supported version of Node.js, whose binaries come from npm.")
 	.argument("[files...]", "only tests whose path has one of these words")
 	.action(testAll)
 	.parseAsync()
@@ -24,7 +24,7 @@ new Command("npm run test:nodes --")
 		process.exitCode = 1;
 	});
 
-/** Exit code 1 when tests fail under any of them; the others run all the same. */
+/** Runs all versions, and throws at the end if tests failed with one of them. */
 async function testAll(files: readonly string[]): Promise<void> {
 	const failed: string[] = [];
 	for (const version of versions) {
@@ -37,13 +37,13 @@ async function testAll(files: readonly string[]): Promise<void> {
 		const { exitCode } = await execa("node", argv, { env: { PATH }, stdio: "inherit", reject: false });
 		if (exitCode !== 0) failed.push(version);
 	}
-	if (failed.length > 0) throw new Error(`tests failed under Node.js ${failed.join(" and ")}`);
+	if (failed.length > 0) throw new Error(`tests failed with Node.js ${failed.join(" and ")}`);
 }
 
-/** The folder with that version's `node`; it is there whole or not at all. */
+/** The folder with that version's `node`. It appears complete or not at all. */
 async function ensureNode(version: string): Promise<string> {
 	const folder = cacheDir("node", version);
-	// What npm's package `node` would install by a script: the binary for this kind of machine.
+	// The package with the binary for this kind of machine, which npm's package `node` would install by a script.
 	const name = `node-${process.platform}-${process.arch}`;
 	const bin = join(folder, "node_modules", name, "bin");
 	if (existsSync(bin)) return bin;

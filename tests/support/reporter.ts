@@ -2,7 +2,7 @@ import { relative } from "node:path";
 import type { Reporter, SerializedError, TestModule, Vitest } from "vitest/node";
 import { againstGoal, type Counts, closing, type FileTiming, slowest } from "./timings.ts";
 
-/** Ends a run with its files, slowest first, its time against the goal, and what came of its tests. */
+/** Prints at the end of a run: its files, slowest first, its time and the goal, and the counts of its tests. */
 export default class implements Reporter {
 	private vitest: Vitest | undefined;
 	private started = 0;
@@ -20,7 +20,7 @@ export default class implements Reporter {
 		if (!this.vitest) return;
 		const files = modules.map(timingOf);
 		const seconds = (Date.now() - this.started) / 1000;
-		// Vitest prints its own summary before this answer is there.
+		// Vitest prints its own summary while this waits.
 		const all = await this.vitest.globTestSpecifications();
 		const whole = files.length === all.length && this.vitest.config.testNamePattern === undefined;
 		const lines = [...slowest(files), againstGoal(files, seconds, whole), closing(countsOf(modules, unhandled.length))];

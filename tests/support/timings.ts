@@ -4,20 +4,20 @@ export interface FileTiming {
 	readonly project: string;
 	/** Path from the project's root. */
 	readonly file: string;
-	/** Loading it included. */
+	/** The time with the time for loading it. */
 	readonly seconds: number;
 	readonly tests: number;
 }
 
-/** What came of a run's tests. */
+/** The counts of a run's tests. */
 export interface Counts {
 	readonly passed: number;
-	/** What failed outside a test counts, too: a file that cannot be loaded, a hook, a stray rejection. */
+	/** Also counts failures outside of tests: a file that cannot be loaded, a hook, an unhandled rejection. */
 	readonly failed: number;
 	readonly skipped: number;
 }
 
-/** Seconds that a whole run is to take on two idle cores, by its projects. Nothing fails that takes longer. */
+/** Seconds that a whole run should take on two idle cores, by its projects. A longer run does not fail. */
 export const GOALS: Readonly<Record<string, number>> = {
 	unit: 45,
 	"lab unit": 15 * 60,
@@ -25,10 +25,10 @@ export const GOALS: Readonly<Record<string, number>> = {
 	"faults vm": 10 * 60,
 };
 
-/** Files of a project that are shown one by one. */
+/** The number of files of a project that get a line each. */
 const SHOWN = 15;
 
-/** The files of each project, slowest first, as lines of a table. */
+/** A table of each project's files, slowest first, as lines. */
 export function slowest(files: readonly FileTiming[]): string[] {
 	return projectsOf(files).flatMap((project) => {
 		const own = files.filter((file) => file.project === project).sort((a, b) => b.seconds - a.seconds);
@@ -43,14 +43,14 @@ export function slowest(files: readonly FileTiming[]): string[] {
 	});
 }
 
-/** How long the run took, and of how much where there is a goal. @param whole whether every file of its projects ran. */
+/** The time that the run took, and its goal if it has one. @param whole whether every file of its projects ran */
 export function againstGoal(files: readonly FileTiming[], seconds: number, whole: boolean): string {
 	const goal = whole ? GOALS[projectsOf(files).join(" ")] : undefined;
 	if (goal === undefined) return `${duration(seconds)} in all`;
 	return `${duration(seconds)} in all; the goal is ${duration(goal)}${seconds > goal ? ": exceeded" : ""}`;
 }
 
-/** The line that a run ends with. */
+/** The last line of a run. */
 export function closing({ passed, failed, skipped }: Counts): string {
 	return `${passed} passed, ${failed} failed, ${skipped} skipped`;
 }

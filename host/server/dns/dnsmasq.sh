@@ -12,7 +12,7 @@ dnsmasq_fits() {
 			"add conf-dir=${DNSMASQ_FILE%/*},*.conf to /etc/dnsmasq.conf, or set dns.method to resolvconf or none"
 }
 
-# Its folder is an option, which Debian gives on the command line and others in the file.
+# The folder is an option of dnsmasq. Debian gives it on the command line, other distributions in the file.
 dnsmasq_reads_folder() {
 	! grep -qs "^[[:blank:]]*conf-dir[[:blank:]]*=[[:blank:]]*${DNSMASQ_FILE%/*}" /etc/dnsmasq.conf || return 0
 	pid=$(systemctl show -p MainPID --value dnsmasq 2>/dev/null)
@@ -24,8 +24,8 @@ dnsmasq_plan() {
 	want names $DNSMASQ_FILE
 	{ header && dnsmasq_lines; } >"$want"
 }
-# Each zone with the nameservers of its own stack. dnsmasq answers reverse queries for private ranges by itself unless told where
-# they live, and throws private answers away where stop-dns-rebind is set and the zone is not exempt.
+# Sends each zone to the nameservers of its own stack. dnsmasq answers reverse queries for private ranges by itself unless it knows
+# their nameserver. It drops private answers if stop-dns-rebind is set and the zone is not exempt.
 dnsmasq_lines() {
 	awk '
 		$1 == "nameserver" { servers[$2] = servers[$2] " " $3 }

@@ -4,8 +4,8 @@
 NM_FILE=/etc/NetworkManager/conf.d/90-pod-gateway.conf
 NM_DNSMASQ_FILE=/etc/NetworkManager/dnsmasq.d/pod-gateway.conf
 
-# Whether it decides what the file says: it may have written it once and be told to leave it alone since (dns=none, or an
-# rc-manager that does not write). Our own drop-in does not count.
+# networkmanager_wrote: whether NetworkManager decides what resolv.conf says. It may have written the file once, and since be told to
+# leave it alone (dns=none, or an rc-manager that does not write). Our own drop-in does not count.
 networkmanager_wrote() {
 	[ -r $RESOLV_CONF ] || return 1
 	generated=
@@ -54,7 +54,7 @@ networkmanager_plan() {
 		networkmanager_list >"$want" && want_none names $NM_DNSMASQ_FILE
 	fi
 }
-# Where it has no splitting resolver: the cluster's nameserver goes first, the ones in force now follow, three in all.
+# Without a resolver that splits: the cluster's nameserver comes first, then those in force now, three in all.
 networkmanager_list() {
 	header
 	printf '[global-dns]\noptions=timeout:1,attempts:2\n'

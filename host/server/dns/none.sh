@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
-# --- names: nobody; the settings say that names are not asked for ---
+# --- names: nobody; the settings say that this server does not resolve the cluster's names ---
 
 none_fits() { :; }
 none_plan() { :; }

@@ -5,24 +5,24 @@ RESOLVED_FILE=/etc/systemd/resolved.conf.d/pod-gateway.conf
 
 resolved_fits() {
 	active systemd-resolved || refuse 'dns.method is resolved, but systemd-resolved does not run here'
-	# Its global nameservers are one list of equals: each would be asked for the cluster's names and for all others.
+	# It treats its global nameservers as equals: it would ask each of them for the cluster's names and for all others.
 	ours=" $NAMESERVERS $(sed -n 's/^DNS=//p' $RESOLVED_FILE 2>/dev/null) "
 	others=
-	# That it runs does not mean that it can be asked: its client may be another package, or D-Bus be gone.
+	# It may run and still not answer: its client may be in another package, or D-Bus may be gone.
 	said=$(timeout 5 resolvectl dns 2>&1 9>&-) ||
 		refuse "systemd-resolved runs here and cannot be asked (resolvectl dns: ${said:-no answer within 5 s});" \
 			"mend that, or set dns.method to none"
 	for server in $(printf '%s\n' "$said" | sed -n 's/^Global: *//p'); do
 		server=${server%%[#%]*}
 		case $ours in *" $server "*) continue ;; esac
-		# What resolv.conf said before it became a link to a file of its own is forgotten at the next start.
+		# Nameservers from a resolv.conf that is now a link to its own file do not count: it forgets them at its next start.
 		! lies_in "$TARGET" /run/systemd/resolve || resolved_is_told "$server" || continue
 		others="$others $server"
 	done
 	[ -z "$others" ] ||
 		refuse "systemd-resolved has global nameservers (${others# }), from which it cannot keep the cluster's apart;" \
 			"give them to a link (DNS= in its .network file, nameservers in netplan), or set dns.method to resolvconf or none"
-	# Who owns resolv.conf is not who resolves: glibc would ask the nameservers of this list in turn, the cluster's first.
+	# Programs would not ask systemd-resolved: glibc would ask the nameservers of this list in turn, the cluster's first.
 	if lies_in "$(readlink -f $RESOLV_CONF)" /run/systemd/resolve && ! names 127.0.0.53 && ! names 127.0.0.54 &&
 		! grep -q '^hosts:.*resolve' /etc/nsswitch.conf 2>/dev/null; then
 		refuse "$RESOLV_CONF leads to systemd-resolved's list of nameservers and not to its stub, so that programs ask past it;" \
@@ -51,16 +51,16 @@ resolved_reload() {
 }
 resolved_shared() { return 1; }
 
-# systemd-resolved asks its global nameservers, where ours have to be, beside those of links for every name that no domain claims;
-# a dead gateway would then hold up every «no such name». So links with nameservers claim all names (the routing domain ~.), and
-# the cluster's own domains, being longer, still come to us (resolvectl(1), systemd-resolved.service(8)).
+# Our nameservers have to be global ones. systemd-resolved asks the global nameservers and those of links for every name that no
+# domain claims, and a dead gateway would then delay every "no such name". So links with nameservers claim all names (the routing
+# domain ~.). The cluster's domains are longer and still come to us (resolvectl(1), systemd-resolved.service(8)).
 resolved_drift() {
 	unclaimed_links | sed 's/ .*//;s/.*/~ link &: its nameservers are asked for every name but those of the cluster/'
 }
 
-# unclaimed_links: a line each, with the domains that it has: "LINK DOMAIN…". Where a link that we did not claim claims all names, as a
-# VPN does that takes every name, there is none: our global nameservers are not asked for them then, and to claim another link, too,
-# would send the VPN's names there. With "ours" as the argument: the links that we claimed, where such a VPN is up.
+# unclaimed_links: prints the links that have to claim all names, each with its domains: "LINK DOMAIN…". Prints none if a link claims
+# all names without us, as a VPN's may: then the global nameservers are not asked for them, and a claim on another link would send the
+# VPN's names there. With "ours" as the argument: prints the links that we claimed, if such a VPN is up.
 unclaimed_links() {
 	claimed_links=
 	if [ -s "$LINKS" ]; then while read -r link _; do claimed_links="$claimed_links $link"; done <"$LINKS"; fi
@@ -82,7 +82,7 @@ unclaimed_links() {
 		}'
 }
 
-# Which links we claimed is noted before it is done; their other domains are not, as people change them.
+# Notes which links we claim before it claims them. It does not note their other domains, because people change them.
 resolved_mend() {
 	unclaimed_links ours >"$WORK/overclaimed" || return 1
 	[ ! -s "$WORK/overclaimed" ] || resolved_release '' "$WORK/overclaimed"
@@ -95,8 +95,8 @@ resolved_mend() {
 	done <"$WORK/unclaimed"
 }
 
-# resolved_release [KEPT [OF]]: links that we claimed (or those that the file OF lists) no longer claim all names, except those that the
-# file KEPT lists.
+# resolved_release [KEPT [OF]]: ends the claim to all names of the links that we claimed (or that the file OF lists), except those that
+# the file KEPT lists.
 resolved_release() {
 	[ -s "${2:-$LINKS}" ] || return 0
 	runs=
@@ -108,14 +108,14 @@ resolved_release() {
 		for domain in $(timeout 5 resolvectl domain "$link" 2>/dev/null 9>&- | sed 's/^Link [^:]*: *//'); do
 			if [ "$domain" = '~.' ]; then claimed=1; else kept="$kept $domain"; fi
 		done
-		# shellcheck disable=SC2086 # a list of domains; an empty one is said by an empty word
+		# shellcheck disable=SC2086 # a list of domains; an empty word stands for an empty list
 		[ -z "$claimed" ] || timeout 5 resolvectl domain "$link" ${kept:-''} 2>/dev/null 9>&-
 	done <"${2:-$LINKS}"
 	return 0
 }
 
-# forget_claim LINK: the same while systemd-resolved does not run, which a question to it would start. What was set on a link waits for
-# its next start: with systemd-networkd, where that manages the link, and else in a file.
+# forget_claim LINK: the same while systemd-resolved does not run, because a call to it would start it. The domains of a link wait for
+# its next start: with systemd-networkd if that manages the link, otherwise in a file.
 forget_claim() {
 	read -r index 2>/dev/null <"/sys/class/net/$1/ifindex" || return 0
 	timeout 5 busctl --auto-start=no call org.freedesktop.network1 /org/freedesktop/network1 org.freedesktop.network1.Manager \

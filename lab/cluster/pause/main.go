@@ -1,5 +1,5 @@
-// Command pause holds a pod's namespaces open and reaps what its containers leave behind, as Kubernetes' own pause does
-// (build/pause/linux/pause.c), in Go because the lab builds without a C compiler.
+// Command pause keeps a pod's namespaces open and reaps zombies of its containers, as Kubernetes' own pause does
+// (build/pause/linux/pause.c). It is written in Go because the lab builds without a C compiler.
 package main
 
 import (

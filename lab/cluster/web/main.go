@@ -1,4 +1,4 @@
-// Command web is the lab's workload: it answers every HTTP request with its pod's name and address, one line.
+// Command web is the lab's workload. It answers every HTTP request with a line: its pod's name and address.
 package main
 
 import (

@@ -8,13 +8,13 @@ import { engineAddress } from "../protocol/engineAddress.ts";
 import { startPolicyPack } from "./policyPack.ts";
 import { startProgram } from "./program.ts";
 
-/** The engine that this host is made for; told to whoever asks for the plugin's version. */
+/** The version of the engine that this host is made for, and the one that it reports. */
 const version = "3.259.0";
 
 /**
- * Runs Node.js programs for the engine, as the official language host does (`sdk/nodejs/cmd/pulumi-language-nodejs`), for
- * preview, up, refresh and destroy, and policy packs. Which plugins a program needs is left to its SDK: they are found on PATH when first used.
- * What installs, generates or packs is not implemented.
+ * Runs Node.js programs for the engine, as the official language host does (`sdk/nodejs/cmd/pulumi-language-nodejs`): for preview, up,
+ * refresh and destroy, and for policy packs. It does not say which plugins a program needs; the engine finds them when they are first
+ * used. It does not implement calls that install, generate or pack.
  */
 export function languageHost(args: readonly string[]): grpc.UntypedServiceImplementation {
 	let engine = engineAddress(args) ?? "";

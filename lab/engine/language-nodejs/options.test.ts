@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest";
 import { parseOptions } from "./options.ts";
 
 describe("the runtime options", () => {
-	it("default to TypeScript by the SDK and a bare node", () => {
+	it("default to TypeScript compiled by the SDK, and to no arguments for node", () => {
 		expect(parseOptions({})).toEqual({ typescript: true, nodeargs: [] });
 	});
 
-	it("split node's arguments as a shell does", () => {
+	it("split the arguments for node as a shell does", () => {
 		const options = parseOptions({ typescript: false, nodeargs: "--import tsx --title='a b' \"c d\"" });
 		expect(options).toEqual({ typescript: false, nodeargs: ["--import", "tsx", "--title=a b", "c d"] });
 	});

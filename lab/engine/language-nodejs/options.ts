@@ -1,6 +1,6 @@
-/** The runtime options of a Pulumi.yaml that a Node.js program can have. */
+/** The runtime options in a Pulumi.yaml of a Node.js program. */
 export interface RuntimeOptions {
-	/** Let the SDK compile TypeScript by itself. Default: true. */
+	/** Whether the SDK compiles TypeScript. Default: true. */
 	readonly typescript: boolean;
 	/** The tsconfig.json for that. Default: the SDK's. */
 	readonly tsconfig?: string;
@@ -10,7 +10,7 @@ export interface RuntimeOptions {
 
 /**
  * Reads the `runtime.options` of a Pulumi.yaml.
- * @throws Error when an option is of another type than it can be.
+ * @throws Error when an option has the wrong type.
  */
 export function parseOptions(options: Readonly<Record<string, unknown>>): RuntimeOptions {
 	const { typescript = true, tsconfig, nodeargs = "" } = options;
@@ -20,7 +20,7 @@ export function parseOptions(options: Readonly<Record<string, unknown>>): Runtim
 	return { typescript, nodeargs: words(nodeargs), ...(tsconfig === undefined ? {} : { tsconfig }) };
 }
 
-/** Splits a line into words as a shell does, for words in quotes and without; nothing is expanded. */
+/** Splits a line into words as a shell does, with and without quotes. Expands nothing. */
 function words(line: string): string[] {
 	const found = line.matchAll(/(?:[^\s"']|"[^"]*"|'[^']*')+/g);
 	return [...found].map(([word]) => word.replace(/"([^"]*)"|'([^']*)'/g, (_, double, single) => double ?? single));

@@ -2,7 +2,7 @@ import languageMessages from "@pulumi/pulumi/proto/language_pb.js";
 import { expect, test } from "vitest";
 import { startPolicyPack } from "./policyPack.ts";
 
-test("another plugin than a policy pack is refused, and a pack whose dependencies are not installed", () => {
+test("refuses plugins that are not policy packs, and packs without installed dependencies", () => {
 	const request = new languageMessages.RunPluginRequest();
 	expect(() => startPolicyPack(request.setKind("resource"))).toThrow("plugins of kind resource are not implemented");
 	expect(() => startPolicyPack(request.setKind("analyzer").setProgram("/nowhere"))).toThrow(

@@ -5,8 +5,8 @@ import type { Readable } from "node:stream";
 import type languageMessages from "@pulumi/pulumi/proto/language_pb.js";
 
 /**
- * Starts the policy pack that the request names. Its standard output begins with the port that it serves on.
- * @throws Error when the request is for another kind of plugin, or the pack's dependencies are not installed.
+ * Starts the policy pack that the request names. The pack first prints the port that it serves on.
+ * @throws Error when the request is for another kind of plugin, or when the pack's dependencies are not installed.
  */
 export function startPolicyPack(
 	request: languageMessages.RunPluginRequest,
@@ -16,7 +16,7 @@ export function startPolicyPack(
 	const runner = createRequire(join(folder, "package.json")).resolve("@pulumi/pulumi/cmd/run-policy-pack");
 	const environment = request.getEnvList().map((entry) => entry.split(/=(.*)/s).slice(0, 2) as [string, string]);
 	return spawn("node", [runner, ...request.getArgsList(), folder], {
-		// A pack's version is that of the package.json where it runs.
+		// A pack has the version of the package.json in its working folder.
 		cwd: folder,
 		env: Object.fromEntries(environment),
 		stdio: ["ignore", "pipe", "pipe"],

@@ -2,7 +2,7 @@ import languageMessages from "@pulumi/pulumi/proto/language_pb.js";
 import { expect, it } from "vitest";
 import { runnerArgs } from "./program.ts";
 
-it("hands the runner the official language host's arguments, without the empty ones", () => {
+it("gives the runner the arguments of the official language host, without empty ones", () => {
 	const info = new languageMessages.ProgramInfo();
 	info.setRootDirectory("/p");
 	info.setProgramDirectory("/p");

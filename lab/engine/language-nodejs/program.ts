@@ -5,10 +5,10 @@ import { join } from "node:path";
 import type languageMessages from "@pulumi/pulumi/proto/language_pb.js";
 import { parseOptions } from "./options.ts";
 
-/** By this status a program says that the person has been told already what is wrong. */
+/** With this exit status a program says that it has already told the person what is wrong. */
 const toldAlready = 32;
 
-/** How a program ended, as the engine wants it; no error and no bail is success. */
+/** How a program ended, as the engine expects it. Without error and bail it succeeded. */
 export interface Ended {
 	readonly error?: string;
 	readonly bail?: boolean;

@@ -7,9 +7,9 @@ const asset = (hash: string, path: string): Values => ({ [signature]: "c44067f59
 describe("changes", () => {
 	it.each<[string, Values, Values, string[]]>([
 		["nothing", { a: 1, b: [1, { c: "x" }] }, { b: [1, { c: "x" }], a: 1 }, []],
-		["a null for a property that is not there", { a: null }, {}, []],
-		["a property more", {}, { stdin: "x" }, ["add stdin"]],
-		["a property less", { update: "x" }, {}, ["delete update"]],
+		["no change between a null and a missing property", { a: null }, {}, []],
+		["an additional property", {}, { stdin: "x" }, ["add stdin"]],
+		["a removed property", { update: "x" }, {}, ["delete update"]],
 		[
 			"a list's item",
 			{ triggers: ["a", "b"] },

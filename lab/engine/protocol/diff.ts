@@ -1,12 +1,12 @@
 import { isArchive, isAsset, isList, isObject, isSecret, type Value, type Values } from "./values.ts";
 
-/** How one property differs: its path as the engine prints it (`metadata.labels.app`, `triggers[0]`), and in which way. */
+/** One difference: the property's path as the engine prints it (`metadata.labels.app`, `triggers[0]`), and what happened to it. */
 export interface Change {
 	readonly path: string;
 	readonly kind: "add" | "delete" | "update";
 }
 
-/** Every difference between two bags of properties, deepest path first known; a secret is one value, never looked into. */
+/** Every difference between two sets of properties, each at its deepest path. A secret is one value: its inside is not compared. */
 export function changes(olds: Values, news: Values): Change[] {
 	return objectChanges("", olds, news);
 }
@@ -27,7 +27,7 @@ function valueChanges(path: string, old: Value | undefined, now: Value | undefin
 	return same(old, now) ? [] : [{ path, kind: "update" }];
 }
 
-/** The engine makes no difference between a null and a property that is not there. */
+/** The engine treats a null like a missing property. */
 function isAbsent(value: Value | undefined): value is null | undefined {
 	return value === undefined || value === null;
 }
@@ -44,7 +44,7 @@ function same(old: Value, now: Value): boolean {
 	return old === now;
 }
 
-/** One more step on a property path, quoted where a key holds characters that would end it. */
+/** Adds a key to a property path, in quotes if the key has characters that would end it. */
 function step(path: string, key: string): string {
 	if (/[.[\]"]/.test(key) || key === "") return `${path}[${JSON.stringify(key)}]`;
 	return path === "" ? key : `${path}.${key}`;

@@ -5,9 +5,9 @@ import { engineAddress } from "./engineAddress.ts";
 
 const severities = engineMessages.LogSeverity;
 
-/** Writes to the engine's display, under one resource's name. */
+/** Writes to the engine's display, under the name of one resource. */
 export interface Log {
-	/** A line in the resource's status column, gone when the next one comes. */
+	/** Writes a line in the resource's status column. The next line replaces it. */
 	status(message: string): void;
 	info(message: string): void;
 	warning(message: string): void;
@@ -15,7 +15,7 @@ export interface Log {
 
 let client: engineRpc.EngineClient | undefined;
 
-/** The log of one resource; silent when no engine started this process. */
+/** The log of one resource. It writes nothing when no engine started this process. */
 export function logOf(urn: string): Log {
 	const send = (severity: 0 | 1 | 2 | 3, message: string, ephemeral: boolean) => {
 		const engine = engineAddress(process.argv.slice(2));
@@ -26,7 +26,7 @@ export function logOf(urn: string): Log {
 		request.setMessage(message);
 		request.setUrn(urn);
 		request.setEphemeral(ephemeral);
-		// A line that the engine does not take is not worth a failed deployment.
+		// A deployment must not fail because the engine does not accept a line.
 		client.log(request, () => {});
 	};
 	return {

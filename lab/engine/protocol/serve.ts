@@ -2,12 +2,12 @@ import { connect } from "node:http2";
 import grpc from "@grpc/grpc-js";
 import { engineAddress } from "./engineAddress.ts";
 
-/** The engine sends whole states in one message; the limit is the official plugins' own. */
+/** The engine sends whole states in one message. The official plugins have the same limit. */
 const largestMessage = 400 * 1024 * 1024;
 
 /**
- * Serves one gRPC service on a free port of the loopback address, prints the port on standard output as the engine expects,
- * and ends the process when the engine that started it goes away.
+ * Serves one gRPC service on a free port of the loopback address, prints the port on standard output as the engine expects, and ends
+ * the process when the engine that started it has ended.
  */
 export function serve(service: grpc.ServiceDefinition, implementation: grpc.UntypedServiceImplementation): void {
 	const server = new grpc.Server({
@@ -23,7 +23,7 @@ export function serve(service: grpc.ServiceDefinition, implementation: grpc.Unty
 	if (engine !== undefined) exitWith(engine);
 }
 
-/** Holds an idle connection to the engine open; its end is the engine's end. */
+/** Keeps an idle connection to the engine open, and ends this process when that is closed, because the engine has ended. */
 function exitWith(engine: string): void {
 	const connection = connect(`http://${engine}`);
 	connection.on("error", () => process.exit(1));

@@ -12,7 +12,7 @@ import type { Difference, Failure, Provider, Resource } from "./provider.ts";
 import { serve } from "./serve.ts";
 import type { Values } from "./values.ts";
 
-/** An error's text travels in an HTTP/2 header; of what is longer both ends are kept. */
+/** The limit of an error's text, which is an HTTP/2 header. A longer one is cut in the middle. */
 const longestError = 16_000;
 
 /** Serves a provider to the engine that started this process. */
@@ -99,7 +99,7 @@ export function serveProvider(provider: Provider): void {
 	});
 }
 
-/** A handler from a function: its error becomes the call's error, with the text the person will read. */
+/** Makes a handler from a function. An error of the function becomes the call's error, with the text that the person reads. */
 function answer<Request, Reply>(handle: (request: Request) => Promise<Reply>): grpc.handleUnaryCall<Request, Reply> {
 	return (call, callback) => {
 		handle(call.request).then(

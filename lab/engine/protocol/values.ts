@@ -1,6 +1,6 @@
 /**
- * Property values as the engine sends them: plain data in which secrets, unknowns and assets are marked by envelopes. The
- * marks are those of Pulumi's provider protocol (`resource/plugin/rpc.go`, `resource/properties.go`).
+ * Property values as the engine sends them: plain data, in which envelopes mark secrets, unknowns and assets, as Pulumi's provider
+ * protocol says (`resource/plugin/rpc.go`, `resource/properties.go`).
  */
 
 /** A property value on the wire. */
@@ -9,14 +9,14 @@ export type Value = null | boolean | number | string | readonly Value[] | { read
 /** A resource's properties, by name. */
 export type Values = { readonly [key: string]: Value };
 
-/** The key by which an object says that it is an envelope, and of which kind. */
+/** An object with this key is an envelope. The key's value says of which kind. */
 export const signature = "4dabf18193072939515e22adb298388d";
 
 const secretKind = "1b47061264138c4ac30d75fd1eb44270";
 const assetKind = "c44067f5952c0a294b673a41bacd8c17";
 const archiveKind = "0def7320c3a5731c473e5ecbe6d01bc7";
 
-/** What stands for a value that a preview does not know yet. */
+/** Stands for a value that a preview does not know yet. */
 export const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
 export function isList(value: Value | undefined): value is readonly Value[] {
@@ -39,22 +39,22 @@ export function isArchive(value: Value | undefined): value is Values {
 	return isObject(value) && value[signature] === archiveKind;
 }
 
-/** Marks a value as secret; one that is already marked stays as it is. */
+/** Marks a value as secret, unless it is marked already. */
 export function secret(value: Value): Value {
 	return isSecret(value) ? value : { [signature]: secretKind, value };
 }
 
-/** Whether the value, or anything inside it, is not known yet. */
+/** Whether the value, or something inside it, is not known yet. */
 export function hasUnknown(value: Value): boolean {
 	return value === unknown || children(value).some(hasUnknown);
 }
 
-/** Whether the value, or anything inside it, is a secret. */
+/** Whether the value, or something inside it, is a secret. */
 export function hasSecret(value: Value): boolean {
 	return isSecret(value) || children(value).some(hasSecret);
 }
 
-/** The value with every secret's envelope taken off. For use at the point of work only: never log or return the result. */
+/** The value without the envelopes of secrets. Use it only where the work is done: never log or return the result. */
 export function reveal(value: Value): Value {
 	if (isSecret(value)) return reveal(value.value);
 	if (isList(value)) return value.map(reveal);
@@ -62,7 +62,7 @@ export function reveal(value: Value): Value {
 	return value;
 }
 
-/** {@link reveal} for a whole bag of properties. */
+/** {@link reveal} for all properties. */
 export function revealAll(values: Values): Values {
 	return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, reveal(value)]));
 }

@@ -1,7 +1,7 @@
 import type { Values } from "../protocol/values.ts";
 import { type Kind, type Printed, text, type Work } from "./kind.ts";
 
-/** Runs one command with a resource's inputs; `previous` is what the run before it printed. */
+/** Runs one command with a resource's inputs; `previous` is what the last run printed. */
 export type Run = (command: string, inputs: Values, previous: Printed, work: Work) => Promise<Printed>;
 
 const nothing: Printed = { stdout: "", stderr: "" };
@@ -18,7 +18,7 @@ export const commandInputs = [
 	"addPreviousOutputInEnv",
 ] as const;
 
-/** A command resource: when which of its commands runs, whatever it runs on. */
+/** A command resource, local or remote: says when which of its commands runs. */
 export function commandKind(inputs: readonly string[], required: readonly string[], run: Run): Kind<Printed> {
 	return {
 		inputs: new Set([...commandInputs, ...inputs]),

@@ -6,7 +6,7 @@ import type { Work } from "./kind.ts";
 import { withRetries } from "./retry.ts";
 
 /**
- * Opens an SSH connection, by way of the bastion when there is one, for as long as the work takes.
+ * Opens an SSH connection, through the bastion if there is one, and closes it when the work is done.
  * @throws Error when a key cannot be read, or after `dialErrorLimit` failed attempts.
  */
 export async function withConnection<Result>(
@@ -95,7 +95,7 @@ function forward(bastion: Client, to: Endpoint): Promise<NonNullable<ConnectConf
 	);
 }
 
-/** An attempt's error in the words of the official plugin, so far as it has words for it. */
+/** An attempt's error, in the official plugin's words if it has any for this error. */
 function dialError(endpoint: Endpoint, error: Error & { level?: string }): string {
 	if (error.level === "client-socket") return `dial tcp ${endpoint.host}:${endpoint.port}: ${error.message}`;
 	if (/verification failed/.test(error.message)) return "ssh: handshake failed: ssh: host key mismatch";

@@ -3,7 +3,7 @@ import { isSecret, secret, unknown } from "../protocol/values.ts";
 import { checkConnection, connectionOf } from "./connectionArgs.ts";
 
 describe("a connection", () => {
-	it("gets its defaults, the bastion too, and is secret as a whole", () => {
+	it("gets its defaults, as does the bastion, and is secret as a whole", () => {
 		const { value, failures } = checkConnection({ host: "h", user: "u", proxy: { host: "b" } });
 		expect(failures).toEqual([]);
 		expect(isSecret(value)).toBe(true);
@@ -17,7 +17,7 @@ describe("a connection", () => {
 		});
 	});
 
-	it("is refused for a property that nobody knows, without its value", () => {
+	it("is refused for an unknown property, without showing its value", () => {
 		const { failures } = checkConnection(secret({ host: "h", privatKey: "PRIVATE", proxy: { port: 1 } }));
 		expect(failures.map((failure) => failure.property)).toEqual(["connection.privatKey", "connection.proxy.host"]);
 		expect(JSON.stringify(failures)).not.toContain("PRIVATE");

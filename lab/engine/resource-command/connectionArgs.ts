@@ -1,7 +1,7 @@
 import type { Failure } from "../protocol/provider.ts";
 import { hasUnknown, isObject, isSecret, reveal, secret, type Value, type Values } from "../protocol/values.ts";
 
-/** One SSH endpoint: the machine itself or the bastion before it. Times in seconds, counts as the official plugin has them. */
+/** One SSH endpoint: the machine itself or its bastion. Times are in seconds; counts mean what they mean in the official plugin. */
 export interface Endpoint {
 	readonly host: string;
 	readonly port: number;
@@ -11,11 +11,11 @@ export interface Endpoint {
 	readonly privateKeyPassword?: string;
 	/** Default: `SSH_AUTH_SOCK`. */
 	readonly agentSocketPath?: string;
-	/** One line as in known_hosts after the name, or as in a `.pub` file; unset means that any key will do. */
+	/** One line as in a `.pub` file, or as in known_hosts after the name. If it is unset, any key is accepted. */
 	readonly hostKey?: string;
-	/** How many failed attempts are followed by another one; -1 for no limit. */
+	/** The number of further attempts after the first one has failed; -1 for no limit. */
 	readonly dialErrorLimit: number;
-	/** For one attempt; 0 for no limit. */
+	/** The time limit of one attempt; 0 for no limit. */
 	readonly perDialTimeout: number;
 }
 
@@ -31,7 +31,7 @@ const known = new Set([
 	...["hostKey", "dialErrorLimit", "perDialTimeout"],
 ]);
 
-/** A connection with its defaults filled in, marked secret as a whole, and what is wrong with it. */
+/** A connection with its defaults, marked as secret as a whole, and what is wrong with it. */
 export function checkConnection(value: Value): { value: Value; failures: readonly Failure[] } {
 	const inner = isSecret(value) ? value.value : value;
 	if (!isObject(inner)) {

@@ -6,7 +6,7 @@ import { connectionOf } from "./connectionArgs.ts";
 import { type Kind, text, type Work } from "./kind.ts";
 import { type RemoteFiles, remoteFiles } from "./sftp.ts";
 
-/** `command:remote:CopyToRemote`: of what was copied, the state holds the hash that the engine made. Deleting leaves the copy. */
+/** `command:remote:CopyToRemote`. The state has the engine's hash of what was copied. Deleting the resource does not delete the copy. */
 export const copyToRemote: Kind = {
 	inputs: new Set(["connection", "source", "remotePath", "triggers"]),
 	required: ["connection", "source", "remotePath"],
@@ -45,8 +45,8 @@ async function copy(inputs: Values, work: Work): Promise<void> {
 }
 
 /**
- * The official rules. A file goes to the path, or into it where it is a folder; a folder goes into the path by its own name,
- * or, named with a slash at the end, its content does.
+ * Copies by the official rules. A file becomes the path, or goes into it if that is a folder. A folder goes into the path under its own
+ * name; if its name ends with a slash, only its content goes there.
  */
 async function copyPath(files: RemoteFiles, from: string, to: string): Promise<void> {
 	const there = await files.stat(to);

@@ -1,12 +1,12 @@
-/** The one key a host may show: its type, which is also the only one the client offers to accept, and its bytes. */
+/** The only key that a host may show: its type, which is also the only one that the client offers, and its bytes. */
 export interface HostKey {
 	readonly type: string;
 	readonly blob: Buffer;
 }
 
 /**
- * Reads a public key line (`ssh-ed25519 AAAA… comment`), with options before it or not.
- * @throws Error when the line holds no key, or when its bytes are of another type than it says.
+ * Reads the line of a public key (`ssh-ed25519 AAAA… comment`), with or without options before it.
+ * @throws Error when the line does not have a key, or when the key's bytes have another type than the line says.
  */
 export function parseHostKey(line: string): HostKey {
 	const words = line.trim().split(/\s+/);

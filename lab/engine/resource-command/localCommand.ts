@@ -5,7 +5,7 @@ import { commandKind, type Run } from "./command.ts";
 import { type Printed, text, type Work } from "./kind.ts";
 import { Output, previousOutput } from "./output.ts";
 
-/** Where and how a local command runs, beyond what a remote one takes. */
+/** The inputs that only a local command has: where and how it runs. */
 export const localInputs = ["interpreter", "dir"] as const;
 
 const runLocally: Run = async (command, inputs, previous, work) => {
@@ -21,7 +21,7 @@ const runLocally: Run = async (command, inputs, previous, work) => {
 	});
 	if (!child.stdout || !child.stderr) throw new Error(`cannot read what ${JSON.stringify(command)} prints`);
 	const output = new Output(child.stdout, child.stderr, inputs["logging"], work.log);
-	// A command that ends without reading all of its input is judged by its exit status alone.
+	// Only the exit status counts if a command ends without reading all of its input.
 	child.stdin?.on("error", () => {});
 	child.stdin?.end(stdin);
 	try {
@@ -37,7 +37,7 @@ const runLocally: Run = async (command, inputs, previous, work) => {
 /** `command:local:Command`. */
 export const localCommand = commandKind(localInputs, [], runLocally);
 
-/** `command:local:run`: a command that runs each time it is asked for, in previews too. */
+/** `command:local:run`: a command that runs at every call, also in previews. */
 export async function localRun(args: Values, work: Work): Promise<Printed> {
 	const command = text(args["command"]);
 	if (command === undefined) throw new Error("command:local:run needs `command`, the command to run");

@@ -3,7 +3,7 @@ import { StringDecoder } from "node:string_decoder";
 import type { Value } from "../protocol/values.ts";
 import type { Printed, Work } from "./kind.ts";
 
-/** Collects what a command prints, and shows it line by line as `logging` asks. */
+/** Collects what a command prints, and shows it line by line as `logging` says. */
 export class Output {
 	readonly #parts = { stdout: "", stderr: "" };
 	#both = "";
@@ -40,7 +40,7 @@ export class Output {
 	}
 }
 
-/** The variables that hand a command what the run before it printed; empty ones are left out. */
+/** The variables with what the previous run printed, without empty ones. */
 export function previousOutput(inputs: { readonly [key: string]: Value }, previous: Printed): Record<string, string> {
 	if (inputs["addPreviousOutputInEnv"] === false) return {};
 	return {

@@ -18,8 +18,8 @@ const kinds: Readonly<Record<string, Kind>> = {
 const cancelled = new AbortController();
 
 /**
- * Stands in for pulumi-command 1.2.1 where no registry has it: the same resources with the same lifecycle
- * (github.com/pulumi/pulumi-command, `provider/pkg/provider`), for what this project uses.
+ * Replaces pulumi-command 1.2.1 where it cannot be downloaded: the same resources with the same lifecycle
+ * (github.com/pulumi/pulumi-command, `provider/pkg/provider`), as far as this project uses them.
  */
 export const commandProvider: Provider = {
 	version: "1.2.1",
@@ -35,7 +35,7 @@ export const commandProvider: Provider = {
 				.map((property) => ({ property, reason: `missing: ${resource.type} needs it` })),
 			...Object.keys(inputs)
 				.filter((key) => !kind.inputs.has(key))
-				.map((property) => ({ property, reason: `not an input that the lab's stand-in for ${resource.type} knows` })),
+				.map((property) => ({ property, reason: `the lab's stand-in for ${resource.type} does not know this input` })),
 		];
 		const connection = inputs["connection"];
 		if (connection == null) return { inputs, failures };
@@ -71,7 +71,7 @@ export const commandProvider: Provider = {
 	},
 
 	async invoke(token, args) {
-		if (token !== "command:local:run") throw new Error(`the lab's stand-in has no function ${token}`);
+		if (token !== "command:local:run") throw new Error(`the lab's stand-in does not have the function ${token}`);
 		const printed = await localRun(ready(args), { log: logOf(""), signal: cancelled.signal });
 		return { ...args, ...printed };
 	},
@@ -83,11 +83,11 @@ export const commandProvider: Provider = {
 
 function kindOf(resource: Resource): Kind {
 	const kind = kinds[resource.type];
-	if (!kind) throw new Error(`the lab's stand-in has no resource ${resource.type}`);
+	if (!kind) throw new Error(`the lab's stand-in does not have the resource ${resource.type}`);
 	return kind;
 }
 
-/** Inputs to work with: outside a preview the engine knows them all. */
+/** The inputs with revealed secrets. Outside of a preview the engine knows all of them. */
 function ready(inputs: Values): Values {
 	if (hasUnknown(inputs)) throw new Error("some inputs are not known yet");
 	return revealAll(inputs);

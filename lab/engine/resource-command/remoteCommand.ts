@@ -13,7 +13,7 @@ const runRemotely: Run = (command, inputs, previous, work) =>
 export const remoteCommand = commandKind(["connection"], ["connection"], runRemotely);
 
 async function run(client: Client, command: string, inputs: Values, previous: Printed, work: Work): Promise<Printed> {
-	// Unlike the official plugin, ssh2 does not ask whether the server took a variable: a refused one is just not there.
+	// Unlike the official plugin, ssh2 does not ask whether the server accepted a variable. A refused one is missing without an error.
 	const env = { ...environment(inputs), ...previousOutput(inputs, previous) };
 	const channel = await new Promise<ClientChannel>((resolve, reject) =>
 		client.exec(command, { env }, (error, opened) => (error ? reject(error) : resolve(opened))),

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../../src/core/values/messageOf.ts";
 import type { Work } from "./kind.ts";
 
-/** The waits of the official plugin: the first, by how much the next is longer, and the longest. Milliseconds. */
+/** The waits of the official plugin, in milliseconds: the first, the factor for the next, and the longest. */
 const waits = { first: 100, factor: 1.5, longest: 5000 };
 
 /**
- * Tries until it works, or until one attempt more than `limit` has failed (-1: for ever).
- * @throws Error with the last attempt's reason.
+ * Tries until an attempt succeeds, or until one attempt more than `limit` has failed (-1: without a limit).
+ * @throws Error with the reason of the last attempt.
  */
 export async function withRetries<Result>(
 	what: string,

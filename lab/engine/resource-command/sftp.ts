@@ -2,17 +2,17 @@ import { posix } from "node:path";
 import { promisify } from "node:util";
 import type { Client, SFTPWrapper, Stats } from "ssh2";
 
-/** The few file operations a copy needs, on the remote machine. */
+/** The file operations on the remote machine that a copy needs. */
 export interface RemoteFiles {
-	/** Undefined when there is nothing there. */
+	/** Undefined when the path does not exist. */
 	stat(path: string): Promise<Stats | undefined>;
-	/** Creates or overwrites; the mode of a new file is the server's choice. */
+	/** Creates or overwrites a file. The server chooses the mode of a new one. */
 	write(path: string, content: Buffer): Promise<void>;
-	/** Makes a folder and those above it. */
+	/** Makes a folder, and those above it. */
 	makeFolders(path: string): Promise<void>;
 }
 
-/** The status by which a server says that a file does not exist. */
+/** The status with which a server says that a file does not exist. */
 const noSuchFile = 2;
 
 /** Starts the file transfer subsystem of a connection. */

@@ -3,10 +3,10 @@ import { Agent, request as httpsRequest } from "node:https";
 import type { Values } from "../protocol/values.ts";
 import type { Cluster } from "./kubeconfig.ts";
 
-/** The server's own refusal of a request. */
+/** The server refused a request. */
 export class StatusError extends Error {
 	readonly code: number;
-	/** The API's word for it, as `NotFound`, `AlreadyExists`, `Conflict`. */
+	/** The API's word for the reason, such as `NotFound`, `AlreadyExists`, `Conflict`. */
 	readonly reason: string;
 
 	constructor(code: number, reason: string, message: string) {
@@ -16,7 +16,7 @@ export class StatusError extends Error {
 	}
 }
 
-/** Milliseconds without a byte from the server; client-go gives up on discovery after 32 s. */
+/** Milliseconds to wait for a byte from the server. client-go gives up on discovery after 32 s, too. */
 const patience = 32_000;
 
 export interface Request {
@@ -28,10 +28,10 @@ export interface Request {
 	readonly contentType?: string;
 }
 
-/** Sends requests to one API server. Errors: {@link StatusError}, or the network's own where there was no answer. */
+/** Sends requests to one API server. Throws a {@link StatusError}, or the network's error when the server does not answer. */
 export type ApiServer = (request: Request) => Promise<Values>;
 
-/** An API server by its kubeconfig; requests end when the signal says so. */
+/** An API server by its kubeconfig. The signal cancels requests. */
 export function apiServer(cluster: Cluster, signal: AbortSignal): ApiServer {
 	const secure = cluster.server.startsWith("https:");
 	const agent = secure
@@ -55,14 +55,14 @@ export function apiServer(cluster: Cluster, signal: AbortSignal): ApiServer {
 				timeout: patience,
 				headers: {
 					accept: "application/json",
-					// Node.js leaves the length out of a DELETE by itself, and the body then reads as another request.
+					// Without the length, which Node.js does not add to a DELETE, the server reads the body as another request.
 					...(content === undefined
 						? {}
 						: { "content-type": contentType, "content-length": Buffer.byteLength(content) }),
 					...(cluster.token === undefined ? {} : { authorization: `Bearer ${cluster.token}` }),
 				},
 			});
-			call.on("timeout", () => call.destroy(new Error(`no answer from ${cluster.server} within ${patience / 1000} s`)));
+			call.on("timeout", () => call.destroy(new Error(`${cluster.server} did not answer within ${patience / 1000} s`)));
 			call.on("error", reject);
 			call.on("response", (response) => {
 				const chunks: Buffer[] = [];

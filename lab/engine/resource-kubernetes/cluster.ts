@@ -3,23 +3,23 @@ import { readKubeconfig } from "./kubeconfig.ts";
 import { annotation, type KubernetesObject, nameOf, namespaceOf } from "./object.ts";
 import { type Mapping, type RestMapper, restMapper } from "./restMapping.ts";
 
-/** Objects of one cluster. Errors are the server's {@link StatusError}, or say that the cluster is unreachable. */
+/** Reads and writes objects of one cluster. Throws the server's {@link StatusError}, or an error that the cluster is unreachable. */
 export interface ClusterClient {
-	/** Undefined when there is no such object, or no such kind. */
+	/** Undefined when the object or its kind does not exist. */
 	get(object: KubernetesObject): Promise<KubernetesObject | undefined>;
 	/** Makes a new object. */
 	create(object: KubernetesObject, manager: string, dryRun: boolean): Promise<KubernetesObject>;
-	/** Server-side apply: the manager comes to own the object's fields, and lets go of those it owned before. */
+	/** Server-side apply: the manager then owns the given fields, and no longer owns its other ones. */
 	apply(object: KubernetesObject, manager: string, dryRun: boolean): Promise<KubernetesObject>;
-	/** Asks for deletion, dependents first; undefined when there was nothing. */
+	/** Asks for deletion, dependents first. Does nothing when the object does not exist. */
 	delete(object: KubernetesObject): Promise<void>;
-	/** Whether objects of the kind live in namespaces; undefined when the server knows no such kind. */
+	/** Whether objects of the kind have a namespace; undefined when the server does not know the kind. */
 	isNamespaced(apiVersion: string, kind: string): Promise<boolean | undefined>;
-	/** Why the cluster cannot be reached, or undefined when it can. Asked once. */
+	/** Why the cluster cannot be reached, or undefined when it can. Asks the cluster only once. */
 	unreachable(): Promise<string | undefined>;
 }
 
-/** A cluster by its kubeconfig, which is read when first needed. */
+/** A cluster by its kubeconfig, which is read when it is first needed. */
 export function clusterClient(
 	kubeconfig: string | undefined,
 	context: string | undefined,
@@ -80,7 +80,7 @@ export function clusterClient(
 					await connection().server({ method: "GET", path: "/version" });
 					return undefined;
 				} catch (error) {
-					// An answer, even a refusal, is a sign of life.
+					// Even a refusal shows that the cluster can be reached.
 					if (error instanceof StatusError) return undefined;
 					return error instanceof Error ? error.message || String(error) : String(error);
 				}

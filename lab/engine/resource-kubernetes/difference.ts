@@ -12,10 +12,10 @@ import {
 	withMetadata,
 } from "./object.ts";
 
-/** The annotation by which a name that the provider made is told from one of the program's. */
+/** The annotation that marks a name as made by the provider and not by the program. */
 export const autonamed = "pulumi.com/autonamed";
 
-/** What a change of which makes a new object, beside its identity; `enable…Mutable` of the official plugin is not there. */
+/** Fields whose change needs a new object, as a change of its identity does. The official plugin's `enable…Mutable` is not supported. */
 const fixedFields: Readonly<Record<string, readonly string[]>> = {
 	"v1/ConfigMap": ["data", "binaryData"],
 	"v1/Secret": ["type", "data", "stringData"],
@@ -24,8 +24,8 @@ const fixedFields: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Compares the live object, so far as the old inputs speak of it, with the new inputs: what others added is no change, what
- * they altered is.
+ * Compares the live object with the new inputs, but only in the fields of the old inputs. So fields that others added are not a change,
+ * and fields that others altered are.
  */
 export function difference(state: Values, news: Values, isPatch: boolean, namespaced: boolean): Difference {
 	const old = parseState(state);
@@ -47,7 +47,7 @@ export function difference(state: Values, news: Values, isPatch: boolean, namesp
 	return {
 		changes: all,
 		replaces,
-		// A name that the program chose cannot be had twice.
+		// Two objects cannot both have a name that the program chose.
 		deleteBeforeReplace: replaces.length > 0 && sameIdentity && annotation(inputs, autonamed) !== "true",
 	};
 }

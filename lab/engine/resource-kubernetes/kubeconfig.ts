@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 
-/** How to reach one API server, as the kubeconfig's context says. */
+/** How to reach one API server, by a context of the kubeconfig. */
 export interface Cluster {
 	/** With scheme, without a slash at the end. */
 	readonly server: string;
@@ -25,9 +25,9 @@ interface Named<Kind extends string> {
 type Fields = Readonly<Record<string, string | boolean | undefined>>;
 
 /**
- * Reads a kubeconfig: its content, the path of one, or where neither is given what kubectl would take. Read with a plain YAML
- * parser because loading the whole Kubernetes client for this takes longer than a preview.
- * @throws Error when the context does not lead to a server, or when it signs in by a program (`exec`), which this cannot.
+ * Reads a kubeconfig: from its content, from a path, or, if neither is given, from where kubectl would read it. Uses a plain YAML
+ * parser, because loading the whole Kubernetes client takes longer than a preview.
+ * @throws Error when the context does not lead to a server, or when it signs in by a program (`exec`), which is not supported.
  */
 export function readKubeconfig(given: string | undefined, contextName?: string): Cluster {
 	const named = given?.replace(/^~(?=\/)/, homedir());
@@ -70,7 +70,7 @@ function find(list: readonly Named<string>[] | undefined, name: unknown, kind: s
 	return list?.find((item) => item.name === name)?.[kind] as Fields | undefined;
 }
 
-/** What a field holds inline (`NAME-data`) or in the file it names. */
+/** The content of a field: inline (`NAME-data`), or in the file that it names. */
 function content(fields: Fields | undefined, name: string, folder: string): string | undefined {
 	const inline = fields?.[`${name}-data`];
 	if (typeof inline === "string") return Buffer.from(inline, "base64").toString();

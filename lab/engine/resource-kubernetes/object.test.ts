@@ -24,11 +24,11 @@ describe("a Kubernetes object", () => {
 		expect(parseId("gw-1")).toEqual({ namespace: "", name: "gw-1" });
 	});
 
-	it("is cut down to what the inputs speak of", () => {
+	it("is reduced to the fields that the inputs have", () => {
 		expect(pruned({ a: { b: 1, c: 2 }, d: 3 }, { a: { b: 0 }, e: 0 })).toEqual({ a: { b: 1 } });
 	});
 
-	it("keeps a Secret's data secret in the state, also as the server writes it", () => {
+	it("keeps a Secret's data secret in the state, also in the server's form", () => {
 		const state = stateOf(live, inputs, "v1", "m");
 		expect(isSecret(state["data"])).toBe(true);
 		const outside = JSON.stringify(state, (_, value) => (isSecret(value) ? "[secret]" : value));
@@ -40,16 +40,16 @@ describe("a Kubernetes object", () => {
 describe("the difference between the live object and new inputs", () => {
 	const state = stateOf(live, inputs, "v1", "m");
 
-	it("is none when nothing changed, though the server rewrote and added fields", () => {
+	it("is empty when nothing changed, even if the server rewrote and added fields", () => {
 		expect(difference(state, inputs, false, true).changes).toEqual([]);
 	});
 
-	it("replaces a Secret for its data, the old one first since the name is the program's", () => {
+	it("replaces a Secret when its data change, and deletes the old one first because the program chose the name", () => {
 		const found = difference(state, { ...inputs, stringData: { token: secret("abd") } }, false, true);
 		expect(found).toMatchObject({ replaces: ["data.token"], deleteBeforeReplace: true });
 	});
 
-	it("updates labels in place, and replaces for another name", () => {
+	it("updates labels in place, and replaces when the name changes", () => {
 		const meta = { name: "t", namespace: "kube-system" };
 		const labelled = difference(state, { ...inputs, metadata: { ...meta, labels: { a: "b" } } }, false, true);
 		expect(labelled).toMatchObject({ changes: [{ path: "metadata.labels", kind: "add" }], replaces: [] });

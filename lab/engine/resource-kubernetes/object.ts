@@ -3,7 +3,7 @@ import { hasSecret, isList, isObject, isSecret, reveal, secret, type Value, type
 /** A Kubernetes object as plain data. */
 export type KubernetesObject = Values;
 
-/** What the state keeps beside the live object. */
+/** The state's keys besides those of the live object. */
 const inputsKey = "__inputs";
 const apiVersionKey = "__initialApiVersion";
 const managerKey = "__fieldManager";
@@ -24,7 +24,7 @@ export function annotation(object: Values, key: string): string | undefined {
 	return typeof value === "string" ? value : undefined;
 }
 
-/** The object with these fields of its metadata set anew; undefined ones are taken out. */
+/** The object with these fields of its metadata replaced; undefined ones are removed. */
 export function withMetadata(object: Values, fields: Readonly<Record<string, Value | undefined>>): Values {
 	const merged = Object.entries({ ...metadata(object), ...fields }).filter(([, value]) => value !== undefined);
 	return { ...object, metadata: Object.fromEntries(merged) as Values };
@@ -36,7 +36,7 @@ export function metadata(object: Values): Values {
 	return isObject(plain) ? plain : {};
 }
 
-/** An object's id: NAMESPACE/NAME, or NAME where it has no namespace. */
+/** An object's id: NAMESPACE/NAME, or NAME if it does not have a namespace. */
 export function idOf(object: Values): string {
 	const namespace = namespaceOf(object);
 	return namespace === "" ? nameOf(object) : `${namespace}/${nameOf(object)}`;
@@ -47,12 +47,12 @@ export function parseId(id: string): { namespace: string; name: string } {
 	return second === undefined ? { namespace: "", name: first } : { namespace: first, name: second };
 }
 
-/** The fields of the program's own inputs, revealed, without what the engine added. */
+/** The program's own inputs, revealed, without what the engine added. */
 export function plainInputs(inputs: Values): KubernetesObject {
 	return withoutNulls(Object.fromEntries(Object.entries(inputs).filter(([key]) => !key.startsWith("__")))) as Values;
 }
 
-/** A Secret's `stringData` written as the `data` that the server makes of it; any other object as it is. */
+/** A Secret with its `stringData` as `data`, as the server writes it; any other object unchanged. */
 export function normalized(object: KubernetesObject): KubernetesObject {
 	const { stringData, ...rest } = object;
 	if (object["kind"] !== "Secret" || !isObject(stringData)) return object;
@@ -60,7 +60,7 @@ export function normalized(object: KubernetesObject): KubernetesObject {
 	return { ...rest, data: { ...(isObject(rest["data"]) ? rest["data"] : {}), ...Object.fromEntries(encoded) } };
 }
 
-/** The part of the live object that the inputs speak of. */
+/** The live object, reduced to the fields that the inputs have. */
 export function pruned(live: Value, inputs: Value): Value {
 	if (isObject(live) && isObject(inputs)) {
 		const shared = Object.keys(inputs).filter((key) => live[key] !== undefined);
@@ -70,7 +70,7 @@ export function pruned(live: Value, inputs: Value): Value {
 	return live;
 }
 
-/** The state of a resource: the live object, and what made it; secret wherever the inputs are, and a Secret's data always. */
+/** The state of a resource: the live object, and what made it. Fields are secret if the inputs are; a Secret's data always are. */
 export function stateOf(live: KubernetesObject, inputs: Values, apiVersion: string, manager: string): Values {
 	const own = Object.fromEntries(Object.entries(inputs).filter(([key]) => !key.startsWith("__")));
 	const plain = revealObject(own);
@@ -82,7 +82,7 @@ export function stateOf(live: KubernetesObject, inputs: Values, apiVersion: stri
 	};
 }
 
-/** A state taken apart again, with its secrets revealed. */
+/** Splits a state into its parts, with revealed secrets. */
 export function parseState(state: Values): { live: KubernetesObject; inputs: KubernetesObject; manager?: string } {
 	const { [inputsKey]: inputs, [apiVersionKey]: _version, [managerKey]: manager, ...live } = revealObject(state);
 	return {
@@ -92,7 +92,7 @@ export function parseState(state: Values): { live: KubernetesObject; inputs: Kub
 	};
 }
 
-/** Marks as secret what is secret in the inputs, and the data of a Secret. */
+/** Marks the fields that are secret in the inputs, and the data of a Secret, as secret. */
 export function markSecrets(object: Values, inputs: Values): Values {
 	const entries = Object.entries(object).map(([key, value]): [string, Value] => {
 		if (object["kind"] === "Secret" && (key === "data" || key === "stringData")) return [key, secret(value)];

@@ -9,13 +9,13 @@ import { type ClusterClient, clusterClient } from "./cluster.ts";
 import { autonamed, difference } from "./difference.ts";
 import * as objects from "./object.ts";
 
-/** Longest wait for an object to be gone, and the pause between two looks; milliseconds. The official plugin's limit. */
+/** Milliseconds to wait at most until an object is gone, as in the official plugin, and the pause between two looks. */
 const deletion = { limit: 600_000, pause: 250 };
 
 /**
- * Stands in for pulumi-kubernetes 4.34.2 where no registry has it (github.com/pulumi/pulumi-kubernetes,
- * `provider/pkg/provider`): reads, objects without a readiness of their own (Secret, ConfigMap, Namespace, …) and patches, by
- * server-side apply. It does not wait for workloads to become ready.
+ * Replaces pulumi-kubernetes 4.34.2 where it cannot be downloaded (github.com/pulumi/pulumi-kubernetes, `provider/pkg/provider`):
+ * reads, objects that need not become ready (Secret, ConfigMap, Namespace, …) and patches, by server-side apply. It does not wait until
+ * workloads are ready.
  */
 export function kubernetesProvider(): Provider {
 	const cancelled = new AbortController();
@@ -33,11 +33,11 @@ export function kubernetesProvider(): Provider {
 			deleteUnreachable = String(plain["deleteUnreachable"] ?? process.env["PULUMI_K8S_DELETE_UNREACHABLE"]) === "true";
 			defaultNamespace = text("namespace") ?? "";
 			if (String(plain["enableServerSideApply"] ?? "true") !== "true") {
-				throw new Error("the lab's stand-in knows server-side apply only; leave enableServerSideApply on");
+				throw new Error("the lab's stand-in supports only server-side apply; leave enableServerSideApply on");
 			}
 		},
 
-		// Another kubeconfig is another way to the same cluster, until the program says otherwise by a new provider.
+		// Another kubeconfig leads to the same cluster. For another cluster the program makes a new provider.
 		diffSettings: (olds, news) => ({ changes: changes(olds, news), replaces: [] }),
 
 		async check(resource, olds, news) {
@@ -79,7 +79,7 @@ export function kubernetesProvider(): Provider {
 				const state = objects.stateOf(live, inputs, String(object["apiVersion"]), manager);
 				return preview ? { id: "", state: withoutStatus(state) } : { id: objects.idOf(live), state };
 			} catch (error) {
-				// In a preview the namespace may be still to come, or the old object of that name still there.
+				// In a preview the namespace may not exist yet, or an old object may still have the name.
 				if (preview && error instanceof StatusError) return { id: "", state: inputs };
 				const why = explain(error, manager);
 				throw new Error(`resource "${resource.urn}" was not successfully created by the Kubernetes API server: ${why}`);
@@ -160,7 +160,7 @@ export function kubernetesProvider(): Provider {
 		},
 
 		async invoke(token) {
-			throw new Error(`the lab's stand-in has no function ${token}`);
+			throw new Error(`the lab's stand-in does not have the function ${token}`);
 		},
 
 		cancel() {
@@ -178,7 +178,7 @@ export function kubernetesProvider(): Provider {
 	}
 }
 
-/** Makes an object that must not be there yet, with its fields owned as a later apply expects them. */
+/** Makes an object that must not exist yet, by an apply, so that its manager owns its fields as a later apply expects. */
 async function make(cluster: ClusterClient, object: Values, manager: string, dryRun: boolean): Promise<Values> {
 	if ((await cluster.get(object)) !== undefined) {
 		const what = `${object["kind"]} "${objects.nameOf(object)}" already exists`;
@@ -187,16 +187,16 @@ async function make(cluster: ClusterClient, object: Values, manager: string, dry
 	return cluster.apply(object, manager, dryRun);
 }
 
-/** Applies nothing but the identity: the manager lets go of all its fields. */
+/** Applies only the identity, so that the manager no longer owns any field. */
 async function relinquish(cluster: ClusterClient, object: Values, manager: string): Promise<void> {
 	const namespace = objects.namespaceOf(object);
 	const identity = { name: objects.nameOf(object), ...(namespace ? { namespace } : {}) };
 	const bare = { apiVersion: object["apiVersion"] ?? "", kind: object["kind"] ?? "", metadata: identity };
-	// Applying to an object that is gone would make a new one, without content.
+	// An apply to an object that no longer exists would make a new one without content.
 	if ((await cluster.get(bare)) !== undefined) await cluster.apply(bare, manager, false);
 }
 
-/** The kind from the inputs, or from the type: `kubernetes:core/v1:NodePatch` is a v1 Node. */
+/** The kind, from the inputs or from the type: `kubernetes:core/v1:NodePatch` is a v1 Node. */
 function kindOf(resource: Resource, inputs: Values): { apiVersion: string; kind: string } {
 	const [, group = "", name = ""] = resource.type.split(":");
 	const apiVersion = inputs["apiVersion"] ?? group.replace(/^core\//, "");
@@ -224,7 +224,7 @@ function managerOf(object: Values, before?: string): string {
 	return wanted ?? before ?? `pulumi-kubernetes-${randomBytes(4).toString("hex")}`;
 }
 
-/** A live object as inputs: without what only the server writes. */
+/** A live object as inputs: without the fields that only the server writes. */
 function inputsFrom(live: Values): Values {
 	const { status: _status, ...rest } = live;
 	const servers = ["creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"];

@@ -1,14 +1,14 @@
 import type { ApiServer } from "./apiServer.ts";
 import { StatusError } from "./apiServer.ts";
 
-/** Where the API server keeps the objects of one kind. */
+/** The API server's paths for the objects of one kind. */
 export interface Mapping {
 	readonly namespaced: boolean;
-	/** The path of one object, or without a name of all of them. */
+	/** The path of one object; without a name, the path of all of them. */
 	path(namespace: string, name?: string): string;
 }
 
-/** The mapping of an apiVersion and kind, as the server's discovery says; undefined when it knows no such kind. */
+/** The mapping of an apiVersion and kind, from the server's discovery; undefined when it does not know the kind. */
 export type RestMapper = (apiVersion: string, kind: string) => Promise<Mapping | undefined>;
 
 interface ApiResource {
@@ -26,13 +26,13 @@ export function restMapper(server: ApiServer): RestMapper {
 		if (listing === undefined) {
 			listing = resourcesOf(server, base);
 			known.set(base, listing);
-			// A failure is not remembered: a later request may find the server up, or the kind defined.
+			// Forgets a failure: at a later request the server may be up, or the kind defined.
 			listing.then(
 				(list) => list.length === 0 && known.delete(base),
 				() => known.delete(base),
 			);
 		}
-		// Subresources (`pods/status`) carry a kind too.
+		// Subresources (`pods/status`) have a kind, too.
 		const found = (await listing).find((resource) => resource.kind === kind && !resource.name.includes("/"));
 		return found && mapping(base, found);
 	};

@@ -30,7 +30,7 @@ export default defineConfig({
 				test: {
 					name: "unit",
 					pool: "threads",
-					include: ["{components,src,host,cli,tools,policy,lab,tests/support}/**/*.test.ts"],
+					include: ["*.test.ts", "{components,src,host,cli,tools,policy,lab,tests/support}/**/*.test.ts"],
 					// For tests that hang. A busy machine must not fail a test.
 					testTimeout: 120_000,
 					hookTimeout: 120_000,

@@ -154,8 +154,22 @@ const server = z.strictObject({
 	address: hostAddress.describe("IPv4 or IPv6 address."),
 	address6: hostAddress6.optional().describe("IPv6 address, where address is IPv4."),
 	hostKey: hostKey.describe("Public host key, ed25519 or ecdsa. Example: ssh-ed25519 AAAA…"),
-	dns: z.strictObject({ method: dnsMethod.optional() }).optional().describe("What differs from pod-gateway:dns."),
-	verify: z.strictObject({ mode: verifyMode.optional() }).optional().describe("What differs from pod-gateway:verify."),
+	dns: z
+		.strictObject({
+			method: dnsMethod
+				.optional()
+				.describe("Who on this server is told the nameserver. Default: as in pod-gateway:dns."),
+		})
+		.optional()
+		.describe("What differs from pod-gateway:dns."),
+	verify: z
+		.strictObject({
+			mode: verifyMode
+				.optional()
+				.describe("What becomes of a change that fails its check on this server. Default: as in pod-gateway:verify."),
+		})
+		.optional()
+		.describe("What differs from pod-gateway:verify."),
 });
 
 const routes = z

@@ -19,3 +19,12 @@ test("the page names a key of each section, each driver's own and what is requir
 test("an ssh block of a machine is not listed again", () => {
 	expect(settingsPage(drivers)).not.toContain("`ssh.");
 });
+
+test("every setting says what it means", () => {
+	const cells = settingsPage(drivers)
+		.split("\n")
+		.filter((line) => line.startsWith("| `"))
+		.map((line) => line.split(" | ").map((cell) => cell.replace(/^\||\|$/g, "").trim()));
+	expect(cells.length).toBeGreaterThan(80);
+	expect(cells.filter((row) => row.at(-1) === "").map(([key]) => key)).toEqual([]);
+});

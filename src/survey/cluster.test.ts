@@ -1,5 +1,13 @@
 import { afterEach, expect, test } from "vitest";
-import { type ApiAnswers, type ExampleApiServer, exampleApiServer } from "../../tests/fixtures/apiServer.ts";
+import {
+	type ApiAnswers,
+	CLUSTER_INFO,
+	type ExampleApiServer,
+	exampleApiServer,
+	KUBE_DNS,
+	KUBEADM_CONFIG,
+	kubeadmAnswers,
+} from "../../tests/fixtures/apiServer.ts";
 import { must } from "../../tests/fixtures/arbitraries.ts";
 import { exampleCertificates } from "../../tests/fixtures/etcd.ts";
 import { caCertHash } from "../core/kubeadm/clusterInfo.ts";
@@ -7,35 +15,13 @@ import { parseAddress } from "../core/values/address.ts";
 import { readCluster } from "./cluster.ts";
 
 const LABELLED = "/api/v1/namespaces/kube-system/services?labelSelector=k8s-app%3Dkube-dns";
-const KUBEADM = "/api/v1/namespaces/kube-system/configmaps/kubeadm-config";
-const INFO = "/api/v1/namespaces/kube-public/configmaps/cluster-info";
-const DNS = "/api/v1/namespaces/kube-system/services/kube-dns";
 
 let server: ExampleApiServer | undefined;
 
 afterEach(() => server?.stop());
 
 const { ca } = exampleCertificates();
-const identity = {
-	clusters: [
-		{
-			cluster: {
-				server: "https://10.200.0.10:6443",
-				"certificate-authority-data": Buffer.from(ca.cert).toString("base64"),
-			},
-		},
-	],
-};
-const cluster: ApiAnswers = {
-	[KUBEADM]: {
-		data: {
-			ClusterConfiguration:
-				"kind: ClusterConfiguration\nkubernetesVersion: v1.34.4\nnetworking: { podSubnet: 192.244.0.0/16, serviceSubnet: 192.96.0.0/16 }\n",
-		},
-	},
-	[INFO]: { data: { kubeconfig: JSON.stringify(identity) } },
-	[DNS]: { spec: { clusterIP: "192.96.0.10", clusterIPs: ["192.96.0.10"] } },
-};
+const cluster = kubeadmAnswers(ca.cert);
 
 async function read(answers: ApiAnswers) {
 	server = await exampleApiServer(answers);
@@ -60,9 +46,9 @@ test("what the cluster says of itself", async () => {
 test("everything that makes no sense is a problem, each once", async () => {
 	const nonsense = await read({
 		...cluster,
-		[KUBEADM]: {},
-		[INFO]: { data: {} },
-		[DNS]: { spec: { clusterIP: "None" } },
+		[KUBEADM_CONFIG]: {},
+		[CLUSTER_INFO]: { data: {} },
+		[KUBE_DNS]: { spec: { clusterIP: "None" } },
 	});
 	expect(nonsense.ok ? [] : nonsense.problems).toEqual([
 		expect.stringContaining("kubeadm-config holds no ClusterConfiguration"),
@@ -72,9 +58,9 @@ test("everything that makes no sense is a problem, each once", async () => {
 });
 
 test.each<[number, string, string]>([
-	[403, DNS, "the kubeconfig's user may not read Service kube-system/kube-dns"],
-	[500, DNS, "the API server answers 500 to «read Service kube-system/kube-dns»"],
-	[404, KUBEADM, "the cluster has no ConfigMap kube-system/kubeadm-config, which kubeadm makes"],
+	[403, KUBE_DNS, "the kubeconfig's user may not read Service kube-system/kube-dns"],
+	[500, KUBE_DNS, "the API server answers 500 to «read Service kube-system/kube-dns»"],
+	[404, KUBEADM_CONFIG, "the cluster has no ConfigMap kube-system/kubeadm-config, which kubeadm makes"],
 ])("an answer %i says what could not be read", async (code, path, words) => {
 	await expect(read({ ...cluster, [path]: code })).rejects.toThrow(words);
 });
@@ -86,7 +72,7 @@ const service = (name: string, clusterIP: string) => ({
 
 test("a nameserver by another name is found by its label", async () => {
 	const items = [service("coredns", "192.96.0.3"), service("coredns-metrics", "None")];
-	expect(await read({ ...cluster, [DNS]: 404, [LABELLED]: { items } })).toMatchObject({
+	expect(await read({ ...cluster, [KUBE_DNS]: 404, [LABELLED]: { items } })).toMatchObject({
 		ok: true,
 		value: { dnsAddresses: [{ text: "192.96.0.3" }] },
 	});
@@ -100,12 +86,12 @@ test.each<[string, object[], string]>([
 		'more than one there has the label k8s-app=kube-dns ("a", "b"); set pod-gateway:cluster.dnsAddresses',
 	],
 ])("where %s nameserver is found, the refusal names the setting", async (_, items, words) => {
-	await expect(read({ ...cluster, [DNS]: 404, [LABELLED]: { items } })).rejects.toThrow(words);
+	await expect(read({ ...cluster, [KUBE_DNS]: 404, [LABELLED]: { items } })).rejects.toThrow(words);
 });
 
 test("what is set is not asked for", async () => {
 	const dnsAddresses = [must(parseAddress("192.96.0.7"))];
-	server = await exampleApiServer({ ...cluster, [DNS]: 403 });
+	server = await exampleApiServer({ ...cluster, [KUBE_DNS]: 403 });
 	expect(await readCluster(server.kubeconfig, "one", { dnsAddresses })).toMatchObject({
 		ok: true,
 		value: { dnsAddresses },

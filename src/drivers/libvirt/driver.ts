@@ -65,7 +65,7 @@ const libvirt = z
 			.strictObject({
 				kernel: absolutePath.describe("Path of the kernel on the hypervisor."),
 				initrd: absolutePath.describe("Path of the initial RAM disk on the hypervisor."),
-				commandLine,
+				commandLine: commandLine.describe("What the kernel is started with. Example: root=LABEL=root rw console=ttyS0"),
 			})
 			.optional()
 			.describe("For an image without a boot loader: what the hypervisor starts."),

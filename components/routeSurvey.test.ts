@@ -28,8 +28,8 @@ async function surveyed(routes: readonly string[], cidrs: readonly string[]) {
 
 describe("Calico's pools outside of the pod ranges", () => {
 	const named =
-		"Calico's IP pools 192.168.0.0/16 are not in the pod ranges (10.244.0.0/16), so that servers get no routes to their pods; " +
-		"if they are to, set pod-gateway:cluster.podRanges to all ranges that pods have addresses of";
+		"Calico's IP pools 192.168.0.0/16 are not in the pod ranges (10.244.0.0/16), so servers do not get routes to their pods; " +
+		"to reach these pods, set pod-gateway:cluster.podRanges to all ranges from which pods get addresses";
 
 	test("all of them: refused by their names, and no talk of a calico-node that does not run", async () => {
 		await expect(surveyed(["192.168.1.0/26"], ["192.168.0.0/16"])).rejects.toThrow(named);

@@ -65,8 +65,8 @@ test("everything that makes no sense is a problem, each once", async () => {
 		[DNS]: { spec: { clusterIP: "None" } },
 	});
 	expect(nonsense.ok ? [] : nonsense.problems).toEqual([
-		expect.stringContaining("kubeadm-config holds no ClusterConfiguration"),
-		expect.stringContaining("cluster-info holds no kubeconfig"),
+		expect.stringContaining("kubeadm-config does not hold a ClusterConfiguration"),
+		expect.stringContaining("cluster-info does not hold a kubeconfig"),
 		expect.stringContaining("None"),
 	]);
 });

@@ -26,4 +26,4 @@ export interface Engine {
 }
 
 /** Takes one line on the progress of something that takes long. */
-export type Report = (line: string) => void;
+export type ReportLine = (line: string) => void;

@@ -1,4 +1,4 @@
-import type { Report } from "../core/values/report.ts";
+import type { ReportLine } from "../core/values/reportLine.ts";
 import { type DrainedCluster, drain } from "./drain.ts";
 import { reportPhase } from "./phase.ts";
 import type { NodeRequest } from "./request.ts";
@@ -7,7 +7,7 @@ import type { NodeRequest } from "./request.ts";
 export async function drainNode(
 	cluster: DrainedCluster,
 	{ name, drainTimeout }: Pick<NodeRequest["node"], "name" | "drainTimeout">,
-	report: Report,
+	report: ReportLine,
 	notReadyTimeout?: number,
 ): Promise<void> {
 	const { left } = await reportPhase(

@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import { renderJoinConfiguration } from "../core/kubeadm/joinConfiguration.ts";
 import { isReady } from "../core/kubeadm/nodeReady.ts";
 import { checkKubeadm, checkSkew } from "../core/kubeadm/versionSkew.ts";
-import type { Report } from "../core/values/report.ts";
+import type { ReportLine } from "../core/values/reportLine.ts";
 import type { Result } from "../core/values/result.ts";
 import { Cluster } from "../kube/client.ts";
 import { ClusterUnreachable } from "../kube/connection.ts";
@@ -27,7 +27,7 @@ const READY_WITHIN_SECONDS = 600;
  * @throws Error when the machine belongs to another cluster or is another node of this one, when another machine bears the node's name, when the kubelet's
  * version does not fit, or when kubeadm fails.
  */
-export async function joinNode(request: NodeRequest, report: Report): Promise<void> {
+export async function joinNode(request: NodeRequest, report: ReportLine): Promise<void> {
 	const { machine } = request;
 	const { name } = request.node;
 	const cluster = new Cluster(request.cluster.kubeconfig, request.cluster.context);

@@ -1,4 +1,4 @@
-import type { Report } from "../core/values/report.ts";
+import type { ReportLine } from "../core/values/reportLine.ts";
 import { Cluster } from "../kube/client.ts";
 import { ClusterUnreachable } from "../kube/connection.ts";
 import { problemOf } from "../kube/problem.ts";
@@ -38,12 +38,12 @@ export interface LeaveActs {
 export async function leaveCluster(
 	request: NodeRequest,
 	joinId: string,
-	report: Report,
+	report: ReportLine,
 	{ cluster, state, reset }: LeaveActs = actsOf(request),
 ): Promise<void> {
 	const { name } = request.node;
 	const { host } = request.machine;
-	const warn: Report = (line) => report(`warning: ${name}: ${line}`);
+	const warn: ReportLine = (line) => report(`warning: ${name}: ${line}`);
 	const later = `run later: kubectl delete node ${name}`;
 	const left: string[] = [];
 	let reachable = true;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Report } from "../core/values/report.ts";
+import type { ReportLine } from "../core/values/reportLine.ts";
 import { resultOf } from "../core/wire/outcome.ts";
 import { UPLOADED, UPLOADED_BY_USER } from "./hostPaths.ts";
 import { type HostScript, hostScript } from "./hostScript.ts";
@@ -21,7 +21,7 @@ const IN_FORCE = ["applied", "unchanged"];
  * @returns what the script printed; its last line is JSON.
  * @throws ConnectionError when there is no connection: nothing was changed; Error when the desired state is not in force.
  */
-export async function applyToServer(server: SshTarget, desired: string, report: Report): Promise<string> {
+export async function applyToServer(server: SshTarget, desired: string, report: ReportLine): Promise<string> {
 	const script = hostScript("server-network.sh");
 	const { stdout, exitCode } = await runScript(server, hostScript("apply-server.sh"), {
 		args: [`${Buffer.byteLength(script.text)}`, digestOf(script), uploadPath(server.user, script)],

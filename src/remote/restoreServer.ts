@@ -1,5 +1,5 @@
 import { printable } from "../core/values/printable.ts";
-import type { Report } from "../core/values/report.ts";
+import type { ReportLine } from "../core/values/reportLine.ts";
 import { words } from "../core/values/words.ts";
 import { resultOf } from "../core/wire/outcome.ts";
 import { isGone, mendOrForget } from "./gone.ts";
@@ -18,7 +18,7 @@ const TIME_LIMIT = 240;
  * @param stack its name, needed where several serve the server. Default: the only one.
  * @throws Error when the server is there and was not restored, or nobody can tell whether it is there: it has to stay in the state.
  */
-export async function restoreServer(server: SshTarget, report: Report, stack?: string): Promise<void> {
+export async function restoreServer(server: SshTarget, report: ReportLine, stack?: string): Promise<void> {
 	try {
 		const { stdout, stderr, exitCode } = await runScript(server, hostScript("restore-server.sh"), {
 			args: stack === undefined ? [] : ["--stack", stack],

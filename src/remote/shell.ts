@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Report } from "../core/values/report.ts";
+import type { ReportLine } from "../core/values/reportLine.ts";
 import { words as shown } from "../core/values/words.ts";
 import { type HostScript, shellWord } from "./hostScript.ts";
 import { place, type RemoteResult, runRemote } from "./ssh.ts";
@@ -13,7 +13,7 @@ export interface ScriptRun {
 	/** Seconds for the script, not for the connection. */
 	readonly timeout: number;
 	/** Takes each line of its standard error as it comes. */
-	readonly report?: Report;
+	readonly report?: ReportLine;
 }
 
 /** The part of a script's file that running it takes. */
@@ -67,7 +67,7 @@ export async function runScript(
 }
 
 /** Takes text in pieces, and reports every whole line that comes after the one that is the mark. */
-function linesAfter(mark: string, report: Report): (text: string) => void {
+function linesAfter(mark: string, report: ReportLine): (text: string) => void {
 	let [begun, rest] = [false, ""];
 	return (text) => {
 		const lines = (rest + text).split("\n");

@@ -108,7 +108,7 @@ test("an API server that does not answer is given up", async () => {
 		context: "one",
 	});
 	expect(records).toBeUndefined();
-	expect(notes.join()).toMatch(/cannot list blockaffinities\.crd\.projectcalico\.org: .*: no answer within 10 s$/);
+	expect(notes.join()).toMatch(/cannot list blockaffinities\.crd\.projectcalico\.org: .*: it did not answer within 10 s$/);
 	expect(limit).toHaveBeenCalledWith(10_000);
 });
 

@@ -87,9 +87,9 @@ describe("npm run report", { timeout: 60_000 }, () => {
 
 	test.each([
 		["a Pulumi that fails", 1, SECRET, "pulumi stack export --show-secrets --stack prod: failed with exit code 1"],
-		["a Pulumi that breaks off", 0, `{"plaintext":"${SECRET}`, "printed something that is not JSON"],
+		["a Pulumi that breaks off", 0, `{"plaintext":"${SECRET}`, "its output is not JSON"],
 		["a stack that was never deployed", 0, '{"deployment":{}}', "nothing was deployed yet; run pulumi up first"],
-		["what is no state", 0, `["${SECRET}"]`, "this is no state of a stack"],
+		["another object", 0, `["${SECRET}"]`, "not a stack state"],
 	])("%s: it says why, and no secret", async (_, code, printed, why) => {
 		await answers("export", printed, code);
 		const { exitCode, stdout, stderr } = await report("prod", "--out", out);
@@ -110,7 +110,7 @@ describe("npm run report", { timeout: 60_000 }, () => {
 		await rm(pulumi);
 		const { exitCode, stderr } = await report("prod", "--out", out);
 		expect(exitCode).toBe(1);
-		expect(stderr).toContain(`there is no ${pulumi}; run this by npm run, or install Pulumi`);
+		expect(stderr).toContain(`${pulumi} is missing; run this with npm run, or install Pulumi`);
 	});
 
 	test("with one that cannot be run it says so, in the system's words", async () => {
@@ -118,7 +118,7 @@ describe("npm run report", { timeout: 60_000 }, () => {
 		await mkdir(pulumi);
 		const { exitCode, stderr } = await report("prod", "--out", out);
 		expect(exitCode).toBe(1);
-		expect(stderr).toContain(`${pulumi} cannot be run (spawn ${pulumi} EACCES); install Pulumi anew`);
+		expect(stderr).toContain(`${pulumi} cannot be run (spawn ${pulumi} EACCES); install Pulumi again`);
 	});
 
 	test("help", async () => {

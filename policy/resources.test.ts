@@ -37,7 +37,7 @@ test("the servers so far, with the addresses that they were set up at; those on 
 		["db-2", undefined],
 	]);
 	expect([...formerServers({ deployment: {} })]).toEqual([]);
-	expect(() => formerServers({})).toThrow("this is no state of a stack");
+	expect(() => formerServers({})).toThrow("not a stack state");
 });
 
 describe("connections", () => {

@@ -14,7 +14,7 @@ const newBlock = "192.244.191.0/26";
 const kept = "192.244.32.0/26";
 /** Kubernetes' own CA, which etcd's certificates are not of. */
 const otherCa = "/etc/kubernetes/pki/ca.crt";
-const unknown = "not known which blocks the gateway is to have routes to";
+const unknown = "it is unknown which blocks the gateway should have routes to";
 
 describe.skipIf(inject("noLab") !== undefined)("Calico's records in etcd", { timeout: 300_000 }, () => {
 	let pulumi: LabPulumi;
@@ -121,7 +121,7 @@ describe.skipIf(inject("noLab") !== undefined)("Calico's records in etcd", { tim
 		[
 			"no client's certificate",
 			async () => ({ certFile: undefined, keyFile: undefined }),
-			"it wants a client's certificate; set calicoEtcd.cert and key",
+			"it asks for a client's certificate; set calicoEtcd.cert and key",
 		],
 		[
 			"nobody there",

@@ -62,7 +62,7 @@ describe("a gateway that is somebody else's now", () => {
 		const { routes, said } = await surveyed(json(...bad, ...many));
 		expect(routes).toEqual([]);
 		expect(said.length).toBeLessThan(12);
-		expect(said.at(-1)).toMatch(/and 3006 more like this: left out what is no route: .*\$\(reboot\)/);
+		expect(said.at(-1)).toMatch(/and 3006 more like this: left out a row that is not a route: .*\$\(reboot\)/);
 		for (const text of said) expect(text).toMatch(/^[ -~«»…]{1,400}$/);
 	});
 

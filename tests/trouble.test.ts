@@ -149,7 +149,7 @@ describe.skipIf(inject("noLab") !== undefined)("an up with trouble on its way", 
 			const reasonOf = (server: string) => summary.split("\n\n").find((part) => part.includes(`(${server}-network):`));
 			expect(reasonOf("ps-nm")).toMatch(/cannot connect to 10\.200\.0\.32 as root: (Timed out|.*EHOSTUNREACH)/);
 			expect(reasonOf("ps-ifupdown")).toMatch(/refused, nothing was changed: .*No space left on device/);
-			expect(reasonOf("ps-resolved")).toMatch(/cannot connect to 10\.200\.0\.31 as root: .*has it processes/);
+			expect(reasonOf("ps-resolved")).toMatch(/cannot connect to 10\.200\.0\.31 as root: .*free processes/);
 			for (const [index, list] of (await routesOf(healthy)).entries()) {
 				expect(list, healthy[index]).toContain(newBlock);
 				expect(reasonOf(healthy[index] ?? ""), healthy[index]).toBeUndefined();

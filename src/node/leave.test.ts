@@ -185,7 +185,7 @@ describe("leave", () => {
 			const shut = () => acts({ state: () => Promise.reject(new ConnectionError("no way in", { met })) });
 			const acting = shut();
 			await expect(run(acting)).rejects.toThrow(
-				"10.200.0.20 was not reset: no way in; mend that and run this again; a machine that is to be left as it is, for good: POD_GATEWAY_FORGET=10.200.0.20",
+				"10.200.0.20 was not reset: no way in; mend that and run this again; to leave the machine as it is for good, set POD_GATEWAY_FORGET=10.200.0.20",
 			);
 			expect(acting.events).toEqual(["cordon", "delete"]);
 			vi.stubEnv("POD_GATEWAY_FORGET", "10.200.0.20");

@@ -124,7 +124,7 @@ describe("create", () => {
 	test.each([
 		["shows another key", new ConnectionError("10.200.0.20 shows another host key", { met: "refusal" })],
 		["lets us in", {}],
-		["hangs", new Error("no end after 3 s: true")],
+		["hangs", new Error("this did not end within 3 s: true")],
 	])("does not make a VM while a machine at its address %s", async (_, answer) => {
 		const { events, create } = site({ script: { state: { stdout: "absent\n" } }, machine: [answer] });
 		await expect(create()).rejects.toThrow(/^10\.200\.0\.20 is taken: a machine .*answers there/);

@@ -3,7 +3,7 @@ import { type DrainedCluster, drain } from "./drain.ts";
 import { reportPhase } from "./phase.ts";
 import type { NodeRequest } from "./request.ts";
 
-/** Cordons and drains the node, and reports it as one phase. Errors and `notReadyTimeout` as of `drain`. */
+/** Cordons and drains the node, and reports it as one phase. Throws, and treats `notReadyTimeout`, as {@link drain} does. */
 export async function drainNode(
 	cluster: DrainedCluster,
 	{ name, drainTimeout }: Pick<NodeRequest["node"], "name" | "drainTimeout">,

@@ -40,7 +40,7 @@ const answers: ApiAnswers = {
 	},
 };
 
-test("what the cluster says is read without a resource, and a nameserver that is set is not asked for", async () => {
+test("the cluster's facts are read without a resource, and a nameserver of the settings is not read", async () => {
 	const dnsAddresses = [must(parseAddress("10.233.0.3"))];
 	server = await exampleApiServer(answers);
 	const kubeconfig = pulumi.secret(server.kubeconfig) as Secret;

@@ -9,7 +9,7 @@ import { hostScript } from "../src/remote/hostScript.ts";
 import { type ExampleApiServer, exampleApiServer } from "../tests/fixtures/apiServer.ts";
 import { exampleCertificates } from "../tests/fixtures/etcd.ts";
 
-/** Everything that the program hands to the engine, secrets shown: what is in the state, and in clear in Pulumi's debug log. */
+/** A resource as the engine gets it, with plain secrets: as in the state, and in clear in Pulumi's debug log. */
 interface Registered {
 	readonly type: string;
 	readonly name: string;
@@ -57,7 +57,7 @@ afterAll(() => {
 	rmSync(folder, { recursive: true });
 });
 
-/** The settings with every secret in a file, or with every one of them in the settings. */
+/** Settings with every secret in a file, or with every secret in the settings themselves. */
 function settings(inFiles: boolean) {
 	const kubeconfig = server.kubeconfig.replace('"current-context":"none"', '"current-context":"one"');
 	const given = (key: string, contents: string) =>
@@ -90,7 +90,7 @@ function settings(inFiles: boolean) {
 	};
 }
 
-/** Runs the program as a preview does. */
+/** Runs the program as a preview. */
 async function registered(inFiles: boolean): Promise<{ resources: readonly Registered[]; everything: string }> {
 	const resources: Registered[] = [];
 	const outputs: unknown[] = [];
@@ -98,7 +98,7 @@ async function registered(inFiles: boolean): Promise<{ resources: readonly Regis
 		{
 			newResource: ({ type, name, inputs }) => {
 				resources.push({ type, name, inputs });
-				// Made by a tool of ours: in the state, and nowhere else.
+				// A tool of this program makes the key. It is in the state, and nowhere else.
 				return {
 					id: name,
 					state: name === "gw-1-host-key" ? { ...inputs, stdout: JSON.stringify(hostKeyPair) } : inputs,
@@ -116,7 +116,7 @@ async function registered(inFiles: boolean): Promise<{ resources: readonly Regis
 	const own = Object.entries(settings(inFiles)).map(([key, value]) => [`pod-gateway:${key}`, JSON.stringify(value)]);
 	setAllConfig(Object.fromEntries(own));
 	await import("../index.ts");
-	// The program is over when the engine has all of it.
+	// The program has finished once the engine has every resource.
 	await vi.waitFor(() => expect(resources.map(({ name }) => name)).toContain("db-2-network"), { timeout: 20_000 });
 	registerOutputs.mockRestore();
 	const known = outputs.map(
@@ -127,7 +127,7 @@ async function registered(inFiles: boolean): Promise<{ resources: readonly Regis
 
 const hostKeyPair = { privateKey: "THE VM'S HOST KEY", publicKey: hostKey };
 
-/** A part of a secret that reads the same in JSON, and in JSON within JSON. */
+/** A part of a secret that JSON does not escape, even nested JSON. */
 function middle(text: string): string {
 	return text.split("\n")[Math.floor(text.split("\n").length / 2)] ?? "";
 }
@@ -139,7 +139,7 @@ const secrets = () => [
 	["the kubeconfig's user", "insecure-skip-tls-verify"],
 ];
 
-test("no secret that is in a file reaches the engine", async () => {
+test("secrets in files do not reach the engine", async () => {
 	const { resources, everything } = await registered(true);
 	for (const [what, text = ""] of secrets()) {
 		expect(text.length, what).toBeGreaterThan(5);
@@ -147,7 +147,7 @@ test("no secret that is in a file reaches the engine", async () => {
 	}
 	expect(everything).toContain(join(folder, "privateKey"));
 	const of = (name: string) => resources.find((resource) => resource.name === name);
-	// By which every server gets a new version of the script.
+	// This version makes every server run a new version of the script.
 	const { version } = hostScript("server-network.sh");
 	expect(JSON.stringify(of("db-1-network")?.inputs["environment"])).toContain(`"POD_GATEWAY_SCRIPT":"${version}"`);
 	// A provider's inputs are JSON.
@@ -176,7 +176,7 @@ test("no secret that is in a file reaches the engine", async () => {
 	});
 }, 60_000);
 
-test("a secret that is in the settings reaches the engine as a secret only", async () => {
+test("a secret in the settings only reaches the engine as a secret", async () => {
 	const { resources, everything } = await registered(false);
 	const secret = "4dabf18193072939515e22adb298388d";
 	const inClear = JSON.stringify(resources, (_, value) =>

@@ -48,7 +48,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		await pulumi.run(["up", "--yes", "--skip-preview"]);
 	});
 
-	test("the survey makes the file, and finds nothing more to say", async () => {
+	test("the survey makes the file, and then finds no differences", async () => {
 		const missing = await survey();
 		expect(missing.exitCode).toBe(2);
 		expect(missing.stdout).toContain("  192.244.32.0/26 of ku13-2\n");
@@ -63,7 +63,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		expect(stderr).toMatch(/^warning: gw-1: pool 192\.244\.0\.0\/16 has natOutgoing: .*$/);
 	});
 
-	test("a file that makes no sense is told so, and can be written anew", async () => {
+	test("an unreadable file is an error, and can be written anew", async () => {
 		const file = await readFile(path, "utf8");
 		await writeFile(path, file.replace('"family": 4', '"family": 5'));
 		const broken = await survey();
@@ -86,7 +86,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		expect(exitCode, stdout + stderr).toBe(0);
 	});
 
-	test("up refuses a cluster that says otherwise of itself than what is locked, naming each difference", async () => {
+	test("up refuses a cluster that differs from the locked one, and names each difference", async () => {
 		const file = await readFile(path, "utf8");
 		await writeFile(path, file.replace(`"domain": "${site.clusterDomain}"`, '"domain": "old.local"'));
 		const refused = await lockedUp("up", "--yes", "--skip-preview");
@@ -101,13 +101,13 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		expect(refused.stdout + refused.stderr).toContain(`npm run survey -- ${stackName} --write`);
 	});
 
-	test("up goes on by what is locked, with a warning, while the cluster cannot be asked", async () => {
+	test("up uses the locked facts, with a warning, while the cluster cannot be read", async () => {
 		await exec(site.controlPlane.name, ["systemctl", "stop", "kube-apiserver"]);
 		const { exitCode, stdout, stderr } = await lockedUp("up", "--yes", "--skip-preview");
 		const found = await survey();
 		await exec(site.controlPlane.name, ["systemctl", "start", "kube-apiserver"]);
 		expect(exitCode, stdout + stderr).toBe(0);
-		expect(stdout).toContain("the cluster was not compared with what is locked: the API server");
+		expect(stdout).toContain("the cluster was not compared with the locked one: the API server");
 		expect(found.exitCode).toBe(1);
 		expect(found.stderr).toContain("cannot be reached");
 		await expect.poll(() => kubectl(["get", "nodes"]), { timeout: 60_000 }).toContain("Ready");

@@ -98,10 +98,10 @@ describe.skipIf(inject("noLab") !== undefined)("Calico's records in etcd", { tim
 	test("a route without a block is a warning", async () => {
 		await forgetInEtcd("ku13-2", kept);
 		const { stdout, stderr } = await survey();
-		expect(stderr).toContain(`gw-1: the route to ${kept} is to no block that Calico knows`);
+		expect(stderr).toContain(`gw-1: the route to ${kept} does not lead to a block that Calico knows`);
 		expect(stdout).toContain(`${kept} of ${site.workers.find(({ name }) => name === "ku13-2")?.address}`);
 		await recordInEtcd("ku13-2", kept);
-		expect((await survey()).stderr).not.toContain("is to no block");
+		expect((await survey()).stderr).not.toContain("does not lead to a block");
 	});
 
 	test.each<[string, () => Promise<object>, string]>([

@@ -37,7 +37,7 @@ test("a disabled pool is left out, and an unreadable record gives a note", () =>
 	expect(notes.join()).not.toContain("\u001b");
 });
 
-test("a VXLAN pool has routes whatever BGP exports", () => {
+test("a VXLAN pool has routes even without BGP export", () => {
 	const [pool] = poolsOf([record({ vxlanMode: "Always", disableBGPExport: true })]).pools;
 	expect(pool?.announced).toBe(true);
 	expect(warningsOf({ vxlanMode: "Always", disableBGPExport: true })).toHaveLength(1);

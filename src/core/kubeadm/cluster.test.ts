@@ -104,7 +104,7 @@ describe("parseClusterInfo", () => {
 		["no YAML", "["],
 		["no cluster", "clusters: []"],
 		["plain http", kubeconfig("http://10.200.0.10:6443", CA)],
-		["a URL that is none", kubeconfig('"https://10.200.0.10:6443\\nx"', CA)],
+		["a broken URL", kubeconfig('"https://10.200.0.10:6443\\nx"', CA)],
 		["no certificate", kubeconfig("https://10.200.0.10:6443", "hello")],
 		["a broken certificate", kubeconfig("https://10.200.0.10:6443", CA.replace("MII", "AAA"))],
 	])("%s is an error", (_, yaml) => {

@@ -15,7 +15,7 @@ describe("parseKubernetesVersion", () => {
 	});
 
 	test.each(["", "1", "v1", "1.034", "1.34.", "1.34.4;x", "1.34.x", "one.two", "1.34 ", "-1.34", "1.34-rc.1"])(
-		"%j is none",
+		"%j is refused",
 		(text) =>
 			expect(parseKubernetesVersion(text)).toEqual({
 				ok: false,

@@ -158,13 +158,13 @@ describe("the node behind a prefix", () => {
 
 	test.each([
 		["is the block's, by Calico's records", new Map([[prefix.text, "ku13-3"]]), "ku13-3"],
-		["is not known of a prefix without a block", new Map(), "10.200.0.11, 10.200.0.12"],
+		["is the gateway's next hops, for a prefix without a block", new Map(), "10.200.0.11, 10.200.0.12"],
 		["is the locked one while Calico cannot be asked", undefined, "ku13-2"],
 	])("%s", (_, owners, node) => {
 		expect(withNodes(gathered, owners, locked)).toEqual([{ prefix, node }]);
 	});
 
-	test("is unknown without owners and without a lock", () => {
+	test("is also the next hops without owners and without a lock", () => {
 		expect(withNodes(gathered, undefined)).toEqual([{ prefix, node: "10.200.0.11, 10.200.0.12" }]);
 	});
 });

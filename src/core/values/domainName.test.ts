@@ -13,7 +13,7 @@ test.each([
 });
 
 test.each(["", ".", "-a.b", "a-.b", "a..b", "a b", "a_b", "a\n", `${"a".repeat(64)}.b`, "a.".repeat(130)])(
-	"%j is no name",
+	"%j is not a name",
 	(text) => {
 		expect(parseDomainName(text).ok).toBe(false);
 	},

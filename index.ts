@@ -1,6 +1,7 @@
 /**
- * Makes a cluster's pods, Services and names reachable from every listed physical server. A gateway joins the cluster and is drained, its
- * routes are gathered, and each server gets routes and a nameserver in one transaction, which it undoes if a check fails.
+ * Makes a cluster's pods, Services and names reachable from every listed physical server. A gateway joins the cluster and is
+ * drained, its routes are gathered, and each server gets routes and a nameserver in one transaction, which it undoes if a check
+ * fails.
  */
 
 import * as pulumi from "@pulumi/pulumi";

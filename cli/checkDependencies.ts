@@ -1,6 +1,6 @@
 /**
- * `npm run check:dependencies`: checks the hash and licence of every package in package-lock.json, and vulnerabilities if npm's registry
- * knows of them. Exit code 0: there are no problems; 1: there are.
+ * `npm run check:dependencies`: checks the hash and licence of every package in package-lock.json, and vulnerabilities if npm's
+ * registry knows of them. Exit code 0: there are no problems; 1: there are.
  */
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";

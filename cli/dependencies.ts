@@ -40,8 +40,8 @@ const lockFile = z.object({
 });
 
 /**
- * The problems of the packages in a package-lock.json: a missing hash, without which npm would accept any contents; a source other than a
- * registry; a licence that is not allowed.
+ * The problems of the packages in a package-lock.json: a missing hash, without which npm would accept any contents; a source
+ * other than a registry; a licence that is not allowed.
  *
  * @throws Error if it is not such a file.
  */

@@ -1,6 +1,6 @@
 /**
- * `npm run drift -- ENV`: compares every server with the stack's last deployment, over one read-only connection each. Exit code 0: all
- * are in sync; 2: at least one is not; 1: this could not be found out.
+ * `npm run drift -- ENV`: compares every server with the stack's last deployment, over one read-only connection each. Exit code
+ * 0: all are in sync; 2: at least one is not; 1: this could not be found out.
  */
 import { Command } from "commander";
 import { reportToTerminal } from "../src/messages/report.ts";

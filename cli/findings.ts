@@ -22,7 +22,7 @@ export interface Finding {
 	readonly state: "in sync" | "drift" | "unknown";
 	/** The differences, or why the state is unknown, a line each. */
 	readonly details: readonly string[];
-	/** Its host key is not the pinned one. It is not logged in to, and an update cannot repair this. */
+	/** Its host key is not the pinned one, so the program does not log in, and an update cannot repair this. */
 	readonly otherHostKey?: true;
 	/** When a check last found it as deployed, in UTC. Only for a server that drifted, and if the server knows. */
 	readonly inForceAt?: string;
@@ -31,8 +31,8 @@ export interface Finding {
 }
 
 /**
- * Compares every server with its last deployment, over one connection each. A server that differs is compared again: one of its services,
- * such as a DHCP client, may just have changed something, which pod-gateway's units then put back.
+ * Compares every server with its last deployment, over one connection each. A server that differs is compared again: one of its
+ * services, such as a DHCP client, may just have changed something, which pod-gateway's units then put back.
  *
  * @param look compares one server. Default: over SSH.
  * @param settle seconds until the second comparison. Default: 3.

@@ -31,7 +31,8 @@ export function labSiteOf(stack: string, folder = join(project, "stacks")): stri
 }
 
 /**
- * Runs this command on the lab's workstation, with the lab's Pulumi, if the stack belongs to the lab and this is not that run already.
+ * Runs this command on the lab's workstation, with the lab's Pulumi, if the stack belongs to the lab and this is not that run
+ * already.
  *
  * @returns its exit code; undefined if the command must run here.
  */

@@ -1,6 +1,6 @@
 /**
- * `npm run report -- ENV`: writes the site as one HTML page, and as Markdown for a pull request. Exit code 0: both are written; 1: at least
- * one is not.
+ * `npm run report -- ENV`: writes the site as one HTML page, and as Markdown for a pull request. Exit code 0: both are written;
+ * 1: at least one is not.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";

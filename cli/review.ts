@@ -1,6 +1,6 @@
 /**
- * `npm run review -- ENV`: prints a preview as Markdown for a pull request, first a line per server. Exit code 0: nothing changes; 2:
- * something does; 1: the preview failed.
+ * `npm run review -- ENV`: prints a preview as Markdown for a pull request, first a line per server. Exit code 0: nothing
+ * changes; 2: something does; 1: the preview failed.
  */
 import { Command } from "commander";
 import { reportToTerminal } from "../src/messages/report.ts";

@@ -4,8 +4,8 @@ import { coloursFor } from "./colours.ts";
 import { runOnLab } from "./onLab.ts";
 
 /**
- * Runs a program's command line. Errors go to standard error, with exit code 1. For a stack of the lab, the program is run on the lab's
- * workstation instead.
+ * Runs a program's command line. Errors go to standard error, with exit code 1. For a stack of the lab, the program is run on
+ * the lab's workstation instead.
  *
  * @param program a program whose first argument, if it has one, is the stack's name.
  */

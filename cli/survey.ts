@@ -1,6 +1,6 @@
 /**
- * `npm run survey -- ENV`: reads the gateways' routes and the cluster's facts, and compares them with stacks/ENV.routes.json. Exit code 0:
- * they are the same, or --write has made them so; 2: they differ; 1: this could not be found out.
+ * `npm run survey -- ENV`: reads the gateways' routes and the cluster's facts, and compares them with stacks/ENV.routes.json.
+ * Exit code 0: they are the same, or --write has made them so; 2: they differ; 1: this could not be found out.
  */
 import { existsSync } from "node:fs";
 import { readFile, rename, writeFile } from "node:fs/promises";

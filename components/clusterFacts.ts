@@ -19,10 +19,12 @@ export interface ClusterFactsArgs {
 }
 
 /**
- * The cluster's own facts: its ranges (ConfigMap `kube-system/kubeadm-config`), its nameserver (Service `kube-system/kube-dns`, or the one
- * with its label), its API server and CA (ConfigMap `kube-public/cluster-info`). Every preview and update reads them and never changes them.
+ * The cluster's own facts: its ranges (ConfigMap `kube-system/kubeadm-config`), its nameserver (Service `kube-system/kube-dns`,
+ * or the one with its label), its API server and CA (ConfigMap `kube-public/cluster-info`). Every preview and update reads them
+ * and never changes them.
  *
- * The program reads them itself, not through resources, because a resource would print, store and compare every field of the objects.
+ * The program reads them itself, not through resources, because a resource would print, store and compare every field of the
+ * objects.
  */
 export class ClusterFacts extends pulumi.ComponentResource {
 	/** The ranges of the pods' addresses. */
@@ -72,7 +74,11 @@ export class ClusterFacts extends pulumi.ComponentResource {
 		}
 	}
 
-	/** Refuses differences between the locked and the live cluster. Only warns if the cluster cannot be read. @returns the locked one. */
+	/**
+	 * Refuses differences between the locked and the live cluster. Only warns if the cluster cannot be read.
+	 *
+	 * @returns the locked one.
+	 */
 	private async confirmAgainstCluster(
 		locked: LockedCluster,
 		kubeconfig: SecretText,

@@ -22,8 +22,8 @@ export interface GatewayMachineArgs {
 }
 
 /**
- * The machine that becomes a gateway. The driver that the settings name makes or finds it. Its address and host key may be outputs of any
- * provider.
+ * The machine that becomes a gateway. The driver that the settings name makes or finds it. Its address and host key may be
+ * outputs of any provider.
  */
 export class GatewayMachine extends pulumi.ComponentResource {
 	/** Its name in the settings, and its addresses, which are the servers' next hops. */

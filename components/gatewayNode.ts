@@ -22,8 +22,8 @@ export interface GatewayNodeArgs {
 
 /**
  * Makes a machine the cluster's gateway: prepares it, joins it with kubeadm, cordons and drains it. Only DaemonSets run on it.
- * `calico-node` gives it a route to every pod block, and `kube-proxy` translates Service addresses to pod addresses. A delete drains,
- * resets and removes the node. It only warns if the machine or the cluster does not answer.
+ * `calico-node` gives it a route to every pod block, and `kube-proxy` translates Service addresses to pod addresses. A delete
+ * drains, resets and removes the node. It only warns if the machine or the cluster does not answer.
  */
 export class GatewayNode extends pulumi.ComponentResource {
 	/** The node's name. Known once the node has joined and was drained. */
@@ -68,8 +68,9 @@ export class GatewayNode extends pulumi.ComponentResource {
 			},
 			{ parent: this, deleteBeforeReplace: !machine.sideBySide },
 		);
-		// The kubelet only sets its labels when it registers the node. This patch applies later changes of the settings, and reverts changes
-		// by others. It owns only these fields. `leave` deletes the Node object with its labels, so the patch is retained on delete.
+		// The kubelet only sets its labels when it registers the node. This patch applies later changes of the settings, and
+		// reverts changes by others. It owns only these fields. `leave` deletes the Node object with its labels, so the patch is
+		// retained on delete.
 		new kubernetes.core.v1.NodePatch(
 			`${name}-labels`,
 			{

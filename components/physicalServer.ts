@@ -20,9 +20,9 @@ export interface PhysicalServerArgs {
 }
 
 /**
- * One physical server: its routes and nameserver configuration, pushed in one transaction, verified on the server, and removed on delete.
- * tools/physical-server.ts uploads the transaction's script, host/server-network.sh, so resources hold neither its text nor keys that are
- * in files. The desired state is plain lines on standard input, which a preview's diff shows.
+ * One physical server: its routes and nameserver configuration, pushed in one transaction, verified on the server, and removed
+ * on delete. tools/physical-server.ts uploads the transaction's script, host/server-network.sh, so resources hold neither its
+ * text nor keys that are in files. The desired state is plain lines on standard input, which a preview's diff shows.
  */
 export class PhysicalServer extends pulumi.ComponentResource {
 	/** The server's name in the settings. */

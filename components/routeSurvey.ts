@@ -35,8 +35,8 @@ export interface RouteSurveyArgs {
 }
 
 /**
- * Reads the gateway's routes in every preview and update, and does not change the gateway. The program reads them itself, not through a
- * resource, so a preview shows the same routes that an update will push.
+ * Reads the gateway's routes in every preview and update, and does not change the gateway. The program reads them itself, not
+ * through a resource, so a preview shows the same routes that an update will push.
  */
 export class RouteSurvey extends pulumi.ComponentResource {
 	/** The pod prefixes that the gateway has next hops to, sorted. Unknown until the gateway has joined. */
@@ -64,7 +64,8 @@ export class RouteSurvey extends pulumi.ComponentResource {
 			});
 		// The routes are not secret, although the keys and the kubeconfig with which they are read are.
 		this.found = pulumi.unsecret(found);
-		// `npm run survey` reads this from the state. It is not an input of the node, because a new certificate must not cause a new join.
+		// `npm run survey` reads this from the state. It is not an input of the node, because a new certificate must not cause a
+		// new join.
 		const etcd = cluster.calicoEtcd;
 		this.registerOutputs(etcd && { calicoEtcd: pulumi.secret(pulumi.jsonStringify(etcd)) });
 	}
@@ -73,7 +74,8 @@ export class RouteSurvey extends pulumi.ComponentResource {
 /**
  * Reads a survey, logs its warnings, and returns its routes with their nodes.
  *
- * @throws pulumi.RunError with the reason if the survey failed, if servers could not get any of its routes, or if too many are missing.
+ * @throws pulumi.RunError with the reason if the survey failed, if servers could not get any of its routes, or if too many are
+ * missing.
  */
 export async function reportSurvey(
 	read: () => Promise<GatewaySurvey>,

@@ -23,8 +23,8 @@ export interface ServerPlansArgs {
 /**
  * Plans all servers at once.
  *
- * @returns a server's plan by its name. Unknown until every gateway was surveyed. Throws a pulumi.RunError with every problem of the
- * plan, before any server is touched.
+ * @returns a server's plan by its name. Unknown until every gateway was surveyed. Throws a pulumi.RunError with every problem
+ * of the plan, before any server is touched.
  */
 export function planServers({
 	config,

@@ -1,6 +1,6 @@
 /**
- * Rules for every stack, for `pulumi up --policy-pack policy`. They check the resources that would be deployed, not the settings, and so
- * also catch mistakes of this program.
+ * Rules for every stack, for `pulumi up --policy-pack policy`. They check the resources that would be deployed, not the
+ * settings, and so also catch mistakes of this program.
  */
 import {
 	PolicyPack,
@@ -77,9 +77,9 @@ const protectedServers: ResourceValidationPolicy & StackValidationPolicy = {
 let read: Promise<ReadonlyMap<string, unknown>> | undefined;
 
 /**
- * The deployed servers before this deployment. The engine only shows a policy the new resources, and checks the whole stack after the
- * deletions. So the state is read once, when the engine asks about the first resource, which does not lock the stack. A pack runs in its
- * own folder, and Pulumi finds the project in the parent folder.
+ * The deployed servers before this deployment. The engine only shows a policy the new resources, and checks the whole stack
+ * after the deletions. So the state is read once, when the engine asks about the first resource, which does not lock the stack.
+ * A pack runs in its own folder, and Pulumi finds the project in the parent folder.
  */
 function former(urn: string): Promise<ReadonlyMap<string, unknown>> {
 	// The language host sets this variable. @pulumi/policy does not give the organization.

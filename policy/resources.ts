@@ -54,7 +54,10 @@ export function planOf({ urn, props }: SeenResource): ServerPlan | undefined {
 	return plan.value;
 }
 
-/** Every connection that a resource makes: its own, and those in the standard input or the environment of a tool of this program. */
+/**
+ * Every connection that a resource makes: its own, and those in the standard input or the environment of a tool of this
+ * program.
+ */
 export function connectionsOf({ type, props }: SeenResource): readonly Connection[] {
 	if (type.startsWith("command:remote:")) return [isObject(props["connection"]) ? props["connection"] : {}];
 	if (type !== "command:local:Command") return [];

@@ -1,6 +1,6 @@
 /**
- * Makes a gateway a node of the cluster: `join`, `drain` and `leave`, each with a request (src/node/request.ts) as JSON on standard
- * input. `pulumi up` runs it, and a person can. Progress and warnings go to standard error.
+ * Makes a gateway a node of the cluster: `join`, `drain` and `leave`, each with a request (src/node/request.ts) as JSON on
+ * standard input. `pulumi up` runs it, and a person can. Progress and warnings go to standard error.
  */
 import { Command } from "commander";
 import { Cluster } from "../src/kube/client.ts";

@@ -1,6 +1,7 @@
 /**
- * Makes and removes a gateway's virtual machine: `create`, `ensure` and `delete`, each with a request (src/drivers/libvirt/request.ts) as
- * JSON on standard input, and `host-key`. `pulumi up` runs it, and a person can. Progress and warnings go to standard error.
+ * Makes and removes a gateway's virtual machine: `create`, `ensure` and `delete`, each with a request
+ * (src/drivers/libvirt/request.ts) as JSON on standard input, and `host-key`. `pulumi up` runs it, and a person can. Progress
+ * and warnings go to standard error.
  */
 import { Command } from "commander";
 import { createVm, ensureVm } from "../src/drivers/libvirt/create.ts";

@@ -3,8 +3,8 @@ import type { z } from "zod";
 import type { Config, ReachableMachine, ReachedThrough } from "../settings/model.ts";
 
 /**
- * Makes or finds a gateway's machine. A driver is a folder of `src/drivers` with a file `driver.ts`, which exports it as `driver`. The
- * folder's name is the value of `driver:` in a stack file. A new driver does not change any other file.
+ * Makes or finds a gateway's machine. A driver is a folder of `src/drivers` with a file `driver.ts`, which exports it as
+ * `driver`. The folder's name is the value of `driver:` in a stack file. A new driver does not change any other file.
  */
 export interface Driver<Shape extends z.ZodRawShape = z.ZodRawShape> {
 	/** The keys of a gateway with this driver in a stack file, in addition to those of every gateway. */
@@ -38,8 +38,8 @@ export interface ProvidedMachine {
 	/** Name of the Node object. Default: the gateway's `nodeName` in the settings. */
 	readonly nodeName?: pulumi.Input<string> | undefined;
 	/**
-	 * Whether the next machine is made before this one is removed, with another name and address. The servers are switched in between.
-	 * Default: false.
+	 * Whether the next machine is made before this one is removed, with another name and address. The servers are switched in
+	 * between. Default: false.
 	 */
 	readonly sideBySide?: boolean | undefined;
 	/** Whether the machine is destroyed once it stops being a gateway, so that it need not be reset. Default: false. */

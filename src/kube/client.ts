@@ -19,7 +19,8 @@ const MERGE = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
 /**
  * The requests to the cluster's API that this program needs: nodes, evictions, bootstrap tokens, versions and ConfigMaps.
  *
- * Every request ends within about 10 s. It throws ClusterUnreachable if the API server does not answer, and ApiException if it refuses.
+ * Every request ends within about 10 s. It throws ClusterUnreachable if the API server does not answer, and ApiException if it
+ * refuses.
  */
 export class Cluster {
 	private readonly core: CoreV1Api;

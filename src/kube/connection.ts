@@ -31,8 +31,8 @@ export class ClusterUnreachable extends Error {
 const SILENCE = ["ETIMEDOUT", "EHOSTUNREACH", "EHOSTDOWN"];
 
 /**
- * The configuration with which clients of @kubernetes/client-node call a cluster's API. Every request ends within about 10 s, and throws
- * ClusterUnreachable if it does not get a whole answer. A credential program has another 60 s before that.
+ * The configuration with which clients of @kubernetes/client-node call a cluster's API. Every request ends within about 10 s,
+ * and throws ClusterUnreachable if it does not get a whole answer. A credential program has another 60 s before that.
  *
  * @param kubeconfig a kubeconfig's text or file.
  * @param context a context of it. Default: its current one.

@@ -4,8 +4,8 @@ import { printableReason } from "../core/values/printable.ts";
 import { parseJson } from "../core/values/read.ts";
 
 /**
- * The error as a text for people. For an answer of the API server, this is its status and message; the error's own text would be the
- * whole answer with its headers.
+ * The error as a text for people. For an answer of the API server, this is its status and message; the error's own text would
+ * be the whole answer with its headers.
  *
  * @param asked the request as a permission, verb and object. Example: `list nodes`.
  */

@@ -3,8 +3,8 @@ import { isReady } from "../core/kubeadm/nodeReady.ts";
 import { type Cluster, nameOf, namespaceOf } from "../kube/client.ts";
 
 /**
- * Whether a drain must evict the pod, as `kubectl drain --ignore-daemonsets` decides. A drain leaves DaemonSets' pods (their controller
- * ignores cordons), mirrors of static pods (the API cannot remove them), and pods that have ended.
+ * Whether a drain must evict the pod, as `kubectl drain --ignore-daemonsets` decides. A drain leaves DaemonSets' pods (their
+ * controller ignores cordons), mirrors of static pods (the API cannot remove them), and pods that have ended.
  */
 export function mustLeave(pod: V1Pod): boolean {
 	const owner = pod.metadata?.ownerReferences?.find((reference) => reference.controller);

@@ -18,14 +18,14 @@ const TOKEN_LIFE_MINUTES = 10;
 const READY_WITHIN_SECONDS = 600;
 
 /**
- * Prepares the machine, joins it to the cluster, and waits until the node is ready. Skips steps that are already done. First removes the
- * remains of an earlier node from the machine and the cluster, or refuses because of them.
+ * Prepares the machine, joins it to the cluster, and waits until the node is ready. Skips steps that are already done. First
+ * removes the remains of an earlier node from the machine and the cluster, or refuses because of them.
  *
- * The bootstrap token is made for this join and deleted right after it, so it is never in Pulumi's state. The script gets it in the
- * JoinConfiguration on standard input.
+ * The bootstrap token is made for this join and deleted right after it, so it is never in Pulumi's state. The script gets it in
+ * the JoinConfiguration on standard input.
  *
- * @throws Error if the machine belongs to another cluster or is another node of this one, if another machine is the node of this name, if
- * the kubelet's version does not fit, or if kubeadm fails.
+ * @throws Error if the machine belongs to another cluster or is another node of this one, if another machine is the node of
+ * this name, if the kubelet's version does not fit, or if kubeadm fails.
  */
 export async function joinNode(request: NodeRequest, report: ReportLine): Promise<void> {
 	const { machine } = request;

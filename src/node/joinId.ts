@@ -10,8 +10,8 @@ export function newJoinId(): string {
 }
 
 /**
- * Whether a later run has joined the node again. The caller must then leave the node alone. This happens when Pulumi replaces a resource
- * in place: the new `join` runs before the old `leave`.
+ * Whether a later run has joined the node again. The caller must then leave the node alone. This happens when Pulumi replaces a
+ * resource in place: the new `join` runs before the old `leave`.
  *
  * @param known the output of the join that the caller undoes; "" if unknown.
  */

@@ -28,9 +28,9 @@ export interface LeaveActs {
 }
 
 /**
- * Removes the gateway from the cluster: drains it, resets its machine unless that is disposable, and deletes the Node object. A machine or
- * cluster that does not answer does not block this: each step that was not done gives a warning with the command to do it later. A machine
- * that has another role by now is not reset. An API server that could not be reached is not asked again.
+ * Removes the gateway from the cluster: drains it, resets its machine unless that is disposable, and deletes the Node object. A
+ * machine or cluster that does not answer does not block this: each step that was not done gives a warning with the command to
+ * do it later. A machine that has another role by now is not reset. An API server that could not be reached is not asked again.
  *
  * @param joinId the output of the join that is undone; "" if unknown. A node that was joined again since is left alone.
  * @throws Error after all other steps, if a machine or cluster that answers still has something of the node.

@@ -24,7 +24,12 @@ export async function readMachineState(
 	return state.value;
 }
 
-/** Runs `kubeadm join`. @param configuration the JoinConfiguration, YAML. @param token the token in it, which errors do not show. */
+/**
+ * Runs `kubeadm join`.
+ *
+ * @param configuration the JoinConfiguration, YAML.
+ * @param token the token in it, which errors do not show.
+ */
 export async function joinMachine(machine: SshTarget, configuration: string, token: string): Promise<void> {
 	const options = { args: ["join"], input: configuration, timeout: 270, secret: token };
 	await runScriptOrThrow(machine, "kubeadm join", "join-node.sh", options);

@@ -15,8 +15,8 @@ export interface MachineState {
 	 */
 	readonly kind: (typeof KINDS)[number];
 	/**
-	 * For `other-node` the node's name, for `other` that cluster's API server, for `partial` and `control-plane` the files that were found;
-	 * otherwise "". Safe to show.
+	 * For `other-node` the node's name, for `other` that cluster's API server, for `partial` and `control-plane` the files that
+	 * were found; otherwise "". Safe to show.
 	 */
 	readonly detail: string;
 	/** Contents of /etc/machine-id; "" if there is none. */

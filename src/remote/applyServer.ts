@@ -14,8 +14,8 @@ const TIME_LIMIT = 290;
 const IN_FORCE = ["applied", "unchanged"];
 
 /**
- * Uploads the script for servers, and applies the desired state with it, in one transaction. Reports the script's standard error line by
- * line as it arrives.
+ * Uploads the script for servers, and applies the desired state with it, in one transaction. Reports the script's standard
+ * error line by line as it arrives.
  *
  * @param desired the lines from src/core/wire/renderDesired.ts.
  * @returns the script's standard output, whose last line is JSON.

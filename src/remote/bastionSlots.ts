@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * The most connections to one bastion in their handshake at a time, of all processes of this user. By default (MaxStartups), sshd drops
- * some connections from the eleventh on, also those of other users.
+ * The most connections to one bastion in their handshake at a time, of all processes of this user. By default (MaxStartups),
+ * sshd drops some connections from the eleventh on, also those of other users.
  */
 export const AT_ONCE = 8;
 /** Seconds. A handshake is shorter. The process of an older slot has ended, even if another process has its id by now. */
@@ -15,8 +15,8 @@ const STALE = 150;
 const PATIENCE = 300;
 
 /**
- * Waits for a slot of the bastion, and runs an action that connects to it. Pulumi runs a process for each server, so a slot is a file. If
- * files cannot be made, there is no limit.
+ * Waits for a slot of the bastion, and runs an action that connects to it. Pulumi runs a process for each server, so a slot is
+ * a file. If files cannot be made, there is no limit.
  *
  * @param bastion its host and port.
  * @param folder the folder of the slots. Default: this user's own below the system's folder for temporary files.

@@ -2,8 +2,8 @@ import { type ConnectionError, hostAndPort } from "./ssh.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
 /**
- * The environment variable in which a person lists what to leave as it is, although it answers: HOST, HOST:PORT or `cluster`, separated
- * by commas.
+ * The environment variable in which a person lists what to leave as it is, although it answers: HOST, HOST:PORT or `cluster`,
+ * separated by commas.
  */
 export const SAY_SO = "POD_GATEWAY_FORGET";
 

@@ -5,7 +5,8 @@ import { failure, type Result, success } from "../core/values/result.ts";
 /**
  * Makes an ed25519 key pair in the formats of ssh-keygen, the public key without a comment.
  *
- * ssh2 1.17 drops leading zeros of a public key (lib/keygen.js), which breaks one pair of 256. A broken pair is replaced by another one.
+ * ssh2 1.17 drops leading zeros of a public key (lib/keygen.js), which breaks one pair of 256. A broken pair is replaced by
+ * another one.
  */
 export function makeHostKeyPair(): HostKeyPair {
 	for (;;) {

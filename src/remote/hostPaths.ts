@@ -1,6 +1,6 @@
 /*
- * The paths of the scripts on other machines. Each script is sent alone and names its paths itself; host/contracts.test.ts compares them
- * with these.
+ * The paths of the scripts on other machines. Each script is sent alone and names its paths itself; host/contracts.test.ts
+ * compares them with these.
  */
 
 /** The installed script for servers. */

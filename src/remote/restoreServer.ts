@@ -9,11 +9,15 @@ import { runScript } from "./shell.ts";
 import { ConnectionError } from "./ssh.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
-/** Seconds. The host script waits at most 30 s for another run, works for at most 90 s, and undoes an unfinished run for at most 90 s. */
+/**
+ * Seconds. The host script waits at most 30 s for another run, works for at most 90 s, and undoes an unfinished run for at most
+ * 90 s.
+ */
 const TIME_LIMIT = 240;
 
 /**
- * Removes everything of a stack from a server. Only warns if the server does not answer, so that a dead machine does not block a removal.
+ * Removes everything of a stack from a server. Only warns if the server does not answer, so that a dead machine does not block
+ * a removal.
  *
  * @param stack the stack's name. Default: the only stack that serves the server.
  * @throws Error if the server was not restored although it answers or may exist. It must then stay in the state.

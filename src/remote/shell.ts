@@ -26,14 +26,14 @@ export const NOTHING: Script = { name: "true", text: "true" };
 export type Run = typeof runScript;
 
 /**
- * The command for the login shell, which means the same to sh, bash, zsh, csh and fish. These shells do not share a way to quote a long
- * text, so the script is the first line of standard input, and the rest is the script's own standard input.
+ * The command for the login shell, which means the same to sh, bash, zsh, csh and fish. These shells do not share a way to
+ * quote a long text, so the script is the first line of standard input, and the rest is the script's own standard input.
  */
 const COMMAND = `exec /bin/sh -c 'IFS= read -r s; eval "$(echo "$s" | base64 -d)"'`;
 
 /**
- * Runs a script on another machine, under any login shell. The answer is the output between two random marks. So a greeting before it is
- * not part of the answer, and an answer without its end is an error.
+ * Runs a script on another machine, under any login shell. The answer is the output between two random marks. So a greeting
+ * before it is not part of the answer, and an answer without its end is an error.
  *
  * @throws as {@link runRemote}, and Error if the script was not run, or not to its end.
  */

@@ -137,7 +137,8 @@ test("a connection that is cut is tried again until it succeeds", async () => {
 
 test("100 servers behind a bastion with a limit are all reached, a few at a time", async () => {
 	const server = await sshd({ answer: loginShell("/bin/sh") });
-	// A lower limit than the program's own, so that some are cut, as if other users connected, too. sshd's 10:30:100 would not cut any.
+	// A lower limit than the program's own, so that some are cut, as if other users connected, too. sshd's 10:30:100 would not
+	// cut any.
 	const bastion = await sshd({ maxStartups: [5, 30, 100], dropFirst: 8 });
 	const target = { ...server.target, bastion: bastion.target };
 	const answers = await Promise.all(

@@ -20,7 +20,8 @@ export interface RemoteResult {
  * - `silence`: nothing answered at the machine's address. Only such a machine may count as gone.
  * - `cut`: the machine answered, and closed the connection before the login, as sshd does above its MaxStartups.
  * - `refusal`: the machine answered, and refused the connection or the login.
- * - `obstacle`: something else failed first (the SSH agent, this machine's network, a bastion), so the machine's state is unknown.
+ * - `obstacle`: something else failed first (the SSH agent, this machine's network, a bastion), so the machine's state is
+ * unknown.
  */
 export type Met = "silence" | "cut" | "refusal" | "obstacle";
 
@@ -43,8 +44,8 @@ export class HostKeyError extends ConnectionError {
 /** The seconds between keepalive requests while the server is silent, and the number of requests that it may leave unanswered. */
 const KEEPALIVE = { interval: 15, unanswered: 4 };
 /**
- * Seconds between attempts after a cut connection. Each pause is multiplied by a random factor from 0.5 to 1.5, so that clients that were
- * cut together do not return together. All pauses take 15 s to 45 s.
+ * Seconds between attempts after a cut connection. Each pause is multiplied by a random factor from 0.5 to 1.5, so that clients
+ * that were cut together do not return together. All pauses take 15 s to 45 s.
  */
 const PAUSES = [0.3, 0.6, 1.2, 2.5, 5, 10, 10];
 /** Seconds in which the rest of a command's output may arrive after the command has exited. */
@@ -67,12 +68,12 @@ export interface RunOptions {
 }
 
 /**
- * Runs one command over one verified connection. A connection that is cut before the login is tried again for about half a minute.
- * Through one bastion, only a few connections are made at a time.
+ * Runs one command over one verified connection. A connection that is cut before the login is tried again for about half a
+ * minute. Through one bastion, only a few connections are made at a time.
  *
  * @param command a constant. Anything that varies must be in `input`.
- * @throws ConnectionError if the connection fails. Error if the command exceeds its time or prints too much, if the connection is cut, or
- * if the server stops answering, which is noticed within about a minute.
+ * @throws ConnectionError if the connection fails. Error if the command exceeds its time or prints too much, if the connection
+ * is cut, or if the server stops answering, which is noticed within about a minute.
  */
 export async function runRemote(target: SshTarget, command: string, options: RunOptions): Promise<RemoteResult> {
 	const clients: Client[] = [];
@@ -204,8 +205,8 @@ async function dial(
 		...auth,
 		...(sock ? { sock } : {}),
 	};
-	// A connection may emit several errors: after a handshake times out, it is also cut. Without a listener each would end the process.
-	// Errors after the login also close the channel, which is handled there.
+	// A connection may emit several errors: after a handshake times out, it is also cut. Without a listener each would end the
+	// process. Errors after the login also close the channel, which is handled there.
 	client.on("error", () => {});
 	// A bastion only opens a channel to a machine that accepted the connection.
 	let answered = sock !== undefined;
@@ -250,11 +251,12 @@ async function dial(
 }
 
 /**
- * Watches whether this process runs often enough to notice an answer. On a busy computer, the time limit may pass before the process
- * looks at an answer that has arrived.
+ * Watches whether this process runs often enough to notice an answer. On a busy computer, the time limit may pass before the
+ * process looks at an answer that has arrived.
  *
  * @param seconds the time limit.
- * @returns ends the watch, and tells whether every pause of the process was short: below half a second, or below a fifth of the limit.
+ * @returns ends the watch, and tells whether every pause of the process was short: below half a second, or below a fifth of the
+ * limit.
  */
 function listen(seconds: number): () => boolean {
 	let [last, longest] = [performance.now(), 0];

@@ -48,7 +48,10 @@ interface Placed<Value> {
 	readonly path: readonly PropertyKey[];
 }
 
-/** Problems between settings that are valid on their own: repeated names and addresses, overlapping ranges, missing or rival keys. */
+/**
+ * Problems between settings that are valid on their own: repeated names and addresses, overlapping ranges, missing or rival
+ * keys.
+ */
 export function conflicts(raw: Readonly<Record<string, unknown>>): readonly string[] {
 	const settings = readable.parse(raw);
 	const names = everyMachine(settings).flatMap(({ value, path }) => placed(value.name, [...path, "name"]));

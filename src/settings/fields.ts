@@ -121,8 +121,8 @@ export const port = z
 	.max(65535, "is not a port, 1 to 65535");
 
 /**
- * Labels that a kubelet may set on its node. Of the keys under kubernetes.io and k8s.io, the NodeRestriction admission plugin only
- * allows those under `kubelet.kubernetes.io` and `node.kubernetes.io`.
+ * Labels that a kubelet may set on its node. Of the keys under kubernetes.io and k8s.io, the NodeRestriction admission plugin
+ * only allows those under `kubelet.kubernetes.io` and `node.kubernetes.io`.
  */
 export const labels = z.record(z.string(), z.string()).superRefine((record, context) => {
 	for (const [key, value] of Object.entries(record)) {

@@ -8,8 +8,8 @@ const secure = { type: "object", properties: { secure: { type: "string" } }, req
 const SECRETS = ["kubeconfig", "privateKey", "key"];
 
 /**
- * The JSON Schema (draft 2020-12) of a stack file, with which editors complete, describe and check settings. The program checks more:
- * addresses, host keys, and mutually exclusive settings.
+ * The JSON Schema (draft 2020-12) of a stack file, with which editors complete, describe and check settings. The program checks
+ * more: addresses, host keys, and mutually exclusive settings.
  */
 export function editorSchema(drivers: readonly KnownDriver[]): object {
 	const { $schema, properties, required } = z.toJSONSchema(stackFileSchema(drivers), {

@@ -9,8 +9,9 @@ export interface KeptAddress {
 }
 
 /**
- * Keys whose values are hosts outside the cluster, anywhere in the settings: machines, bastions, a hypervisor, the API server, etcd,
- * and the hosts that a driver's machine needs. The cluster's own addresses have other keys (podRanges, serviceRanges, dnsAddresses).
+ * Keys whose values are hosts outside the cluster, anywhere in the settings: machines, bastions, a hypervisor, the API server,
+ * etcd, and the hosts that a driver's machine needs. The cluster's own addresses have other keys (podRanges, serviceRanges,
+ * dnsAddresses).
  */
 const KEYS = new Set([
 	"address",

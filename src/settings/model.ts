@@ -120,8 +120,8 @@ export interface Credentials {
 }
 
 /**
- * A secret in a resource's input: the path of its file, which is not secret, or the text itself, which is secret to Pulumi. Inputs are
- * in the state and, in clear, in Pulumi's debug log. A file keeps the secret out of both.
+ * A secret in a resource's input: the path of its file, which is not secret, or the text itself, which is secret to Pulumi.
+ * Inputs are in the state and, in clear, in Pulumi's debug log. A file keeps the secret out of both.
  */
 export type Secret = pulumi.Output<SecretText>;
 

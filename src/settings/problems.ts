@@ -11,7 +11,8 @@ export function settingAt(path: readonly PropertyKey[]): string {
 }
 
 /**
- * A text per problem of `raw`, with the setting and the next step. Texts only quote keys and choices, so they never repeat a secret.
+ * A text per problem of `raw`, with the setting and the next step. Texts only quote keys and choices, so they never repeat a
+ * secret.
  */
 export function describeIssues(
 	schema: z.ZodType,

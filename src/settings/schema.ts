@@ -36,8 +36,8 @@ export const SOFTWARE_SOURCES = ["packages", "preinstalled"] as const;
 export const ROUTE_SOURCES = ["live", "locked"] as const;
 
 /*
- * The keys of a stack file under `pod-gateway:`. The descriptions are the reference documentation: docs/settings.md and the JSON Schema
- * for editors are made from them.
+ * The keys of a stack file under `pod-gateway:`. The descriptions are the reference documentation: docs/settings.md and the
+ * JSON Schema for editors are made from them.
  */
 
 const cluster = z

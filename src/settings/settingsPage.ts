@@ -55,7 +55,11 @@ function tables(section: Part, ssh: string | undefined): string[] {
 	return ["Every driver has these keys:", table(common), ...own];
 }
 
-/** A row per key. Does not list the keys of an `ssh` block within a machine again. @param ssh the keys of pod-gateway:ssh as JSON. */
+/**
+ * A row per key. Does not list the keys of an `ssh` block within a machine again.
+ *
+ * @param ssh the keys of pod-gateway:ssh as JSON.
+ */
 function rows(part: Part, prefix: string, ssh: string | undefined): string[][] {
 	// The schema requires the key that distinguishes two forms of a block, but a person may leave it out.
 	const [form] = Object.entries(part.properties ?? {}).filter(([, { const: value }]) => typeof value === "boolean");

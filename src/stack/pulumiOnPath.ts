@@ -2,8 +2,8 @@ import { accessSync, constants, realpathSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /**
- * The installed pulumi command: the first on PATH that is not the npm package's. `npm run` puts that one first, and it downloads the CLI
- * when it is called. Undefined if there is no other.
+ * The installed pulumi command: the first on PATH that is not the npm package's. `npm run` puts that one first, and it
+ * downloads the CLI when it is called. Undefined if there is no other.
  *
  * @param path folders, separated as in PATH. Default: PATH.
  */

@@ -1,6 +1,6 @@
 /*
- * The names of this program's resources, and how to read them from a URN (urn:pulumi:STACK::PROJECT::PARENT_TYPE$TYPE::NAME). Every
- * stack's state has these names. A renamed resource would count as another one, so they must not change.
+ * The names of this program's resources, and how to read them from a URN (urn:pulumi:STACK::PROJECT::PARENT_TYPE$TYPE::NAME).
+ * Every stack's state has these names. A renamed resource would count as another one, so they must not change.
  */
 
 /** The type tokens of this program's components. */
@@ -13,8 +13,8 @@ export const COMPONENTS = {
 } as const;
 
 /**
- * The role of a command of this program. `network`: applies the desired state to a server. `restore`: removes it. `node`: makes a machine
- * the gateway's node.
+ * The role of a command of this program. `network`: applies the desired state to a server. `restore`: removes it. `node`: makes
+ * a machine the gateway's node.
  */
 export type CommandRole = "network" | "restore" | "node";
 

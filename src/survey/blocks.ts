@@ -41,8 +41,8 @@ export async function readExpectedBlocks(
 }
 
 /**
- * Reads Calico's block affinities and pools and the cluster's nodes, all at once. Records that cannot be read give a note and not an
- * error, because they only tell what to wait for.
+ * Reads Calico's block affinities and pools and the cluster's nodes, all at once. Records that cannot be read give a note and
+ * not an error, because they only tell what to wait for.
  *
  * @throws Error if the kubeconfig cannot be read.
  */

@@ -55,8 +55,8 @@ export async function readCluster(
 }
 
 /**
- * The addresses of the cluster's nameserver: those of the Service `kube-system/kube-dns`, or of the one Service in `kube-system` with the
- * label of kube-dns (kubespray names it `coredns`).
+ * The addresses of the cluster's nameserver: those of the Service `kube-system/kube-dns`, or of the one Service in
+ * `kube-system` with the label of kube-dns (kubespray names it `coredns`).
  */
 async function dnsAddressesOf(api: CoreV1Api): Promise<Result<readonly Address[]>> {
 	const [namespace, name, labelSelector] = ["kube-system", "kube-dns", "k8s-app=kube-dns"];

@@ -29,8 +29,9 @@ export interface GatewaySurvey extends Survey {
 }
 
 /**
- * Waits until a gateway's routes have settled and lead to every expected block, and returns them. Does not change anything. A gateway
- * that has just joined may settle with the routes of only some peers. If no blocks are expected, one route to pods is enough.
+ * Waits until a gateway's routes have settled and lead to every expected block, and returns them. Does not change anything. A
+ * gateway that has just joined may settle with the routes of only some peers. If no blocks are expected, one route to pods is
+ * enough.
  *
  * @param seconds the time limit. After it, the last reading is returned even if blocks are missing.
  * @param expected reads the expected blocks. It is called for each reading, because blocks may change meanwhile.

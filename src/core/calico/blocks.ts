@@ -52,8 +52,8 @@ const node = z.object({
 });
 
 /**
- * The blocks that are confirmed, announced, and owned by other nodes that are ready. Ignores blocks outside the pod ranges or as wide
- * as a whole range, because the survey drops such routes.
+ * The blocks that are confirmed, announced, and owned by other nodes that are ready. Ignores blocks outside the pod ranges or
+ * as wide as a whole range, because the survey drops such routes.
  *
  * @param gateways the gateways' own node names. Their blocks are left out: drained nodes run no pods that a server needs.
  */

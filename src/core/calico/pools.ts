@@ -47,8 +47,8 @@ export function poolsOf(records: readonly unknown[]): { pools: readonly Pool[]; 
 }
 
 /**
- * The pools outside the pod ranges. The two can differ because kubeadm and Calico do not ask each other. Servers get no routes to the
- * pods of such a pool.
+ * The pools outside the pod ranges. The two can differ because kubeadm and Calico do not ask each other. Servers get no routes
+ * to the pods of such a pool.
  */
 function poolsOutside(pools: readonly Pool[], podRanges: readonly Prefix[]): readonly Pool[] {
 	return pools.filter(({ prefix }) => !podRanges.some((range) => contains(range, prefix)));

@@ -21,9 +21,9 @@ const row = hop.extend({
 });
 
 /**
- * Reads the output of `ip -j route show table main` (`family` 4) or `ip -j -6 route …` (6). The caller gives the family, because the
- * output does not name it for the default route. A row that cannot be read is reported and the others are kept. Anything but a JSON
- * list is an error.
+ * Reads the output of `ip -j route show table main` (`family` 4) or `ip -j -6 route …` (6). The caller gives the family,
+ * because the output does not name it for the default route. A row that cannot be read is reported and the others are kept.
+ * Anything but a JSON list is an error.
  */
 export function parseIpRoutes(text: string, family: Family): Result<KernelTable> {
 	const rows = parseJson(text);

@@ -38,7 +38,10 @@ export function parseDestination(text: string, family: Family): Result<Prefix> {
 /** The most rows of a table that are read. A node has thousands of blocks at most; a full internet table has a million prefixes. */
 export const MOST_ROWS = 200_000;
 
-/** A failure if the table has more than {@link MOST_ROWS} rows: each takes time to read, and would become a route on every server. */
+/**
+ * A failure if the table has more than {@link MOST_ROWS} rows: each takes time to read, and would become a route on every
+ * server.
+ */
 export function tooMany(rows: number): Result<never> | undefined {
 	if (rows <= MOST_ROWS) return undefined;
 	return failure(`the routing table has ${rows} rows, more than ${MOST_ROWS}; find out what adds them`);

@@ -11,8 +11,8 @@ const COLUMNS = {
 } as const satisfies Record<Family, readonly string[]>;
 
 /**
- * Reads the output of `route -n` or `route -n -6`, for hosts whose iproute2 has no JSON. A row has a next hop if its flags include
- * `U` and `G`. A route that drops packets has the flag `!` or no interface.
+ * Reads the output of `route -n` or `route -n -6`, for hosts whose iproute2 has no JSON. A row has a next hop if its flags
+ * include `U` and `G`. A route that drops packets has the flag `!` or no interface.
  */
 export function parseRouteCommand(text: string, family: Family): Result<KernelTable> {
 	const lines = text.split("\n").filter((line) => line.trim() !== "");

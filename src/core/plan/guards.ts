@@ -121,7 +121,10 @@ function coverProblems(site: Site): readonly string[] {
 	]);
 }
 
-/** Nameservers that no planned route leads to, such as node-local ones. Each server would otherwise only fail after its deadline. */
+/**
+ * Nameservers that no planned route leads to, such as node-local ones. Each server would otherwise only fail after its
+ * deadline.
+ */
 function nameserverProblems(site: Site): readonly string[] {
 	const routed = destinations(site);
 	return site.dns.addresses.flatMap((address) =>

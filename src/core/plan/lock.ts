@@ -125,7 +125,10 @@ function list(values: readonly string[]): string {
 	return `[${values.map((value) => JSON.stringify(value)).join(", ")}]`;
 }
 
-/** How the live routes differ from the locked ones: a line `+ PREFIX of NODE` for a route that is only live, `- …` if only locked. */
+/**
+ * How the live routes differ from the locked ones: a line `+ PREFIX of NODE` for a route that is only live, `- …` if only
+ * locked.
+ */
 export function lockDifferences(locked: readonly PodRoute[], live: readonly PodRoute[]): readonly string[] {
 	const line = ({ prefix, node }: PodRoute) => `${prefix.text} of ${node}`;
 	const lacking = (these: readonly PodRoute[], those: readonly PodRoute[]) => {

@@ -4,11 +4,11 @@ import { contains, type Prefix, sortedPrefixes } from "../values/prefix.ts";
 export const TABLE = "pod_gateway_masquerade";
 
 /**
- * Rules for `nft -f` that give forwarded packets the gateway's source address if they come from outside the pod ranges. They serve
- * sites where pods have no route back to the servers, since every pod can answer the gateway.
+ * Rules for `nft -f` that give forwarded packets the gateway's source address if they come from outside the pod ranges. They
+ * serve sites where pods have no route back to the servers, since every pod can answer the gateway.
  *
- * Loading the text again replaces all rules in one transaction, and removes those of a family without ranges. The rules come after
- * those of kube-proxy and Calico, so their address translations stay. Packets of the gateway itself are not changed.
+ * Loading the text again replaces all rules in one transaction, and removes those of a family without ranges. The rules come
+ * after those of kube-proxy and Calico, so their address translations stay. Packets of the gateway itself are not changed.
  *
  * @param podRanges in any order. A range inside another is left out, because nftables refuses sets that overlap.
  * @returns "" if there are no ranges.

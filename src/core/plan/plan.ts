@@ -24,8 +24,8 @@ export function planSite(site: Site, servers: readonly PlannedServer[]): Result<
 }
 
 /**
- * The plan of one server: routes to the Service ranges and the pods, of each family in which the server has an address. Every gateway
- * with an address of that family is a next hop.
+ * The plan of one server: routes to the Service ranges and the pods, of each family in which the server has an address. Every
+ * gateway with an address of that family is a next hop.
  */
 function planServer(
 	site: Site,

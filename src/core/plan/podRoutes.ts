@@ -65,8 +65,8 @@ export function onEveryGateway<Route extends { readonly prefix: Prefix }>(
 /**
  * Adds to each prefix the node behind it.
  *
- * @param owners the owner of a block by its prefix; undefined if Calico's records cannot be read. The owners then come from `locked`,
- *   because an unknown owner must not count as a change.
+ * @param owners the owner of a block by its prefix; undefined if Calico's records cannot be read. The owners then come from
+ * `locked`, because an unknown owner must not count as a change.
  */
 export function withNodes(
 	prefixes: readonly GatheredPrefix[],

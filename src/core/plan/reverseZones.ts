@@ -5,9 +5,9 @@ import type { Prefix } from "../values/prefix.ts";
 const LABEL_BITS = { 4: 8, 6: 4 } as const satisfies Record<Family, number>;
 
 /**
- * The reverse zones that cover exactly this prefix's addresses, in the order of the addresses. A prefix that does not end at a label
- * is expanded: a /12 to sixteen /16 zones, a /26 to sixty-four names. An expansion has at most 128 zones (IPv4) or 8 (IPv6).
- * The classless zones of RFC 2317 do not help, because a resolver looks up the plain name.
+ * The reverse zones that cover exactly this prefix's addresses, in the order of the addresses. A prefix that does not end at a
+ * label is expanded: a /12 to sixteen /16 zones, a /26 to sixty-four names. An expansion has at most 128 zones (IPv4) or 8
+ * (IPv6). The classless zones of RFC 2317 do not help, because a resolver looks up the plain name.
  */
 export function reverseZones(prefix: Prefix): readonly string[] {
 	const { family, length } = prefix;

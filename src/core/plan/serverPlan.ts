@@ -42,7 +42,10 @@ export interface ServerPlan {
 	readonly server: string;
 	/** In order. */
 	readonly routes: readonly PlannedRoute[];
-	/** The share (0 to 1) of its present routes of either family that the server may lose. Absent in states of older versions: all. */
+	/**
+	 * The share (0 to 1) of its present routes of either family that the server may lose. Absent in states of older versions:
+	 * all.
+	 */
 	readonly maxShrink?: number | undefined;
 	readonly dns: PlannedDns;
 	readonly verify: PlannedVerification;

@@ -18,8 +18,8 @@ export interface Address {
 }
 
 /**
- * Reads an address. Refuses IPv6 zones (`%eth0`) and IPv4-mapped IPv6 addresses, so that every address has one text only; routes and
- * nameservers need neither.
+ * Reads an address. Refuses IPv6 zones (`%eth0`) and IPv4-mapped IPv6 addresses, so that every address has one text only;
+ * routes and nameservers need neither.
  */
 export function parseAddress(text: string): Result<Address> {
 	const value = numericValue(text);

@@ -24,8 +24,8 @@ const HOW =
 export const HOST_KEY_MISSING = `is required, because pod-gateway does not connect to a machine without a pinned key; ${HOW}`;
 
 /**
- * Reads a public host key as in known_hosts without the host, or as in a `.pub` file, and drops its comment. Refuses RSA: a pinned
- * key pins the algorithm, and servers no longer sign with `ssh-rsa` (SHA-1).
+ * Reads a public host key as in known_hosts without the host, or as in a `.pub` file, and drops its comment. Refuses RSA: a
+ * pinned key pins the algorithm, and servers no longer sign with `ssh-rsa` (SHA-1).
  */
 export function parseHostKey(text: string): Result<string> {
 	const words = text.trim().split(/\s+/);

@@ -16,8 +16,8 @@ export interface Prefix {
 }
 
 /**
- * Reads a prefix in CIDR notation. Bits set beyond the length are an error that suggests the prefix probably meant. With `hostBits`
- * `"clear"` they are cleared, as Kubernetes does (Go's `net.ParseCIDR`).
+ * Reads a prefix in CIDR notation. Bits set beyond the length are an error that suggests the prefix probably meant. With
+ * `hostBits` `"clear"` they are cleared, as Kubernetes does (Go's `net.ParseCIDR`).
  */
 export function parsePrefix(text: string, hostBits: "refuse" | "clear" = "refuse"): Result<Prefix> {
 	const [addressText = "", lengthText, ...rest] = text.split("/");

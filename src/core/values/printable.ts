@@ -6,8 +6,8 @@ const LONGEST = 120;
 const LONGEST_REASON = 1000;
 
 /**
- * A foreign value, made safe to show: JSON with everything outside printable ASCII escaped, so that control characters do not reach a
- * terminal. A longer text than `longest` characters (default: 120) is cut in its middle.
+ * A foreign value, made safe to show: JSON with everything outside printable ASCII escaped, so that control characters do not
+ * reach a terminal. A longer text than `longest` characters (default: 120) is cut in its middle.
  */
 export function printable(value: unknown, longest = LONGEST): string {
 	const json = JSON.stringify(value) ?? String(value);

@@ -2,8 +2,9 @@ import { homedir } from "node:os";
 import { z } from "zod";
 
 /**
- * A secret: its text, or the file that holds it. With a file, resources only have its path, and the code that uses the secret reads
- * the file at that moment. A path with `~/` is below the user's home; other relative paths are below the project's folder.
+ * A secret: its text, or the file that holds it. With a file, resources only have its path, and the code that uses the secret
+ * reads the file at that moment. A path with `~/` is below the user's home; other relative paths are below the project's
+ * folder.
  */
 export type SecretText = string | { readonly file: string };
 

@@ -7,9 +7,9 @@ const LONGEST = 8000;
 const LOOKED_AT = 100_000;
 
 /**
- * The output of another machine or program, made fit for an error: without control characters except line ends, without surrounding
- * blanks, and cut in its middle if it has more than `longest` characters. Use this function for every foreign text of its own, and
- * `printable` for a foreign value within a sentence.
+ * The output of another machine or program, made fit for an error: without control characters except line ends, without
+ * surrounding blanks, and cut in its middle if it has more than `longest` characters. Use this function for every foreign text
+ * of its own, and `printable` for a foreign value within a sentence.
  */
 export function words(text: string, longest = LONGEST): string {
 	const looked = ends(text, Math.max(8 * longest, LOOKED_AT), text.includes("\n") ? "\n" : " ");

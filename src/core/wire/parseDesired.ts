@@ -12,8 +12,8 @@ const NAME = /^(?![.-])(?!.*\.\.)[A-Za-z0-9._-]+$/;
 export const STACK = /^(?![./-])(?!.*\.\.)[A-Za-z0-9._@/-]+$/;
 
 /**
- * Reads a desired state: the inverse of `renderDesired`. The first and the last line are fixed; the others may have any order. The
- * host script accepts and refuses the same lines (tests/fixtures/desiredLines.ts).
+ * Reads a desired state: the inverse of `renderDesired`. The first and the last line are fixed; the others may have any order.
+ * The host script accepts and refuses the same lines (tests/fixtures/desiredLines.ts).
  */
 export function parseDesired(text: string): Result<ServerPlan> {
 	if (!text.startsWith(`pod-gateway ${FORMAT}\n`)) return failure(`the first line is not "pod-gateway ${FORMAT}"`);

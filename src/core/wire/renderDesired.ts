@@ -4,9 +4,9 @@ import type { ServerPlan } from "../plan/serverPlan.ts";
 export const FORMAT = 1;
 
 /**
- * The desired state of one server as the host script reads it on standard input: a line per route or setting, which is a keyword and
- * its values, separated by single spaces. The order only depends on the plan, because `pulumi preview --diff` shows the differences
- * between these lines.
+ * The desired state of one server as the host script reads it on standard input: a line per route or setting, which is a
+ * keyword and its values, separated by single spaces. The order only depends on the plan, because `pulumi preview --diff` shows
+ * the differences between these lines.
  *
  * @throws RangeError if a value is not one word. The values of a plan that passed the guards are.
  */

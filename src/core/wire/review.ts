@@ -11,8 +11,8 @@ export interface ServerReview {
 const DNS = ["dns-method", "nameserver", "domain", "reverse-zone", "search"];
 
 /**
- * Describes the change from one desired state of a server to another. Compares the states as sets of lines, since the meaning of a
- * line does not depend on its position.
+ * Describes the change from one desired state of a server to another. Compares the states as sets of lines, since the meaning
+ * of a line does not depend on its position.
  *
  * @param before undefined for a new server.
  * @param after undefined for a server that is removed from the settings.

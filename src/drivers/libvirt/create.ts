@@ -31,7 +31,8 @@ export async function ensureVm(request: VmRequest, report: ReportLine, run: Run 
  * Makes the VM. First removes a VM that pod-gateway made under this name: an earlier run left it, or this run replaces it.
  *
  * @returns the VM's instance id, which identifies the machine.
- * @throws Error if the name or the address is in use by another machine, if the hypervisor cannot make the VM, or if it does not boot.
+ * @throws Error if the name or the address is in use by another machine, if the hypervisor cannot make the VM, or if it does
+ * not boot.
  */
 export async function createVm(request: VmRequest, report: ReportLine, run: Run = runScript): Promise<string> {
 	const { definition, machine } = request;

@@ -108,8 +108,8 @@ type Settings = z.output<z.ZodObject<typeof settings>>;
 type Slot = "a" | "b";
 
 /**
- * A virtual machine on a hypervisor with libvirt. A change of its definition replaces it. With a spare address, the new VM boots beside
- * the old one; otherwise the old one is removed first.
+ * A virtual machine on a hypervisor with libvirt. A change of its definition replaces it. With a spare address, the new VM
+ * boots beside the old one; otherwise the old one is removed first.
  */
 export const driver: Driver<typeof settings> = {
 	settings,

@@ -1,8 +1,8 @@
 import { z } from "zod";
 
 /*
- * The forms of a VM's fields, for a stack file and for the request to a hypervisor. libvirt-vm.sh checks its input again, because it runs
- * on another machine as root.
+ * The forms of a VM's fields, for a stack file and for the request to a hypervisor. libvirt-vm.sh checks its input again,
+ * because it runs on another machine as root.
  */
 
 /** An absolute path without blanks and quotes: the script splits words at blanks, and curl's configuration interprets quotes. */

@@ -10,8 +10,8 @@ import { digestOf } from "./vm/describe.ts";
 import { filesOf, renderDomain } from "./vm/domainXml.ts";
 
 /**
- * The hypervisor's domain under a VM's name. `foreign`: pod-gateway did not make it. `unfinished`: it never finished booting. `digest`
- * is the {@link digestOf} of its definition.
+ * The hypervisor's domain under a VM's name. `foreign`: pod-gateway did not make it. `unfinished`: it never finished booting.
+ * `digest` is the {@link digestOf} of its definition.
  */
 export type VmState =
 	| { readonly is: "absent" | "foreign" | "unfinished" }

@@ -3,7 +3,8 @@ import type { Family } from "../../../core/values/address.ts";
 import type { VmAccess, VmDefinition } from "./definition.ts";
 
 /**
- * The VM's cloud-config: its name, its SSH host key, and the users that may log in. It contains the private host key, so it is secret.
+ * The VM's cloud-config: its name, its SSH host key, and the users that may log in. It contains the private host key, so it is
+ * secret.
  *
  * Keys as in cloud-init 22.4 (Debian 12) and 26.x: https://docs.cloud-init.io/en/latest/reference/modules.html
  */
@@ -13,7 +14,8 @@ export function renderUserData({ name }: VmDefinition, { user, authorizedKeys, h
 		hostname: name,
 		// Only sets the line of the machine's own name in /etc/hosts.
 		manage_etc_hosts: "localhost",
-		// Removes the image's host keys. Since ssh_keys is set, cloud-init does not generate others, so the pinned key is the only one.
+		// Removes the image's host keys. Since ssh_keys is set, cloud-init does not generate others, so the pinned key is the only
+		// one.
 		ssh_deletekeys: true,
 		ssh_keys: { ed25519_private: hostKey.privateKey, ed25519_public: hostKey.publicKey },
 		ssh_pwauth: false,
@@ -56,8 +58,8 @@ export function renderNetworkConfig({ mac, network }: VmDefinition): string {
 		dhcp4: false,
 		dhcp6: false,
 		addresses: network.addresses.map(({ address, prefixLength }) => `${address.text}/${prefixLength}`),
-		// 22.4 refuses `default` as a destination, so it is a prefix. For IPv6, 22.4 turns ::/0 into ::/64, and its renderer for ifupdown
-		// sets routes before the address. Every version and renderer handles gateway6, although it is deprecated.
+		// 22.4 refuses `default` as a destination, so it is a prefix. For IPv6, 22.4 turns ::/0 into ::/64, and its renderer for
+		// ifupdown sets routes before the address. Every version and renderer handles gateway6, although it is deprecated.
 		...(router4 === undefined ? {} : { routes: [{ to: "0.0.0.0/0", via: router4 }] }),
 		...(router6 === undefined ? {} : { gateway6: router6 }),
 		...(nameservers.length > 0 ? { nameservers: { addresses: nameservers } } : {}),

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import type { StaticAddress, VmDefinition } from "./definition.ts";
 
 /**
- * A VM as plain lines, one fact each, in a fixed order. Two definitions differ exactly if their lines do. `pulumi preview --diff` shows
- * these lines when a VM will be replaced.
+ * A VM as plain lines, one fact each, in a fixed order. Two definitions differ exactly if their lines do. `pulumi preview
+ * --diff` shows these lines when a VM will be replaced.
  */
 export function describeVm(definition: VmDefinition): string[] {
 	return lines(definition, `${definition.image.sha256.slice(0, 12)}…`);

@@ -25,7 +25,8 @@ const NAMESPACE = "urn:pod-gateway:vm";
 /**
  * The libvirt domain of a VM, for x86-64 and libvirt 9 or later. https://libvirt.org/formatdomain.html
  *
- * Every device uses virtio, also the seed, because Debian's cloud kernel does not have a driver for the SATA CD-ROM of a q35 machine.
+ * Every device uses virtio, also the seed, because Debian's cloud kernel does not have a driver for the SATA CD-ROM of a q35
+ * machine.
  */
 export function renderDomain(definition: VmDefinition, files: VmFiles): string {
 	const { name, cpus, memory, bridge, mac, boot, emulation } = definition;

@@ -1,6 +1,7 @@
 /**
- * Makes a cluster's pods, Services and names reachable from every listed physical server: a gateway joins the cluster and is
- * drained, its routes are gathered, and each server gets routes and a nameserver in one safe transaction.
+ * Makes a cluster's pods, Services and names reachable from every listed physical server. A gateway joins the cluster and is
+ * drained, its routes are gathered, and each server gets routes and a nameserver in one transaction, which it undoes if a check
+ * fails.
  */
 
 import * as pulumi from "@pulumi/pulumi";
@@ -40,7 +41,7 @@ const gatewayParts = gatewayMachines.map(({ gateway, machine }) => {
 		cluster,
 		facts,
 		convergeTimeout: config.routes.convergeTimeout,
-		// Routes to pools are pushed whole, whatever the gateway has.
+		// Routes to pools do not depend on the gateway's blocks.
 		maxShrink: config.routes.mode === "pools" ? 1 : config.routes.maxShrink,
 		lock,
 	});
@@ -53,7 +54,7 @@ const physicalServers = config.servers.map(
 	(server) => new PhysicalServer(server.name, { server, plan: planOf(server.name), gatewayNodes: nodes }),
 );
 
-/** The machines that are the servers' next hops, and the nodes they are. */
+/** Each gateway's node, and its addresses, which are the servers' next hops. */
 export const gateways = Object.fromEntries(
 	gatewayParts.map(({ name, machine }) => [
 		name,
@@ -70,11 +71,11 @@ export const ranges = {
 	nameservers: facts.dnsAddresses.apply((addresses) => addresses.map(({ text }) => text)),
 	domain: facts.domain,
 };
-/** What the gateways reach by way of other hosts: `PREFIX of NODE` each. */
+/** The pod prefixes that each gateway reaches, as texts `PREFIX of NODE`. */
 export const podRoutes = gatewayParts.map(({ survey }) =>
 	survey.found.apply((routes) => routes.map(({ prefix, node }) => `${prefix.text} of ${node}`)),
 );
-/** What is in force on each server, in one line. */
+/** The state that is in force on each server, as one line. */
 export const servers = Object.fromEntries(physicalServers.map(({ name, inForce }) => [name, inForce]));
-/** Who deployed what on each server, and when: the record that is there, too. */
+/** Each server's deployment record, as stored on it. */
 export const records = Object.fromEntries(physicalServers.map(({ name, record }) => [name, record]));

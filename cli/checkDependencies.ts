@@ -1,6 +1,6 @@
 /**
- * `npm run check:dependencies`: hashes and licences of every package in package-lock.json, and known vulnerabilities as far as npm's
- * registry tells of them. Exit code 0: nothing is wrong; 1: something is.
+ * `npm run check:dependencies`: checks the hash and licence of every package in package-lock.json, and vulnerabilities if npm's
+ * registry knows of them. Exit code 0: there are no problems; 1: there are.
  */
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
@@ -8,22 +8,22 @@ import { parseJson } from "../src/core/values/read.ts";
 import { report } from "../src/messages/report.ts";
 import { lockProblems, parseAudit } from "./dependencies.ts";
 
-/** Seconds for the registry to answer. */
+/** Seconds within which the registry must answer. */
 const AUDIT_LIMIT = 120;
 
 const lock: unknown = JSON.parse(await readFile(new URL("../package-lock.json", import.meta.url), "utf8"));
 const inLock = lockProblems(lock);
 const { problems, notes, skipped } = parseAudit(await audit());
 for (const text of notes) report(`npm audit: ${text}`);
-if (skipped !== undefined) report(`npm audit was skipped: the registry here gives no audit (${skipped})`);
+if (skipped !== undefined) report(`npm audit was skipped: the registry does not give an audit (${skipped})`);
 for (const problem of [...inLock, ...problems.map((text) => `npm audit: ${text}`)]) report(`error: ${problem}`);
 if (inLock.length + problems.length > 0) process.exitCode = 1;
 else
 	report(
-		`dependencies: hashes and licences are as they should be${skipped === undefined ? ", and no severe vulnerability is known" : ""}`,
+		`dependencies: all hashes and licences are valid${skipped === undefined ? ", and no severe vulnerability is known" : ""}`,
 	);
 
-/** What npm printed; findings make it exit with 1, and so does a registry without audits. */
+/** Runs `npm audit`, and parses its output. npm exits with 1 for findings, but also for a registry without audits. */
 async function audit(): Promise<unknown> {
 	const argv = ["audit", "--json", "--fetch-retries=1", "--fetch-timeout=30000"];
 	return await new Promise((resolve) => {

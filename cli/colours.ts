@@ -1,7 +1,7 @@
 import type { WriteStream } from "node:tty";
 import pc from "picocolors";
 
-/** Colours for what goes to this stream: only on a terminal, and not where NO_COLOR is set. CI systems have no terminal. */
+/** Colours for this stream. They are off unless it is a terminal, which CI systems do not have, and if NO_COLOR is set. */
 export function coloursFor(stream: Pick<WriteStream, "isTTY">) {
 	return pc.createColors(stream.isTTY === true && process.env["NO_COLOR"] === undefined);
 }

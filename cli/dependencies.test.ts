@@ -7,7 +7,7 @@ const lockOf = ({ name = "@x/b", ...entry }: { name?: string }) => ({
 	packages: { "": { name: "pod-gateway" }, [`node_modules/a/node_modules/${name}`]: { version: "1.2.3", ...entry } },
 });
 
-test("this project's own lock file has a hash and a licence that is allowed for every package", () => {
+test("every package in this project's lock file has a hash and an allowed licence", () => {
 	expect(lockProblems(JSON.parse(readFileSync("package-lock.json", "utf8")))).toEqual([]);
 });
 
@@ -19,11 +19,11 @@ test.each<[string, object, readonly string[]]>([
 		{ license: "MIT" },
 		["@x/b@1.2.3 has no hash in package-lock.json; add its integrity: npm view @x/b@1.2.3 dist.integrity"],
 	],
-	["with a hash that is none", { integrity: "sha1-abc", license: "MIT" }, [expect.stringContaining("has no hash")]],
+	["with a weak hash", { integrity: "sha1-abc", license: "MIT" }, [expect.stringContaining("has no hash")]],
 	[
-		"from somebody's repository",
+		"from a git repository",
 		{ integrity: hash, license: "MIT", resolved: "git+ssh://git@example.org/x.git#abc" },
-		["@x/b@1.2.3 comes from git+ssh://git@example.org/x.git#abc, which is no registry"],
+		["@x/b@1.2.3 comes from git+ssh://git@example.org/x.git#abc, which is not a registry"],
 	],
 	[
 		"with another licence",
@@ -31,7 +31,7 @@ test.each<[string, object, readonly string[]]>([
 		["@x/b@1.2.3 has the licence AGPL-3.0-only, which is not among those allowed (cli/dependencies.ts)"],
 	],
 	[
-		"that is another one by that name now",
+		"with an excepted name but another licence",
 		{ integrity: hash, license: "GPL-3.0-only", name: "ssh2" },
 		["ssh2@1.2.3 has the licence GPL-3.0-only, which is not among those allowed (cli/dependencies.ts)"],
 	],
@@ -53,7 +53,7 @@ test.each([
 });
 
 describe("npm audit", () => {
-	test("severe findings are problems, others are told", () => {
+	test("severe findings are problems, others are notes", () => {
 		const via = [{ title: "Prototype pollution", url: "https://advisories.example.org/1" }];
 		const vulnerabilities = {
 			a: { severity: "high", range: "<1.2.3", via },
@@ -61,10 +61,7 @@ describe("npm audit", () => {
 			c: { severity: "moderate", range: "<2", via },
 		};
 		expect(parseAudit({ auditReportVersion: 2, vulnerabilities })).toEqual({
-			problems: [
-				"a <1.2.3: high: Prototype pollution (https://advisories.example.org/1)",
-				"b *: critical: by way of a",
-			],
+			problems: ["a <1.2.3: high: Prototype pollution (https://advisories.example.org/1)", "b *: critical: through a"],
 			notes: ["c <2: moderate: Prototype pollution (https://advisories.example.org/1)"],
 		});
 	});
@@ -76,8 +73,8 @@ describe("npm audit", () => {
 			{ message: "request failed, reason: getaddrinfo ENOTFOUND", error: {} },
 			"request failed, reason: getaddrinfo ENOTFOUND",
 		],
-		["<html>", "npm audit printed no report"],
-	])("no finding is no problem: %j", (json, skipped) => {
+		["<html>", "npm audit did not print a report"],
+	])("a missing audit, or one without findings, is not a problem: %j", (json, skipped) => {
 		expect(parseAudit(json)).toEqual({ problems: [], notes: [], ...(skipped === undefined ? {} : { skipped }) });
 	});
 });

@@ -1,14 +1,23 @@
 import { z } from "zod";
 
-/** Licences that let this project use and ship a package, by their SPDX identifiers. */
+/** The SPDX identifiers of licences under which this project may use and ship a package. */
 const ALLOWED = new Set([
-	...["MIT", "ISC", "BSD-2-Clause", "BSD-3-Clause", "0BSD", "Apache-2.0", "BlueOak-1.0.0"],
-	...["CC0-1.0", "Python-2.0", "Unlicense", "Zlib"],
-	// Of lists of names, which come with their source (spdx-exceptions).
+	"MIT",
+	"ISC",
+	"BSD-2-Clause",
+	"BSD-3-Clause",
+	"0BSD",
+	"Apache-2.0",
+	"BlueOak-1.0.0",
+	"CC0-1.0",
+	"Python-2.0",
+	"Unlicense",
+	"Zlib",
+	// For lists of names that ship with their source (spdx-exceptions).
 	"CC-BY-3.0",
 ]);
 
-/** Packages, with what package-lock.json says of their licence, that are under the MIT licence by the text that they ship. */
+/** Packages whose own licence text is MIT, with the different entry of each in package-lock.json. */
 const MIT_BY_THEIR_TEXT = new Set([
 	"@logdna/tail-file SEE LICENSE IN LICENSE",
 	"buildcheck (none)",
@@ -31,14 +40,14 @@ const lockFile = z.object({
 });
 
 /**
- * What is wrong with the packages of a package-lock.json: one without a hash, which npm would take from anybody; one that does not
- * come from a registry; one whose licence is none of those that are allowed.
+ * The problems of the packages in a package-lock.json: a missing hash, without which npm would accept any contents; a source
+ * other than a registry; a licence that is not allowed.
  *
- * @throws Error when it is no such file.
+ * @throws Error if it is not such a file.
  */
 export function lockProblems(lock: unknown): readonly string[] {
 	const parsed = lockFile.safeParse(lock);
-	if (!parsed.success) throw new Error("package-lock.json is not as npm writes it (lockfileVersion 3)");
+	if (!parsed.success) throw new Error("package-lock.json does not have npm's form (lockfileVersion 3)");
 	return Object.entries(parsed.data.packages)
 		.filter(([path, { link }]) => path !== "" && !link)
 		.flatMap(([path, { version, resolved, integrity, license = "(none)" }]) => {
@@ -50,7 +59,7 @@ export function lockProblems(lock: unknown): readonly string[] {
 					: [`${which} has no hash in package-lock.json; add its integrity: npm view ${which} dist.integrity`]),
 				...(resolved === undefined || resolved.startsWith("https://")
 					? []
-					: [`${which} comes from ${resolved}, which is no registry`]),
+					: [`${which} comes from ${resolved}, which is not a registry`]),
 				...(isAllowed(license) || MIT_BY_THEIR_TEXT.has(`${name} ${license}`)
 					? []
 					: [`${which} has the licence ${license}, which is not among those allowed (cli/dependencies.ts)`]),
@@ -58,10 +67,10 @@ export function lockProblems(lock: unknown): readonly string[] {
 		});
 }
 
-/** Whether an SPDX expression of names, AND, OR and brackets can be met by licences that are allowed. */
+/** Whether allowed licences satisfy an SPDX expression of names, AND, OR and brackets. */
 export function isAllowed(expression: string): boolean {
 	const text = expression.replace(/[()]/g, " ").trim();
-	// As AND binds closer than OR (SPDX 2.3, annex D.4); a bracket that says otherwise is read as not allowed.
+	// AND binds closer than OR (SPDX 2.3, annex D.4). Brackets that change this count as not allowed.
 	if (/\(.*\bOR\b.*\)\s+AND|AND\s+\(.*\bOR\b/.test(expression)) return false;
 	return text.split(/\s+OR\s+/).some((part) => part.split(/\s+AND\s+/).every((name) => ALLOWED.has(name.trim())));
 }
@@ -76,22 +85,26 @@ const report = z.object({
 const failure = z.object({ message: z.string() });
 const advisory = z.object({ title: z.string(), url: z.string() });
 
-/** What `npm audit --json` said. */
+/** The findings of `npm audit --json`. */
 export interface Audit {
 	/** Findings of severity high or critical. */
 	readonly problems: readonly string[];
-	/** Lesser ones. */
+	/** Other findings. */
 	readonly notes: readonly string[];
-	/** Why there was no audit. */
+	/** Why there was no audit; undefined if there was one. */
 	readonly skipped?: string;
 }
 
-/** Reads what `npm audit --json` printed. A registry without audits, or one that is not reached, is no finding. */
+/** Reads the output of `npm audit --json`. A registry that does not answer or does not audit does not count as a finding. */
 export function parseAudit(json: unknown): Audit {
 	const parsed = report.safeParse(json);
 	if (!parsed.success) {
 		const failed = failure.safeParse(json);
-		return { problems: [], notes: [], skipped: failed.success ? failed.data.message : "npm audit printed no report" };
+		return {
+			problems: [],
+			notes: [],
+			skipped: failed.success ? failed.data.message : "npm audit did not print a report",
+		};
 	}
 	const findings = Object.entries(parsed.data.vulnerabilities).map(([name, { severity, range, via }]) => {
 		const known = via.flatMap((one) => {
@@ -99,7 +112,7 @@ export function parseAudit(json: unknown): Audit {
 			return read.success
 				? [`${read.data.title} (${read.data.url})`]
 				: typeof one === "string"
-					? [`by way of ${one}`]
+					? [`through ${one}`]
 					: [];
 		});
 		return {

@@ -1,6 +1,6 @@
 /**
- * `npm run drift -- ENV`: compares every server with what the last deployment of the stack put there, read-only, by one connection
- * each. Exit code 0: all are in sync; 2: at least one is not; 1: it could not be told.
+ * `npm run drift -- ENV`: compares every server with the stack's last deployment, over one read-only connection each. Exit code
+ * 0: all are in sync; 2: at least one is not; 1: this could not be found out.
  */
 import { Command } from "commander";
 import { reportToTerminal } from "../src/messages/report.ts";
@@ -12,15 +12,15 @@ import { reportError, start } from "./start.ts";
 
 const program = new Command("npm run drift --")
 	.description(
-		"Compares every server with what the last deployment put there and changes nothing.\nExit code 0: in sync; 2: drift; 1: could not tell.",
+		"Compares every server with the last deployment, and changes nothing.\nExit code 0: in sync; 2: drift; 1: could not tell.",
 	)
 	.argument("<env>", "name of the stack, such as prod")
 	.option("--json", "print the findings as JSON")
-	.option("--repair", "put the drifted servers right through pulumi up, and look again")
+	.option("--repair", "repair drifted servers with pulumi up, and compare again")
 	.action(async (stack: string, options: { json?: boolean; repair?: boolean }) => {
 		reportToTerminal(`reading the state of ${stack}`);
 		const servers = deployedServers(await exportState(stack));
-		reportToTerminal(`looking at ${servers.length} servers`);
+		reportToTerminal(`comparing ${servers.length} servers`);
 		let found = await compareServers(servers);
 		let repaired = true;
 		const repairable = servers.filter(({ name }) =>
@@ -28,12 +28,12 @@ const program = new Command("npm run drift --")
 		);
 		if (options.repair && repairable.length > 0) {
 			process.stderr.write(`${text(found)}\n`);
-			// Nothing has changed in what is declared: replacing is what runs the transaction again.
+			// The desired state has not changed, so only a replacement runs the transaction again.
 			const targets = repairable.map(({ urn }) => `--target-replace=${urn}`);
-			// A server that refuses is no reason to leave the others as they are.
+			// A server that refuses must not stop the repair of the others.
 			const flags = ["--yes", "--skip-preview", "--continue-on-error", "--stack", stack];
 			repaired = await runPulumi(["up", ...flags, ...targets]);
-			if (!repaired) reportError("pulumi up failed: see above; this is how the servers are now");
+			if (!repaired) reportError("pulumi up failed, see above; the servers are now as follows");
 			found = await compareServers(servers);
 		}
 		process.stdout.write(options.json ? `${JSON.stringify(found, null, "\t")}\n` : `${text(found)}\n`);
@@ -41,7 +41,7 @@ const program = new Command("npm run drift --")
 		process.exitCode = states.has("drift") ? 2 : states.has("unknown") || !repaired ? 1 : 0;
 	});
 
-/** Findings for people: a line per server, then what is the matter with it. */
+/** Findings as text: a line per server, then its details. */
 function text(found: readonly Finding[]): string {
 	const width = Math.max(0, ...found.map(({ server }) => server.length));
 	const pc = coloursFor(process.stdout);

@@ -11,30 +11,32 @@ import type { DeployedServer } from "../src/stack/deployed.ts";
 
 /** How many servers are read at once. */
 const AT_ONCE = 16;
-/** Seconds a server may take to answer. */
+/** Seconds within which a server must answer. */
 const TIME_LIMIT = 60;
-/** Seconds until a server that differs is looked at again. */
+/** Seconds after which a server that differs is compared again. */
 const SETTLE = 3;
 
-/** How a server is, compared with what was deployed there. JSON of `npm run drift -- ENV --json`. */
+/** A server compared with its last deployment. The output of `npm run drift -- ENV --json` is a list of these. */
 export interface Finding {
 	readonly server: string;
 	readonly state: "in sync" | "drift" | "unknown";
-	/** What differs, or why nobody can tell; a line each. */
+	/** The differences, or why the state is unknown, a line each. */
 	readonly details: readonly string[];
-	/** Nobody may log in to it: its host key is not the pinned one, and no update puts that right. */
+	/** Its host key is not the pinned one, so the program does not log in, and an update cannot repair this. */
 	readonly otherHostKey?: true;
-	/** When everything was last seen as deployed, in UTC; only of a server that drifted, and where it knows. */
+	/** When a check last found it as deployed, in UTC. Only for a server that drifted, and if the server knows. */
 	readonly inForceAt?: string;
-	/** What its last deployment left there; undefined where nobody could look, or a version left none. */
+	/** The record of its last deployment; undefined if it could not be read, or if that version did not write records. */
 	readonly record?: DeploymentRecord;
 }
 
 /**
- * Looks at every server, by one connection each, and at those that differ once more: a server's own services, such as a DHCP
- * client at a renewal, may have been at work, and what they undo our units put back at once.
+ * Compares every server with its last deployment, over one connection each. A server that differs is compared again: one of its
+ * services, such as a DHCP client, may just have changed something, which pod-gateway's units then put back.
  *
- * @returns a finding for each, in the given order.
+ * @param look compares one server. Default: over SSH.
+ * @param settle seconds until the second comparison. Default: 3.
+ * @returns a finding for each server, in the given order.
  */
 export async function compareServers(
 	servers: readonly DeployedServer[],
@@ -68,7 +70,7 @@ async function compareOne({ name: server, target, desired }: DeployedServer): Pr
 	try {
 		const options = { input: desired, timeout: TIME_LIMIT };
 		const { stdout, stderr } = await runScript(target, hostScript("look-at-server.sh"), options);
-		if (resultOf(stdout) === "absent") return drift(`${INSTALLED} is not there`);
+		if (resultOf(stdout) === "absent") return drift(`${INSTALLED} is missing`);
 		const dryRun = parseDryRun(stdout);
 		if (!dryRun.ok) return unknown([words(stderr), ...dryRun.problems].filter((text) => text !== "").join("; "));
 		const { result, difference, inForceAt, record } = dryRun.value;

@@ -1,4 +1,4 @@
-/** `npm run host`: puts host/server-network.sh together from its parts. */
+/** `npm run host`: builds host/server-network.sh from its parts. */
 import { writeFile } from "node:fs/promises";
 import { relative } from "node:path";
 import { Command } from "commander";
@@ -8,7 +8,7 @@ import { start } from "./start.ts";
 start(
 	new Command("npm run host --")
 		.description(
-			"Puts host/server-network.sh, which runs on servers, together from host/server.\nExit code 0: written; 1: not.",
+			"Builds host/server-network.sh, which runs on servers, from the files in host/server.\nExit code 0: written; 1: not.",
 		)
 		.action(async () => {
 			await writeFile(assembled, assemble());

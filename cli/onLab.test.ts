@@ -13,13 +13,13 @@ test.each<[string, string | undefined]>([
 	["config:\n  pod-gateway:ssh: { agent: true }\n", undefined],
 	["config: [\n", undefined],
 	["", undefined],
-])("of %j the site is %j", (text, site) => {
+])("a stack file %j belongs to the site %j", (text, site) => {
 	writeFileSync(join(folder, "Pulumi.prod.yaml"), text);
 	expect(labSiteOf("prod", folder)).toBe(site);
 	expect(labSiteOf("acme/pod-gateway/prod", folder)).toBe(site);
 });
 
-test("a stack without settings is not the lab's, and what the lab runs is not run anew", async () => {
+test("a stack without settings does not belong to the lab, and a command of the lab is not run again", async () => {
 	expect(labSiteOf("staging", folder)).toBeUndefined();
 	vi.stubEnv(ON_LAB, "");
 	expect(await runOnLab("lab")).toBeUndefined();

@@ -6,17 +6,18 @@ import { z } from "zod";
 
 const project = join(import.meta.dirname, "..");
 
-/** A key of no part of the program, by which the lab says in a stack's settings which of its sites the stack is of. */
+/** The key with which the lab marks a stack's settings as those of one of its sites. The program itself ignores it. */
 export const LAB_SITE = "lab:site";
-/** Set by the lab for what it runs on its workstation. */
+/** The lab sets this variable for the commands that it runs on its workstation. */
 export const ON_LAB = "POD_GATEWAY_ON_LAB";
 
 const stackFile = z.object({ config: z.object({ [LAB_SITE]: z.string() }) });
 
 /**
- * The lab's site that a stack is of: a number, or nothing for the one that people work on; undefined of any other stack.
+ * The lab's site that a stack belongs to: a number, or "" for the site that people work on; undefined for any other stack.
  *
- * @param stack may be named with its organization and project. @param folder where the stacks' settings are.
+ * @param stack the stack's name, also with its organization and project.
+ * @param folder the folder of the stacks' settings. Default: the project's.
  */
 export function labSiteOf(stack: string, folder = join(project, "stacks")): string | undefined {
 	const file = join(folder, `Pulumi.${basename(stack)}.yaml`);
@@ -24,15 +25,16 @@ export function labSiteOf(stack: string, folder = join(project, "stacks")): stri
 	try {
 		return stackFile.safeParse(parse(readFileSync(file, "utf8"))).data?.config[LAB_SITE];
 	} catch {
-		// What is wrong with it is Pulumi's to say.
+		// Pulumi reports the problems of the file.
 		return undefined;
 	}
 }
 
 /**
- * Runs this very command on the lab's workstation, with the lab's Pulumi, where the stack is the lab's and this is not that run.
+ * Runs this command on the lab's workstation, with the lab's Pulumi, if the stack belongs to the lab and this is not that run
+ * already.
  *
- * @returns its exit code; undefined where it is to be run here.
+ * @returns its exit code; undefined if the command must run here.
  */
 export async function runOnLab(stack: string, argv = process.argv): Promise<number | undefined> {
 	const site = process.env[ON_LAB] === undefined ? labSiteOf(stack) : undefined;

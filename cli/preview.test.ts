@@ -20,14 +20,14 @@ const steps = [
 	{ op: "same", urn: urn("PhysicalServer", "db-4-network"), oldState: with_("x\n"), newState: with_("x\n") },
 ];
 
-test("a preview as a comment: a line per server first, then what changes on each", () => {
+test("a preview as a comment: first a line per server, then the changes of each", () => {
 	expect(markdown("prod", reviewOf({ steps }))).toMatchInlineSnapshot(`
 		"### pod-gateway: prod
 
 		- db-1: new, +1 route, DNS unchanged
 		- db-2: +1 −1 routes, DNS unchanged
 		- db-3: restored, −1 route, DNS unchanged
-		- 1 server stays as it is
+		- 1 server does not change
 
 		Gateways: \`replace gw-1-vm\`
 
@@ -59,7 +59,7 @@ test("a preview as a comment: a line per server first, then what changes on each
 	`);
 });
 
-test("servers with the same change have it once", () => {
+test("a change that several servers share is shown once", () => {
 	const lines = ["+route 192.244.32.0/26 via 10.0.0.20"];
 	const servers = ["db-1", "db-2"].map((server) => ({ server, summary: `${server}: +1 route`, lines }));
 	const text = markdown("prod", { servers, unchanged: 0, others: [] });
@@ -67,12 +67,12 @@ test("servers with the same change have it once", () => {
 	expect(text.match(/\+route/g)?.length).toBe(1);
 });
 
-test("a preview of nothing says so", () => {
+test("a preview without changes gives one sentence", () => {
 	expect(markdown("prod", reviewOf({ steps: steps.filter(({ op }) => op === "same") }))).toBe(
 		"### pod-gateway: prod\n\nNothing changes.\n",
 	);
 });
 
-test("what is no preview is an error", () => {
-	expect(() => reviewOf({ steps: 1 })).toThrow("this is no preview in JSON");
+test("something else than a preview is an error", () => {
+	expect(() => reviewOf({ steps: 1 })).toThrow("not a preview");
 });

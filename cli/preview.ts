@@ -5,31 +5,31 @@ import { alike } from "./alike.ts";
 
 const inputs = z.object({ inputs: z.object({ stdin: z.string().optional() }).optional() });
 
-/** `pulumi preview --json`, as far as it is read here (pkg/backend/display/json.go). */
+/** The parts of `pulumi preview --json` that are used here (pkg/backend/display/json.go). */
 const preview = z.object({
 	steps: z
 		.array(z.object({ op: z.string(), urn: z.string(), oldState: inputs.optional(), newState: inputs.optional() }))
 		.default([]),
 });
 
-/** What a preview comes to. */
+/** The review of a preview. */
 export interface PreviewReview {
 	/** The servers that change, in order of their names. */
 	readonly servers: readonly ServerReview[];
-	/** How many servers stay as they are. */
+	/** The number of servers that do not change. */
 	readonly unchanged: number;
-	/** Every other resource that changes, as `OP NAME`: of gateways and the like. */
+	/** Every other command that changes, such as a gateway's, as `OP NAME`. */
 	readonly others: readonly string[];
 }
 
 /**
- * Reads what `pulumi preview --json` printed.
+ * Reads the output of `pulumi preview --json`.
  *
- * @throws Error when it is something else.
+ * @throws Error if it is something else.
  */
 export function reviewOf(json: unknown): PreviewReview {
 	const parsed = preview.safeParse(json);
-	if (!parsed.success) throw new Error("this is no preview in JSON");
+	if (!parsed.success) throw new Error("not a preview: expected the output of `pulumi preview --json`");
 	const states = new Map<string, { before?: string | undefined; after?: string | undefined }>();
 	const others: string[] = [];
 	let unchanged = 0;
@@ -39,7 +39,7 @@ export function reviewOf(json: unknown): PreviewReview {
 		const server = serverOf(urn);
 		if (server !== undefined) {
 			if (op === "same") unchanged++;
-			// One machine for another comes as two or three steps.
+			// The replacement of a machine consists of two or three steps.
 			else states.set(server, { ...states.get(server), ...changed(op, oldState, newState) });
 		} else if (op !== "same" && op !== "read" && parent !== COMPONENTS.physicalServer && type?.startsWith("command:")) {
 			others.push(`${op} ${name}`);
@@ -63,13 +63,11 @@ function changed(op: string, oldState: State, newState: State) {
 	return { before, after };
 }
 
-/** The review as Markdown that fits a pull request. */
+/** The review as Markdown for a pull request. */
 export function markdown(stack: string, { servers, unchanged, others }: PreviewReview): string {
 	const heading = `### pod-gateway: ${stack}`;
 	const rest =
-		unchanged === 0
-			? []
-			: [`- ${unchanged === 1 ? "1 server stays as it is" : `${unchanged} servers stay as they are`}`];
+		unchanged === 0 ? [] : [`- ${unchanged === 1 ? "1 server does not change" : `${unchanged} servers do not change`}`];
 	if (servers.length === 0 && others.length === 0) return `${heading}\n\nNothing changes.\n`;
 	return [
 		heading,
@@ -77,7 +75,7 @@ export function markdown(stack: string, { servers, unchanged, others }: PreviewR
 		...servers.map(({ summary }) => `- ${summary}`),
 		...rest,
 		...(others.length > 0 ? ["", `Gateways: ${others.map((step) => `\`${step}\``).join(", ")}`] : []),
-		// Most servers have the same change, and a comment on a pull request has a limit.
+		// Most servers have the same change, which is shown once, because comments on pull requests have a limit.
 		...alike(servers, ({ lines }) => lines.join("\n")).flatMap((group) => [
 			"",
 			`<details><summary>${group.map(({ server }) => server).join(", ")}</summary>`,

@@ -8,7 +8,7 @@ import { exampleResources, exampleTarget } from "../tests/fixtures/state.ts";
 
 const SECRET = "of-nobody-else";
 
-/** A state with one server, at a port of this machine where nobody listens. */
+/** A state with one server, at a closed port of this machine. */
 const state = {
 	deployment: {
 		resources: [
@@ -22,7 +22,10 @@ const state = {
 				},
 			},
 			...exampleResources("db-1", exampleDesired("db-1"), {
-				...{ ...exampleTarget, host: "127.0.0.1", port: 1, privateKey: SECRET },
+				...exampleTarget,
+				host: "127.0.0.1",
+				port: 1,
+				privateKey: SECRET,
 			}),
 		],
 	},
@@ -40,7 +43,7 @@ describe("npm run report", { timeout: 60_000 }, () => {
 		await answers("export", JSON.stringify(state));
 		await answers("history", "[]");
 		await answers("preview", "error: no cluster here", 255);
-		// Answers from a file each, as Pulumi would.
+		// Answers each command from a file, in place of Pulumi.
 		await writeFile(
 			pulumi,
 			`#!/bin/sh\ncase $1 in stack) name=$2 ;; *) name=$1 ;; esac\ncat "${folder}/$name"; exit "$(cat "${folder}/$name.code")"\n`,
@@ -64,7 +67,7 @@ describe("npm run report", { timeout: 60_000 }, () => {
 	const both = async (name: string) =>
 		(await Promise.all(["html", "md"].map((kind) => readFile(join(out, `${name}.report.${kind}`), "utf8")))).join("");
 
-	test("writes both files, into a folder that is made, of a stack named in full", async () => {
+	test("writes both files into a new folder, for a stack with its full name", async () => {
 		const { exitCode, stdout, stderr } = await report("acme/pod-gateway/prod", "--no-live", "--out", out);
 		expect({ exitCode, stdout }, stderr).toEqual({ exitCode: 0, stdout: "" });
 		expect((await readdir(out)).sort()).toEqual(["prod.report.html", "prod.report.md"]);
@@ -75,7 +78,7 @@ describe("npm run report", { timeout: 60_000 }, () => {
 		expect(text).not.toContain(SECRET);
 	});
 
-	test("a server that is not there, and a preview that fails, are what it tells of", async () => {
+	test("reports a server that does not answer, and a preview that fails", async () => {
 		const { exitCode, stderr } = await report("prod", "--out", out);
 		expect(exitCode, stderr).toBe(0);
 		const text = await both("prod");
@@ -87,10 +90,10 @@ describe("npm run report", { timeout: 60_000 }, () => {
 
 	test.each([
 		["a Pulumi that fails", 1, SECRET, "pulumi stack export --show-secrets --stack prod: failed with exit code 1"],
-		["a Pulumi that breaks off", 0, `{"plaintext":"${SECRET}`, "printed something that is not JSON"],
+		["a Pulumi that stops early", 0, `{"plaintext":"${SECRET}`, "its output is not JSON"],
 		["a stack that was never deployed", 0, '{"deployment":{}}', "nothing was deployed yet; run pulumi up first"],
-		["what is no state", 0, `["${SECRET}"]`, "this is no state of a stack"],
-	])("%s: it says why, and no secret", async (_, code, printed, why) => {
+		["another object", 0, `["${SECRET}"]`, "not a stack state"],
+	])("%s gives an error with the reason, without secrets", async (_, code, printed, why) => {
 		await answers("export", printed, code);
 		const { exitCode, stdout, stderr } = await report("prod", "--out", out);
 		expect(exitCode).toBe(1);
@@ -99,26 +102,26 @@ describe("npm run report", { timeout: 60_000 }, () => {
 		await expect(readdir(out)).rejects.toThrow("ENOENT");
 	});
 
-	test("what cannot be written, it names", async () => {
+	test("an error names the file that cannot be written", async () => {
 		await mkdir(join(out, "prod.report.html"), { recursive: true });
 		const { exitCode, stderr } = await report("prod", "--no-live", "--out", out);
 		expect(exitCode).toBe(1);
-		expect(stderr).toContain(`error: cannot write ${out}/prod.report.html, choose another folder by --out: EISDIR`);
+		expect(stderr).toContain(`error: cannot write ${out}/prod.report.html: EISDIR`);
 	});
 
-	test("without a Pulumi it says so", async () => {
+	test("a missing Pulumi is an error", async () => {
 		await rm(pulumi);
 		const { exitCode, stderr } = await report("prod", "--out", out);
 		expect(exitCode).toBe(1);
-		expect(stderr).toContain(`there is no ${pulumi}; run this by npm run, or install Pulumi`);
+		expect(stderr).toContain(`${pulumi} is missing; run this with npm run, or install Pulumi`);
 	});
 
-	test("with one that cannot be run it says so, in the system's words", async () => {
+	test("a Pulumi that cannot be run is an error with the system's reason", async () => {
 		await rm(pulumi);
 		await mkdir(pulumi);
 		const { exitCode, stderr } = await report("prod", "--out", out);
 		expect(exitCode).toBe(1);
-		expect(stderr).toContain(`${pulumi} cannot be run (spawn ${pulumi} EACCES); install Pulumi anew`);
+		expect(stderr).toContain(`${pulumi} cannot be run (spawn ${pulumi} EACCES); install Pulumi again`);
 	});
 
 	test("help", async () => {

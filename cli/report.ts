@@ -1,6 +1,6 @@
 /**
- * `npm run report -- ENV`: the site as one HTML page, and as Markdown for a pull request. Exit code 0: both are written; 1: they
- * could not be.
+ * `npm run report -- ENV`: writes the site as one HTML page, and as Markdown for a pull request. Exit code 0: both are written;
+ * 1: at least one is not.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -20,22 +20,26 @@ import { start } from "./start.ts";
 
 const program = new Command("npm run report --")
 	.description(
-		"Writes ENV.report.html, a page that needs nothing else, and ENV.report.md for a pull request: the site's picture, routes and names of each server, what differs from the last deployment, and who deployed when. Changes nothing else.\nExit code 0: written; 1: not.",
+		"Writes ENV.report.html, a self-contained page, and ENV.report.md, for a pull request. " +
+			"Both show the routes and names of each server, differences from the last deployment, and who deployed when; " +
+			"the page also shows a picture of the site. Changes nothing else.\nExit code 0: written; 1: not.",
 	)
 	.argument("<env>", "name of the stack, such as prod")
-	.option("--out <folder>", "where to write them", ".")
-	.option("--no-live", "look at no server and run no preview: only what was deployed")
+	.option("--out <folder>", "the folder for both files", ".")
+	.option("--no-live", "only report what was deployed; do not read servers or run a preview")
 	.action(async (stack: string, { out, live }: { out: string; live: boolean }) => {
 		reportToTerminal(`reading the state of ${stack}`);
 		const [state, history] = await Promise.all([exportState(stack), historyJson(stack)]);
 		const servers = deployedServers(state);
 		const { gateways, ranges, podRoutes } = deployedOutputs(state);
-		if (live) reportToTerminal(`looking at ${servers.length} servers, and at what would change`);
+		if (live) reportToTerminal(`comparing ${servers.length} servers, and running a preview`);
 		const [found, pending] = live
 			? await Promise.all([compareServers(servers), whatWouldChange(stack)])
 			: [[], undefined];
 		const site: SiteReport = {
-			...{ stack, at: new Date(), pending },
+			stack,
+			at: new Date(),
+			pending,
 			gateways: Object.entries(gateways).map(([name, gateway]) => ({ name, ...gateway })),
 			blocks: [...new Set(podRoutes.flat())].map((line) => {
 				const [, prefix = "", node = ""] = /^(\S+) of (.*)$/.exec(line) ?? [];
@@ -50,7 +54,7 @@ const program = new Command("npm run report --")
 			})),
 			deployments: parseHistory(history),
 		};
-		// A stack may be named with its organization and project, as in `acme/pod-gateway/prod`.
+		// The stack's name may include its organization and project, as in `acme/pod-gateway/prod`.
 		const file = join(out, `${basename(stack)}.report`);
 		await writeReport(`${file}.html`, page(site, await picture(site)));
 		await writeReport(`${file}.md`, reportMarkdown(site));
@@ -61,18 +65,18 @@ async function writeReport(path: string, text: string): Promise<void> {
 		await mkdir(dirname(path), { recursive: true });
 		await writeFile(path, text);
 	} catch (error) {
-		throw new Error(`cannot write ${path}, choose another folder by --out: ${(error as Error).message}`);
+		throw new Error(`cannot write ${path}: ${(error as Error).message}; choose another folder with --out`);
 	}
 	report(`wrote ${path}`);
 }
 
 function planOf({ name, desired }: DeployedServer) {
 	const plan = parseDesired(desired);
-	if (!plan.ok) throw new Error(`the desired state of ${name} makes no sense: ${plan.problems.join("; ")}`);
+	if (!plan.ok) throw new Error(`the desired state of ${name} cannot be parsed: ${plan.problems.join("; ")}`);
 	return plan.value;
 }
 
-/** A preview that fails is part of the report: that is when it is read. */
+/** The review of a preview. A failed preview does not fail the report, which is often made because of a failure. */
 async function whatWouldChange(stack: string): Promise<NonNullable<SiteReport["pending"]>> {
 	try {
 		return reviewOf(await previewJson(stack));

@@ -1,6 +1,6 @@
 /**
- * `npm run review -- ENV`: `pulumi preview` as Markdown for a pull request, a line per server first. Exit code 0: nothing changes;
- * 2: something does; 1: the preview failed.
+ * `npm run review -- ENV`: prints a preview as Markdown for a pull request, first a line per server. Exit code 0: nothing
+ * changes; 2: something does; 1: the preview failed.
  */
 import { Command } from "commander";
 import { reportToTerminal } from "../src/messages/report.ts";
@@ -10,7 +10,7 @@ import { start } from "./start.ts";
 
 const program = new Command("npm run review --")
 	.description(
-		"What pulumi up would change, as Markdown for a pull request. Changes nothing.\nExit code 0: nothing changes; 2: something does; 1: the preview failed.",
+		"Prints the changes of a pulumi up as Markdown for a pull request. Changes nothing.\nExit code 0: nothing changes; 2: something does; 1: the preview failed.",
 	)
 	.argument("<env>", "name of the stack, such as prod")
 	.action(async (stack: string) => {

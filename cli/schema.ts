@@ -1,4 +1,4 @@
-/** `npm run schema`: writes stacks/settings.schema.json and docs/settings.md anew from the settings' own schema. */
+/** `npm run schema`: builds stacks/settings.schema.json and docs/settings.md from the settings' schema. */
 import { execFileSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
@@ -15,7 +15,7 @@ const page = join(project, "docs", "settings.md");
 start(
 	new Command("npm run schema --")
 		.description(
-			"Writes stacks/settings.schema.json anew, by which editors know the settings, and docs/settings.md.\nExit code 0: written; 1: not.",
+			"Builds stacks/settings.schema.json, for editors, and docs/settings.md from the settings' schema.\nExit code 0: written; 1: not.",
 		)
 		.action(async () => {
 			await writeFile(path, `${JSON.stringify(editorSchema(drivers), null, "\t")}\n`);

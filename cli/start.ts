@@ -4,14 +4,14 @@ import { coloursFor } from "./colours.ts";
 import { runOnLab } from "./onLab.ts";
 
 /**
- * Runs a tool's command line. What goes wrong is one line on standard error, with exit code 1. On a stack of the lab the tool is run
- * anew on the lab's workstation.
+ * Runs a program's command line. Errors go to standard error, with exit code 1. For a stack of the lab, the program is run on
+ * the lab's workstation instead.
  *
- * @param program with the stack's name as its first argument, if it has one.
+ * @param program a program whose first argument, if it has one, is the stack's name.
  */
 export function start(program: Command): void {
 	program
-		.showHelpAfterError("(--help says how it is called)")
+		.showHelpAfterError("(--help shows the usage)")
 		.hook("preAction", async (_, { args: [stack] }) => {
 			const exitCode = stack === undefined ? undefined : await runOnLab(stack);
 			if (exitCode !== undefined) process.exit(exitCode);
@@ -23,7 +23,7 @@ export function start(program: Command): void {
 		});
 }
 
-/** Says on standard error what is wrong. */
+/** Writes an error to standard error. */
 export function reportError(problem: string): void {
 	process.stderr.write(`${coloursFor(process.stderr).red("error:")} ${problem}\n`);
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run survey -- ENV`: reads the gateways' routes and compares them with what is locked in stacks/ENV.routes.json. Exit code
- * 0: the same; 2: they differ, unless --write made them the same; 1: it could not be told.
+ * `npm run survey -- ENV`: reads the gateways' routes and the cluster's facts, and compares them with stacks/ENV.routes.json.
+ * Exit code 0: they are the same, or --write has made them so; 2: they differ; 1: this could not be found out.
  */
 import { existsSync } from "node:fs";
 import { readFile, rename, writeFile } from "node:fs/promises";
@@ -28,23 +28,23 @@ import { surveyWarnings } from "../src/survey/warnings.ts";
 import { coloursFor } from "./colours.ts";
 import { start } from "./start.ts";
 
-/** Seconds the routes may take to come to rest: nobody has just joined. */
+/** Seconds that the routes may take to settle. It is short, because the gateways joined long ago. */
 const CONVERGE = 15;
 
 const program = new Command("npm run survey --")
 	.description(
-		"Reads the gateways' routes and the cluster's own words, and compares them with stacks/ENV.routes.json; changes nothing but that file.\nExit code 0: the same; 2: they differ; 1: could not tell.",
+		"Reads the gateways' routes and the cluster's facts, and compares them with stacks/ENV.routes.json. Only changes that file, with --write.\nExit code 0: the same; 2: they differ; 1: could not tell.",
 	)
 	.argument("<env>", "name of the stack, such as prod")
-	.option("--write", "bring the file up to date")
+	.option("--write", "update the file")
 	.action(async (stack: string, { write }: { write?: boolean }) => {
 		const path = lockPath(stack);
-		const shownPath = relative(process.cwd(), path);
+		const file = relative(process.cwd(), path);
 		const text = existsSync(path) ? await readFile(path, "utf8") : undefined;
 		const parsed = text === undefined ? undefined : parseLock(text);
-		// A file that makes no sense can be written anew, but not compared with.
+		// An unreadable file can be written anew, but not compared.
 		if (parsed?.ok === false && !write) {
-			throw new Error(`${shownPath} cannot be read:\n${parsed.problems.map((line) => `  ${line}`).join("\n")}`);
+			throw new Error(`${file} cannot be read:\n${parsed.problems.map((line) => `  ${line}`).join("\n")}`);
 		}
 		const locked = parsed?.ok ? parsed.value : undefined;
 		reportToTerminal(`reading the state of ${stack}, then the gateways and the cluster`);
@@ -61,21 +61,21 @@ const program = new Command("npm run survey --")
 				await writeFile(`${path}.new`, wanted);
 				await rename(`${path}.new`, path);
 			}
-			report(text === wanted ? `${shownPath} was up to date` : `${shownPath} is written: commit it`);
+			report(text === wanted ? `${file} was up to date` : `${file} is written; commit it`);
 			return;
 		}
 		if (text === wanted) return;
 		report(
 			text === undefined
-				? `there is no ${shownPath} yet; to make it: ${lockCommand(stack)}`
-				: `${shownPath} is not as it is live (+ live, - locked); to bring it up to date: ${lockCommand(stack)}`,
+				? `${file} does not exist yet; to write it: ${lockCommand(stack)}`
+				: `${file} differs from the live routes and cluster (+ live, - locked); to update it: ${lockCommand(stack)}`,
 		);
 		process.exitCode = 2;
 	});
 
 async function readClusterOf({ gateways: [{ access }] }: DeployedSite): Promise<LockedCluster> {
 	const cluster = await readCluster(access.kubeconfig, access.context);
-	if (!cluster.ok) throw new Error(`what the cluster says of itself cannot be read: ${cluster.problems.join("; ")}`);
+	if (!cluster.ok) throw new Error(`the cluster's own facts cannot be read: ${cluster.problems.join("; ")}`);
 	return cluster.value;
 }
 
@@ -96,16 +96,16 @@ async function surveyGateways(
 	return onEveryGateway(surveys);
 }
 
-/** What Calico's records and the kernel's routes do not agree on. */
+/** The differences between Calico's records and the gateway's routes. */
 function disagreements({ prefixes, missing, owners }: GatewaySurvey): readonly string[] {
 	const unowned = owners?.size ? prefixes.filter(({ prefix }) => !owners.has(prefix.text)) : [];
 	return [
 		...few(missing.map(({ prefix, node }) => `block ${prefix.text} of ${node} has no route`)),
-		...few(unowned.map(({ prefix }) => `the route to ${prefix.text} is to no block that Calico knows`)),
+		...few(unowned.map(({ prefix }) => `the route to ${prefix.text} does not lead to a block that Calico knows`)),
 	];
 }
 
-/** Every live route, and what is new, other or gone. */
+/** Prints every live route, and then the differences from the locked ones. */
 function print(live: readonly PodRoute[], differences: readonly string[]): void {
 	const added = new Set(differences.filter((line) => line.startsWith("+ ")));
 	const lines = live.map(({ prefix, node }) => `${prefix.text} of ${node}`).filter((line) => !added.has(`+ ${line}`));

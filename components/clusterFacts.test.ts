@@ -57,7 +57,7 @@ async function registered(
 	return { engine, ...made };
 }
 
-test("what the cluster says is read without a resource, and a nameserver that is set is not asked for", async () => {
+test("the cluster's facts are read without a resource, and a nameserver of the settings is not read", async () => {
 	const dnsAddresses = [must(parseAddress("10.233.0.3"))];
 	const { engine, facts } = await registered({ ...answers, [KUBE_DNS]: undefined }, { dnsAddresses });
 	const read = pulumi.all([facts.dnsAddresses, facts.kubernetesVersion, facts.podRanges]);

@@ -12,23 +12,24 @@ import { COMPONENTS } from "../src/stack/resources.ts";
 import { readCluster } from "../src/survey/cluster.ts";
 
 export interface ClusterFactsArgs {
-	/** What overrides the cluster's own words. */
+	/** How to reach the cluster, and settings that override its own facts. */
 	cluster: Config["cluster"];
-	/** What was locked; then nothing is read. */
+	/** The locked cluster. With it, a preview does not read the cluster, and an update refuses differences. */
 	lock?: Lock | undefined;
 }
 
 /**
- * What the cluster says about itself: its ranges (ConfigMap `kube-system/kubeadm-config`), its nameserver (Service
- * `kube-system/kube-dns`, or the one with its label), its API server and CA (ConfigMap `kube-public/cluster-info`). Read in every
- * preview and update, never changed. Where it was locked, a preview reads nothing, and an update refuses what is not as locked.
+ * The cluster's own facts: its ranges (ConfigMap `kube-system/kubeadm-config`), its nameserver (Service `kube-system/kube-dns`,
+ * or the one with its label), its API server and CA (ConfigMap `kube-public/cluster-info`). Every preview and update reads them
+ * and never changes them.
  *
- * It is a read of the program and no resource: one of those would print, keep and compare every field that the objects have.
+ * The program reads them itself, not through resources, because a resource would print, store and compare every field of the
+ * objects.
  */
 export class ClusterFacts extends pulumi.ComponentResource {
-	/** Prefixes the pods' addresses come from. */
+	/** The ranges of the pods' addresses. */
 	readonly podRanges: pulumi.Output<readonly Prefix[]>;
-	/** Prefixes the Services' addresses come from. */
+	/** The ranges of the Services' addresses. */
 	readonly serviceRanges: pulumi.Output<readonly Prefix[]>;
 	/** The cluster's DNS domain, such as `cluster.local`. */
 	readonly domain: pulumi.Output<string>;
@@ -46,19 +47,19 @@ export class ClusterFacts extends pulumi.ComponentResource {
 		const own =
 			lock && pulumi.runtime.isDryRun()
 				? pulumi.output(lock.cluster)
-				: // What was read holds no secret, though the kubeconfig that opened the way may be one.
+				: // The facts are not secret, although the kubeconfig with which they are read may be.
 					pulumi.unsecret(
 						cluster.kubeconfig.apply((kubeconfig) =>
 							lock ? this.confirmAgainstCluster(lock.cluster, kubeconfig, cluster) : this.readLive(kubeconfig, cluster),
 						),
 					);
-		this.podRanges = own.apply((said) => cluster.podRanges ?? said.podRanges);
-		this.serviceRanges = own.apply((said) => cluster.serviceRanges ?? said.serviceRanges);
-		this.dnsAddresses = own.apply((said) => cluster.dnsAddresses ?? said.dnsAddresses);
-		this.domain = own.apply((said) => cluster.domain ?? said.domain);
-		this.kubernetesVersion = own.apply((said) => said.kubernetesVersion);
-		this.endpoint = own.apply((said) => (cluster.apiServer ? endpointOf(cluster.apiServer) : said.endpoint));
-		this.caCertHashes = own.apply((said) => said.caCertHashes);
+		this.podRanges = own.apply((facts) => cluster.podRanges ?? facts.podRanges);
+		this.serviceRanges = own.apply((facts) => cluster.serviceRanges ?? facts.serviceRanges);
+		this.dnsAddresses = own.apply((facts) => cluster.dnsAddresses ?? facts.dnsAddresses);
+		this.domain = own.apply((facts) => cluster.domain ?? facts.domain);
+		this.kubernetesVersion = own.apply((facts) => facts.kubernetesVersion);
+		this.endpoint = own.apply((facts) => (cluster.apiServer ? endpointOf(cluster.apiServer) : facts.endpoint));
+		this.caCertHashes = own.apply((facts) => facts.caCertHashes);
 		this.registerOutputs();
 	}
 
@@ -67,36 +68,40 @@ export class ClusterFacts extends pulumi.ComponentResource {
 			return factsOrRefusal(await readCluster(kubeconfig, context, { dnsAddresses }));
 		} catch (error) {
 			const { message } = error as Error;
-			// Said here, because the engine reports the refusal once per property that depends on it, and at length.
-			await pulumi.log.error(`the cluster is not known; nothing was touched: ${message}`, this);
+			// Logged here, because the engine reports the refusal at length, and once per property that depends on it.
+			await pulumi.log.error(`the cluster's facts cannot be read; nothing was touched: ${message}`, this);
 			throw refusal(message);
 		}
 	}
 
-	/** What was locked, once the cluster says the same. One that cannot be asked holds nothing up. */
+	/**
+	 * Refuses differences between the locked and the live cluster. Only warns if the cluster cannot be read.
+	 *
+	 * @returns the locked one.
+	 */
 	private async confirmAgainstCluster(
 		locked: LockedCluster,
 		kubeconfig: SecretText,
 		{ context, dnsAddresses }: Asked,
 	): Promise<LockedCluster> {
-		// What the settings override is not asked for, and so is no difference.
+		// A nameserver of the settings is not read from the cluster, so it does not count as a difference.
 		const instead = { dnsAddresses: dnsAddresses && locked.dnsAddresses };
 		const live = await readCluster(kubeconfig, context, instead).catch(async (error: Error) => {
-			await pulumi.log.warn(`the cluster was not compared with what is locked: ${error.message}`, this);
+			await pulumi.log.warn(`the cluster was not compared with the locked one: ${error.message}`, this);
 		});
 		const differences = live ? clusterDifferences(locked, factsOrRefusal(live)) : [];
 		if (differences.length > 0) {
 			const stack = pulumi.getStack();
-			const what = `the cluster is not as in stacks/${stack}.routes.json (+ live, - locked)`;
-			throw refusal(listed(`${what}; nothing was touched; to bring it up to date: ${lockCommand(stack)}`, differences));
+			const what = `the cluster differs from stacks/${stack}.routes.json (+ live, - locked)`;
+			throw refusal(listed(`${what}; nothing was touched; to update the file: ${lockCommand(stack)}`, differences));
 		}
 		return locked;
 	}
 }
 
-/** How the cluster is asked, and what it is not asked for. */
+/** The settings for reading the cluster: the kubeconfig's context, and a nameserver that is not read. */
 type Asked = Pick<Config["cluster"], "context" | "dnsAddresses">;
 
 function factsOrRefusal<Value>(result: Result<Value>): Value {
-	return valueOrRefusal(result, "what the cluster says of itself cannot be read; nothing was touched");
+	return valueOrRefusal(result, "the cluster's own facts cannot be read; nothing was touched");
 }

@@ -13,32 +13,32 @@ import { COMPONENTS } from "../src/stack/resources.ts";
 import type { ClusterFacts } from "./clusterFacts.ts";
 
 export interface GatewayMachineArgs {
-	/** The gateway; its driver makes the machine. */
+	/** The gateway. Its driver makes the machine. */
 	gateway: Config["gateways"][number];
 	/** How the driver reaches other machines, such as a hypervisor. */
 	reach: Config["reach"];
-	/** What the cluster says about itself: the machine's software has to fit it. */
+	/** The cluster's facts, which the machine's software must fit. */
 	facts: ClusterFacts;
 }
 
 /**
- * The machine that becomes a gateway, made or found by the driver that the settings name. What it is in the end, its address
- * and host key, may be the outputs of any provider.
+ * The machine that becomes a gateway. The driver that the settings name makes or finds it. Its address and host key may be
+ * outputs of any provider.
  */
 export class GatewayMachine extends pulumi.ComponentResource {
-	/** Its name in the settings and its addresses: the servers' next hops. */
+	/** Its name in the settings, and its addresses, which are the servers' next hops. */
 	readonly nextHop: pulumi.Output<Machine>;
-	/** How it is reached; secret, because the private key is in it. */
+	/** How to reach it. Secret if it holds a private key. */
 	readonly target: pulumi.Output<SshTarget>;
-	/** Changes when it is another machine. */
+	/** Identifies the machine. A new value is another machine. */
 	readonly identity: pulumi.Output<string>;
-	/** The name of the node it becomes. */
+	/** The name of its node. */
 	readonly nodeName: pulumi.Output<string>;
-	/** The minor version of its kubelet where it has none yet, such as `1.34`. */
+	/** The minor version of the kubelet to install, such as `1.34`. */
 	readonly kubeletVersion: pulumi.Output<string>;
-	/** Whether the next machine is there before this one goes. */
+	/** Whether the next machine is made before this one is removed. */
 	readonly sideBySide: boolean;
-	/** Whether it is destroyed when it is no gateway any more. */
+	/** Whether it is destroyed once it stops being a gateway. */
 	readonly disposable: boolean;
 
 	constructor(name: string, { gateway, reach, facts }: GatewayMachineArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -46,8 +46,8 @@ export class GatewayMachine extends pulumi.ComponentResource {
 		this.kubeletVersion = facts.kubernetesVersion.apply((apiServer) => kubeletVersion(gateway, apiServer));
 		const made: ProvidedMachine = driverNamed(gateway.driver).provision({
 			gateway,
-			// The schema has read them by this very driver's shape.
-			settings: gateway.machine as never,
+			// The settings' schema has parsed these keys with the driver's own shape.
+			settings: gateway.machine,
 			reach,
 			settled: this.kubeletVersion,
 			parent: this,
@@ -56,7 +56,7 @@ export class GatewayMachine extends pulumi.ComponentResource {
 		const address6 = pulumi.output(made.address6).apply((text) => text && addressOf(gateway, text));
 		const hostKey = pulumi
 			.output(made.hostKey)
-			.apply((text) => valueOrRefusal(parseHostKey(text), `the host key of gateway ${gateway.name} is of no use`));
+			.apply((text) => valueOrRefusal(parseHostKey(text), `gateway ${gateway.name}: unusable host key`));
 		this.nextHop = pulumi
 			.all([address, address6])
 			.apply(([first, second]) => ({ name: gateway.name, address: first, ...(second ? { address6: second } : {}) }));
@@ -70,10 +70,10 @@ export class GatewayMachine extends pulumi.ComponentResource {
 }
 
 function addressOf({ name }: { name: string }, text: string): Address {
-	return valueOrRefusal(parseAddress(text), `the address of gateway ${name} is of no use`);
+	return valueOrRefusal(parseAddress(text), `gateway ${name}: unusable address`);
 }
 
-/** The version that the settings ask for, or the cluster's own; refused where the cluster would not have it. */
+/** The minor version of the settings, or by default the cluster's. @throws pulumi.RunError if it does not fit the cluster. */
 function kubeletVersion({ name, kubernetes }: Config["gateways"][number], apiServer: string): string {
 	const wanted = kubernetes.version ?? apiServer;
 	const heading = `the Kubernetes version for gateway ${name} is refused; nothing was touched`;

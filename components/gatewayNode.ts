@@ -14,19 +14,19 @@ export interface GatewayNodeArgs {
 	machine: GatewayMachine;
 	/** Credentials for the cluster. */
 	cluster: Config["cluster"];
-	/** What the cluster says about itself. */
+	/** The cluster's facts. */
 	facts: ClusterFacts;
-	/** The cluster's API. */
+	/** The provider for the node's labels. */
 	provider: kubernetes.Provider;
 }
 
 /**
- * A machine as the cluster's gateway: prepared, joined with kubeadm, cordoned and drained. Only DaemonSets run on it:
- * `calico-node` gives it a route to every pod block, `kube-proxy` turns Service addresses into pod addresses. Deleting it drains,
- * resets and removes the node, and goes on with a warning when the machine or the cluster is gone.
+ * Makes a machine the cluster's gateway: prepares it, joins it with kubeadm, cordons and drains it. Only DaemonSets run on it.
+ * `calico-node` gives it a route to every pod block, and `kube-proxy` translates Service addresses to pod addresses. A delete
+ * drains, resets and removes the node. It only warns if the machine or the cluster does not answer.
  */
 export class GatewayNode extends pulumi.ComponentResource {
-	/** The node's name, known once it has joined and was drained. */
+	/** The node's name. Known once the node has joined and was drained. */
 	readonly nodeName: pulumi.Output<string>;
 
 	constructor(name: string, args: GatewayNodeArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -68,15 +68,16 @@ export class GatewayNode extends pulumi.ComponentResource {
 			},
 			{ parent: this, deleteBeforeReplace: !machine.sideBySide },
 		);
-		// The kubelet says its labels once, when it registers the node. What the settings say later, and what somebody else changed, is
-		// for the cluster's API: a patch holds these fields alone. The Node object goes by `leave`, and its labels with it.
+		// The kubelet only sets its labels when it registers the node. This patch applies later changes of the settings, and
+		// reverts changes by others. It owns only these fields. `leave` deletes the Node object with its labels, so the patch is
+		// retained on delete.
 		new kubernetes.core.v1.NodePatch(
 			`${name}-labels`,
 			{
 				metadata: {
 					name: machine.nodeName,
 					labels: { ...gateway.labels },
-					// The kubelet is the other manager of these labels.
+					// The kubelet also manages these labels, so the patch must override it.
 					annotations: { "pulumi.com/patchForce": "true" },
 				},
 			},
@@ -87,7 +88,7 @@ export class GatewayNode extends pulumi.ComponentResource {
 	}
 }
 
-/** A constant, run in the project's folder: everything that varies is on standard input. */
+/** A constant command, which runs in the project's folder. Everything that varies is on standard input. */
 function action(verb: "join" | "leave"): string {
 	return `exec node --import tsx tools/gateway-node.ts ${verb}`;
 }

@@ -13,24 +13,23 @@ import { COMPONENTS, commandName, TARGET_VARIABLE } from "../src/stack/resources
 export interface PhysicalServerArgs {
 	/** The server and how to reach it. */
 	server: Config["servers"][number];
-	/** What it is to have. */
+	/** The server's desired state. */
 	plan: pulumi.Output<ServerPlan>;
-	/** The gateways' nodes: none goes before the server was restored. */
+	/** The gateways' nodes. They are only removed after the server was restored. */
 	gatewayNodes: readonly pulumi.Resource[];
 }
 
 /**
- * One physical server: its routes and nameserver configuration, pushed in one transaction, verified on the server itself, and
- * taken back on delete. The transaction is host/server-network.sh, which a tool brings there: so no resource holds the
- * script's text, nor a key that is in a file. The desired state goes to its standard input as plain lines, which are what a
- * preview's diff shows.
+ * One physical server: its routes and nameserver configuration, pushed in one transaction, verified on the server, and removed
+ * on delete. tools/physical-server.ts uploads the transaction's script, host/server-network.sh, so resources hold neither its
+ * text nor keys that are in files. The desired state is plain lines on standard input, which a preview's diff shows.
  */
 export class PhysicalServer extends pulumi.ComponentResource {
 	/** The server's name in the settings. */
 	readonly name: string;
-	/** What is in force, in one line, once the server has said so. */
+	/** The state in force, as one line. Known once the server has applied it. */
 	readonly inForce: pulumi.Output<string>;
-	/** The record that the last deployment left there; undefined of a version that left none. */
+	/** The record of the last deployment; undefined if its version did not write records. */
 	readonly record: pulumi.Output<DeploymentRecord | undefined>;
 
 	constructor(
@@ -41,10 +40,10 @@ export class PhysicalServer extends pulumi.ComponentResource {
 		super(COMPONENTS.physicalServer, name, {}, opts);
 		this.name = server.name;
 		const target = pulumi.secret(pulumi.jsonStringify(sshTarget(server)));
-		// Another machine under the same name is another server: the old one is restored, then the new one set up.
+		// A new address is another machine: the old one is restored, then the new one is set up.
 		const perMachine = { parent: this, replacementTrigger: server.address.text, deleteBeforeReplace: true };
 
-		// Made before the first transaction, so that it is there to undo it.
+		// Made before the first transaction, so that a delete can undo even an incomplete one.
 		const restore = new command.local.Command(
 			commandName(name, "restore"),
 			{
@@ -59,7 +58,7 @@ export class PhysicalServer extends pulumi.ComponentResource {
 			commandName(name, "network"),
 			{
 				stdin: plan.apply(renderDesired),
-				// Another version of the script is a reason to run it, though the desired state is the same.
+				// A new version of the script runs even if the desired state is the same.
 				environment: { [TARGET_VARIABLE]: target, POD_GATEWAY_SCRIPT: hostScript("server-network.sh").version },
 				create: tool("apply"),
 				addPreviousOutputInEnv: false,
@@ -76,7 +75,7 @@ export class PhysicalServer extends pulumi.ComponentResource {
 	}
 }
 
-/** A constant, run in the project's folder: everything that varies is on standard input or in the environment. */
+/** A constant command, which runs in the project's folder. Everything that varies is on standard input or in the environment. */
 function tool(command: string): string {
 	return `exec node --import tsx tools/physical-server.ts ${command}`;
 }

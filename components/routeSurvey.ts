@@ -15,31 +15,31 @@ import type { GatewayMachine } from "./gatewayMachine.ts";
 import type { GatewayNode } from "./gatewayNode.ts";
 
 export interface RouteSurveyArgs {
-	/** Its name in the settings is for messages. */
+	/** The gateway's name in the settings, for messages. */
 	gateway: Pick<Config["gateways"][number], "name">;
 	/** The machine to read. */
 	machine: GatewayMachine;
-	/** The survey waits for it: before the join there is nothing to survey. */
+	/** The gateway's node. The survey waits until it has joined. */
 	node: GatewayNode;
-	/** The nodes that are gateways, this one too: no gateway waits for routes to their blocks. */
+	/** The node names of all gateways. No gateway waits for routes to their blocks. */
 	gatewayNodes: readonly pulumi.Input<string>[];
 	/** Credentials for the cluster and Calico's etcd, which know the blocks to wait for. */
 	cluster: Config["cluster"];
 	facts: ClusterFacts;
-	/** Seconds the routes may take to appear and come to rest. */
+	/** Seconds that the routes may take to appear and settle. */
 	convergeTimeout: number;
-	/** The share of the cluster's blocks that the gateway may have no route to. */
+	/** The share (0 to 1) of the cluster's blocks that the gateway may lack routes to. */
 	maxShrink: number;
-	/** What was locked; then a preview reads nothing. */
+	/** The locked routes. With them, a preview does not read the gateway. */
 	lock?: Lock | undefined;
 }
 
 /**
- * Reads the gateway's routes: in every preview and every update, because it is a read of the program and no resource. So a
- * preview shows the very routes that an update will push. Nothing on the gateway is changed.
+ * Reads the gateway's routes in every preview and update, and does not change the gateway. The program reads them itself, not
+ * through a resource, so a preview shows the same routes that an update will push.
  */
 export class RouteSurvey extends pulumi.ComponentResource {
-	/** Pod prefixes that the gateway reaches by way of another host, sorted. Unknown until the gateway has joined. */
+	/** The pod prefixes that the gateway has next hops to, sorted. Unknown until the gateway has joined. */
 	readonly found: pulumi.Output<readonly PodRoute[]>;
 
 	constructor(name: string, args: RouteSurveyArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -62,18 +62,20 @@ export class RouteSurvey extends pulumi.ComponentResource {
 					log: (how, text) => pulumi.log[how](text, this),
 				});
 			});
-		// What was read holds no secret, though the keys and the kubeconfig that opened the way are.
+		// The routes are not secret, although the keys and the kubeconfig with which they are read are.
 		this.found = pulumi.unsecret(found);
-		// `npm run survey` finds it in the state. It is no input of the node: a new certificate is no reason to join again.
+		// `npm run survey` reads this from the state. It is not an input of the node, because a new certificate must not cause a
+		// new join.
 		const etcd = cluster.calicoEtcd;
 		this.registerOutputs(etcd && { calicoEtcd: pulumi.secret(pulumi.jsonStringify(etcd)) });
 	}
 }
 
 /**
- * The routes of a survey, with their nodes, once everything that there is to say of it is said.
+ * Reads a survey, logs its warnings, and returns its routes with their nodes.
  *
- * @throws pulumi.RunError when there was none, or servers could get none of its routes, with the reason.
+ * @throws pulumi.RunError with the reason if the survey failed, if servers could not get any of its routes, or if too many are
+ * missing.
  */
 export async function reportSurvey(
 	read: () => Promise<GatewaySurvey>,
@@ -81,43 +83,43 @@ export async function reportSurvey(
 	{ gateway, seconds, maxShrink, locked, log }: SurveyReport,
 ): Promise<readonly PodRoute[]> {
 	const survey = await read().catch(async (error: Error) => {
-		// Said here, because the engine reports the refusal once per property that depends on the survey, and at length.
+		// Logged here, because the engine reports the refusal at length, and once per property that depends on the survey.
 		await log("error", `${gateway} was not surveyed; no server was touched: ${error.message}`);
 		throw refusal(error.message);
 	});
 	const outside = outsideProblem(survey.pools, podRanges);
 	if (outside !== undefined && survey.prefixes.length === 0) {
-		await log("error", `${gateway} has no route that servers could get: ${outside}`);
+		await log("error", `${gateway} does not have a route that servers could get: ${outside}`);
 		throw refusal(outside);
 	}
 	if (tooManyMissing(survey.expected, survey.missing, maxShrink)) {
 		const incomplete =
-			`no route to ${survey.missing.length} of ${survey.expected.length} blocks after ${seconds} s (${named(survey.missing)}), and ${Math.round(maxShrink * 100)} % may be missing: ` +
-			"is calico-node at rest there, and connected to its peers (calicoctl node status)? Then run up again. If those routes are to be missing, set pod-gateway:routes.maxShrink to 1";
-		await log("error", `${gateway} has a part of its routes only; no server was touched: ${incomplete}`);
+			`no route to ${survey.missing.length} of ${survey.expected.length} blocks after ${seconds} s (${someOf(survey.missing)}), but only ${Math.round(maxShrink * 100)} % may be missing; ` +
+			"check that calico-node has settled there and is connected to its peers (calicoctl node status), then run up again; to accept the missing routes, set pod-gateway:routes.maxShrink to 1";
+		await log("error", `${gateway} only has a part of its routes; no server was touched: ${incomplete}`);
 		throw refusal(incomplete);
 	}
 	const { missing } = survey;
-	const late = missing.length > 0 ? [`no route to ${named(missing)} after ${seconds} s`] : [];
+	const late = missing.length > 0 ? [`no route to ${someOf(missing)} after ${seconds} s`] : [];
 	for (const warning of [...surveyWarnings(survey, podRanges), ...late]) await log("warn", `${gateway}: ${warning}`);
-	// Records that nobody keeps (any more) are no news of who has a block.
+	// If Calico has no records (any more), the owners of blocks are unknown and must not count as changed.
 	return withNodes(survey.prefixes, survey.owners?.size ? survey.owners : undefined, locked);
 }
 
-/** What a survey's report needs beside the survey. */
+/** The input of a survey's report besides the survey. */
 export interface SurveyReport {
 	/** The gateway's name. */
 	readonly gateway: string;
-	/** Seconds the routes had to come to rest. */
+	/** Seconds that the routes had to settle, for messages. */
 	readonly seconds: number;
-	/** The share of the expected blocks that may have no route. */
+	/** The share (0 to 1) of the expected blocks that may lack routes. */
 	readonly maxShrink: number;
 	readonly locked?: readonly PodRoute[] | undefined;
 	readonly log: (how: "warn" | "error", text: string) => Promise<void>;
 }
 
-/** The first few blocks by name, the others by their number. */
-function named(blocks: readonly Block[]): string {
-	const shown = blocks.slice(0, 8).map(({ prefix, node }) => `${prefix.text} of ${node}`);
-	return [...shown, ...(blocks.length > 8 ? [`${blocks.length - 8} more blocks`] : [])].join(", ");
+/** The first 8 blocks, and the number of the others. */
+function someOf(blocks: readonly Block[]): string {
+	const first = blocks.slice(0, 8).map(({ prefix, node }) => `${prefix.text} of ${node}`);
+	return [...first, ...(blocks.length > 8 ? [`${blocks.length - 8} more blocks`] : [])].join(", ");
 }

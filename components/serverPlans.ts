@@ -14,17 +14,17 @@ import type { RouteSurvey } from "./routeSurvey.ts";
 export interface ServerPlansArgs {
 	config: Config;
 	facts: ClusterFacts;
-	/** What was locked; a plan of anything else is refused. */
+	/** The locked routes. A plan with other routes is refused. */
 	lock?: Lock | undefined;
-	/** Each gateway's machine and what was read from it. */
+	/** Each gateway's machine, and its survey. */
 	gateways: readonly { readonly machine: GatewayMachine; readonly survey: RouteSurvey }[];
 }
 
 /**
  * Plans all servers at once.
  *
- * @returns a server's plan by its name; unknown until every gateway was surveyed.
- * @throws pulumi.RunError with everything that stands against the plan, before any server is touched.
+ * @returns a server's plan by its name. Unknown until every gateway was surveyed. Throws a pulumi.RunError with every problem
+ * of the plan, before any server is touched.
  */
 export function planServers({
 	config,
@@ -67,12 +67,12 @@ export function planServers({
 	return (server) =>
 		plans.apply((all) => {
 			const plan = all.find((one) => one.server === server);
-			if (!plan) throw refusal(`there is no plan for ${server}`);
+			if (!plan) throw refusal(`the plan of ${server} is missing`);
 			return plan;
 		});
 }
 
 function notLocked(): string {
 	const stack = pulumi.getStack();
-	return `the gateways' routes are not those of stacks/${stack}.routes.json (+ live, - locked); no server was touched; to bring it up to date: ${lockCommand(stack)}`;
+	return `the gateways' routes differ from those of stacks/${stack}.routes.json (+ live, - locked); no server was touched; to update the file: ${lockCommand(stack)}`;
 }

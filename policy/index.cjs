@@ -1,3 +1,3 @@
-// Pulumi loads a policy pack by require(), and would compile TypeScript its own way.
+// Pulumi loads a policy pack with require(), and would compile TypeScript in its own way.
 require("tsx/cjs");
 require("./pack.ts");

@@ -1,6 +1,6 @@
 /**
- * Rules that hold for every stack, whoever writes its settings: `pulumi up --policy-pack policy`. They look at what would be
- * deployed, not at the settings, and so hold for what this program gets wrong, too.
+ * Rules for every stack, for `pulumi up --policy-pack policy`. They check the resources that would be deployed, not the
+ * settings, and so also catch mistakes of this program.
  */
 import {
 	PolicyPack,
@@ -32,7 +32,7 @@ const noDefaultRoute: ResourceValidationPolicy = {
 
 const shortestPrefix: ResourceValidationPolicy = {
 	name: "shortest-prefix",
-	description: "No server gets a route to a prefix with fewer leading bits than this.",
+	description: "No server gets a route to a prefix that is shorter than this.",
 	configSchema: {
 		properties: {
 			// Private networks are /8 at most (RFC 1918), and a site's own part of fc00::/7 is a /48 (RFC 4193).
@@ -49,7 +49,7 @@ const shortestPrefix: ResourceValidationPolicy = {
 
 const serverDrop: ResourceValidationPolicy & StackValidationPolicy = {
 	name: "server-drop",
-	description: "No more than a share of the servers is taken off the list at once; one may always go.",
+	description: "A deployment removes at most this share of the servers. One may always be removed.",
 	configSchema: { properties: { share: { type: "number", minimum: 0, maximum: 1, default: 0.2 } } },
 	validateResource: async ({ urn }) => void (await former(urn)),
 	validateStack: async ({ resources, getConfig }, report) => {
@@ -61,7 +61,7 @@ const serverDrop: ResourceValidationPolicy & StackValidationPolicy = {
 
 const protectedServers: ResourceValidationPolicy & StackValidationPolicy = {
 	name: "protected-servers",
-	description: "These servers stay on the list, and the machines they are.",
+	description: "These servers are not removed, and keep their addresses.",
 	configSchema: { properties: { servers: { type: "array", items: { type: "string" }, default: [] } } },
 	validateResource: async (resource, report) => {
 		const server = serverOf(resource.urn);
@@ -77,12 +77,12 @@ const protectedServers: ResourceValidationPolicy & StackValidationPolicy = {
 let read: Promise<ReadonlyMap<string, unknown>> | undefined;
 
 /**
- * The servers so far. The engine shows a policy what is to be and not what there was, and its rules for the stack come after the
- * deletions: so the state is read once, when the engine asks about the first resource. Reading takes no lock. A pack runs in its
- * own folder, so that the project is the one around it.
+ * The deployed servers before this deployment. The engine only shows a policy the new resources, and checks the whole stack
+ * after the deletions. So the state is read once, when the engine asks about the first resource, which does not lock the stack.
+ * A pack runs in its own folder, and Pulumi finds the project in the parent folder.
  */
 function former(urn: string): Promise<ReadonlyMap<string, unknown>> {
-	// Set by the language host; @pulumi/policy itself does not tell.
+	// The language host sets this variable. @pulumi/policy does not give the organization.
 	const stack = stackOf(urn, process.env["PULUMI_NODEJS_ORGANIZATION"]);
 	read ??= exportState(stack, { secrets: false }).then(formerServers);
 	return read;

@@ -5,26 +5,26 @@ import { connectionsOf, formerServers, planOf, stackOf } from "./resources.ts";
 const urn = "urn:pulumi:prod::pod-gateway::pod-gateway:index:PhysicalServer$command:local:Command::db-1-network";
 const type = "command:local:Command";
 
-test("the stack, and the server whose desired state a resource carries", () => {
+test("a URN gives the stack, and the server to which a resource applies the desired state", () => {
 	expect(stackOf(urn)).toBe("prod");
 	expect(stackOf(urn, "organization")).toBe("prod");
 	expect(stackOf(urn, "")).toBe("prod");
 	expect(stackOf(urn, "acme")).toBe("acme/pod-gateway/prod");
-	expect(() => stackOf("db-1")).toThrow("db-1 is no URN");
+	expect(() => stackOf("db-1")).toThrow("db-1 is not a resource's URN");
 	expect(serverOf(urn)).toBe("db-1");
 	expect(serverOf(urn.replace("local", "remote"))).toBe("db-1");
 	expect(serverOf(urn.replace("-network", "-restore"))).toBeUndefined();
 	expect(serverOf(urn.replace("pod-gateway:index:PhysicalServer$", ""))).toBeUndefined();
 });
 
-test("its plan; what makes no sense is an error and no empty plan", () => {
+test("an unreadable plan is an error, and does not count as an empty one", () => {
 	const stdin = "pod-gateway 1\nstack prod\nserver db-1\ndns-method none\nverify off\nrollback-after 60\n";
 	expect(planOf({ urn, type, props: { stdin } })).toMatchObject({ server: "db-1", routes: [] });
 	expect(planOf({ urn: "urn:pulumi:prod::x::y::z", type, props: {} })).toBeUndefined();
-	expect(() => planOf({ urn, type, props: {} })).toThrow("the desired state of db-1 makes no sense");
+	expect(() => planOf({ urn, type, props: {} })).toThrow("the desired state of db-1 cannot be parsed");
 });
 
-test("the servers so far, with the addresses that they were set up at; those on their way out are gone", () => {
+test("the state gives the servers with their addresses, without those that are being deleted", () => {
 	const resources = [
 		{ urn: "urn:pulumi:prod::pod-gateway::pulumi:pulumi:Stack::pod-gateway-prod", type: "pulumi:pulumi:Stack" },
 		{ urn, type, replacementTrigger: "10.0.0.1", delete: false },
@@ -37,19 +37,19 @@ test("the servers so far, with the addresses that they were set up at; those on 
 		["db-2", undefined],
 	]);
 	expect([...formerServers({ deployment: {} })]).toEqual([]);
-	expect(() => formerServers({})).toThrow("this is no state of a stack");
+	expect(() => formerServers({})).toThrow("not a stack state");
 });
 
 describe("connections", () => {
 	const machine = { host: "10.0.0.1", hostKey: "k" };
 	const local = (stdin: unknown) => connectionsOf({ urn, type: "command:local:Command", props: { stdin } });
 
-	test("of a remote resource, also one that is not there", () => {
+	test("of a remote resource, even if it is missing", () => {
 		expect(connectionsOf({ urn, type: "command:remote:Command", props: { connection: machine } })).toEqual([machine]);
 		expect(connectionsOf({ urn, type: "command:remote:CopyToRemote", props: {} })).toEqual([{}]);
 	});
 
-	test("in a tool's environment, beside the desired state", () => {
+	test("in a tool's environment", () => {
 		const props = { stdin: "pod-gateway 1\n", environment: { POD_GATEWAY_TARGET: JSON.stringify(machine) } };
 		expect(connectionsOf({ urn, type, props })).toEqual([machine]);
 	});
@@ -59,11 +59,11 @@ describe("connections", () => {
 		expect(local(JSON.stringify({ machine, hypervisor: { host: "hv" } }))).toEqual([machine, { host: "hv" }]);
 	});
 
-	test.each([undefined, "", "a line", "3", "null", '{"node":{"name":"x"}}'])("%j holds none", (stdin) => {
+	test.each([undefined, "", "a line", "3", "null", '{"node":{"name":"x"}}'])("%j does not hold one", (stdin) => {
 		expect(local(stdin)).toEqual([]);
 	});
 
-	test("other resources make none", () => {
+	test("other resources do not have any", () => {
 		expect(connectionsOf({ urn, type: "kubernetes:core/v1:Service", props: { connection: {} } })).toEqual([]);
 	});
 });

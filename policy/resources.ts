@@ -5,7 +5,7 @@ import { resourcesOf } from "../src/stack/deployed.ts";
 import { partsOf, serverOf, TARGET_VARIABLE } from "../src/stack/resources.ts";
 import type { Connection } from "./rules.ts";
 
-/** What a rule sees of a resource. */
+/** A rule's view of a resource. */
 export interface SeenResource {
 	readonly urn: string;
 	readonly type: string;
@@ -13,26 +13,26 @@ export interface SeenResource {
 }
 
 /**
- * The stack that a resource belongs to, by a name that `pulumi --stack` understands. Example of a URN:
- * `urn:pulumi:prod::pod-gateway::…`.
+ * The stack of a resource, in a form that `pulumi --stack` understands.
  *
- * @param organization that the stack is of, where the back end has any; a name without one is of the person's default.
- * @throws Error when it is no URN.
+ * @param urn example: `urn:pulumi:prod::pod-gateway::…`.
+ * @param organization the stack's organization, if the back end has organizations. Default: the person's default one.
+ * @throws Error if it is not a URN.
  */
 export function stackOf(urn: string, organization?: string): string {
 	const { stack, project } = partsOf(urn);
 	if (!urn.startsWith("urn:pulumi:") || stack === "" || project === "")
-		throw new Error(`${urn} is no URN of a resource`);
-	// Files and buckets have this one only, and older ones of them do not know it.
+		throw new Error(`${urn} is not a resource's URN`);
+	// Back ends in files and buckets only have the organization "organization", and older ones do not know it.
 	if (organization === undefined || organization === "" || organization === "organization") return stack;
 	return `${organization}/${project}/${stack}`;
 }
 
 /**
- * The servers of a stack out of its state, secrets hidden: what it was that made each the machine it is (its address), by name;
- * undefined where the state does not tell.
+ * The servers in a stack's state, by name, each with its address; undefined if the state does not have it.
  *
- * @throws Error when it is no such state.
+ * @param exported the state, with hidden secrets.
+ * @throws Error if it is not a state.
  */
 export function formerServers(exported: unknown): ReadonlyMap<string, unknown> {
 	return new Map(
@@ -45,16 +45,19 @@ export function formerServers(exported: unknown): ReadonlyMap<string, unknown> {
 	);
 }
 
-/** The plan that a resource carries to a server; undefined of any other resource. @throws Error when it makes no sense. */
+/** The plan that a resource applies to a server; undefined for any other resource. @throws Error if it cannot be parsed. */
 export function planOf({ urn, props }: SeenResource): ServerPlan | undefined {
 	const server = serverOf(urn);
 	if (server === undefined) return undefined;
 	const plan = parseDesired(String(props["stdin"]));
-	if (!plan.ok) throw new Error(`the desired state of ${server} makes no sense: ${plan.problems.join("; ")}`);
+	if (!plan.ok) throw new Error(`the desired state of ${server} cannot be parsed: ${plan.problems.join("; ")}`);
 	return plan.value;
 }
 
-/** Every connection that a resource is to make: its own, and those that a tool of ours reads on standard input or in its environment. */
+/**
+ * Every connection that a resource makes: its own, and those in the standard input or the environment of a tool of this
+ * program.
+ */
 export function connectionsOf({ type, props }: SeenResource): readonly Connection[] {
 	if (type.startsWith("command:remote:")) return [isObject(props["connection"]) ? props["connection"] : {}];
 	if (type !== "command:local:Command") return [];

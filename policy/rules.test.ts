@@ -11,31 +11,31 @@ function plan(...routes: string[]) {
 }
 
 describe("host-key", () => {
-	test("a connection that pins its key, by way of a bastion that does, is fine", () => {
+	test("a connection that pins its key, through a bastion with a pinned key, is fine", () => {
 		expect(unpinned({ host: "db-1", hostKey: KEY, proxy: { host: "jump", hostKey: KEY } })).toEqual([]);
 	});
 
-	test.each([undefined, "", "ssh-rsa AAAAB3NzaC1yc2E", "ssh-ed25519"])("%j pins nothing", (hostKey) => {
+	test.each([undefined, "", "ssh-rsa AAAAB3NzaC1yc2E", "ssh-ed25519"])("%j does not pin a key", (hostKey) => {
 		expect(unpinned({ host: "db-1", hostKey })).toEqual([
-			"the connection to db-1 pins no host key (ed25519 or ecdsa): set hostKey of that machine",
+			"the connection to db-1 does not pin a host key (ed25519 or ecdsa); set hostKey of that machine",
 		]);
 	});
 
-	test("bastions are looked at, however many", () => {
+	test("every bastion is checked", () => {
 		const found = unpinned({ host: "a", hostKey: KEY, bastion: { host: "b", bastion: { host: "c" } } });
 		expect(found).toEqual([expect.stringContaining(" b "), expect.stringContaining(" c ")]);
 	});
 });
 
-test("no-default-route: of either family, and nothing else", () => {
+test("no-default-route: reports default routes of either family, and no others", () => {
 	const routes = plan("0.0.0.0/0 via 10.0.0.1", "::/0 via fd00::1", "128.0.0.0/1 via 10.0.0.1");
 	expect(defaultRoutes(routes)).toEqual([
-		"db-1 would get the default route 0.0.0.0/0: correct the cluster's ranges",
-		"db-1 would get the default route ::/0: correct the cluster's ranges",
+		"db-1 would get the default route 0.0.0.0/0; correct the cluster's ranges",
+		"db-1 would get the default route ::/0; correct the cluster's ranges",
 	]);
 });
 
-test("shortest-prefix: by family; a default route is the other rule's", () => {
+test("shortest-prefix: has a limit for each family, and leaves default routes to the other rule", () => {
 	const routes = plan(
 		"0.0.0.0/0 via 10.0.0.1",
 		"128.0.0.0/1 via 10.0.0.1",
@@ -43,8 +43,8 @@ test("shortest-prefix: by family; a default route is the other rule's", () => {
 		"fc00::/7 via fd00::1",
 	);
 	expect(shortPrefixes(routes, { 4: 8, 6: 48 })).toEqual([
-		"db-1 would get a route to 128.0.0.0/1; shortest-prefix.ipv4 of the policy is 8: correct the cluster's ranges, or that number",
-		"db-1 would get a route to fc00::/7; shortest-prefix.ipv6 of the policy is 48: correct the cluster's ranges, or that number",
+		"db-1 would get a route to 128.0.0.0/1, but shortest-prefix.ipv4 of the policy is 8; correct the cluster's ranges, or that number",
+		"db-1 would get a route to fc00::/7, but shortest-prefix.ipv6 of the policy is 48; correct the cluster's ranges, or that number",
 	]);
 	expect(shortPrefixes(routes, { 4: 0, 6: 0 })).toEqual([]);
 });
@@ -65,27 +65,27 @@ describe("server-drop", () => {
 		expect(tooManyGone(names(before), names(now), 0.2).length === 0).toBe(allowed);
 	});
 
-	test("a share is rounded down as a person does it", () => {
+	test("a share is rounded down without a floating-point error", () => {
 		expect(tooManyGone(names(100), names(71), 0.29)).toEqual([]);
 		expect(tooManyGone(names(100), names(70), 0.29)).not.toEqual([]);
 	});
 
-	test("others in their place do not make up for those that go", () => {
+	test("new servers do not make up for removed ones", () => {
 		expect(tooManyGone(names(3), names(3, 10), 0.2)).toEqual([
-			"3 servers would go at once (db-0, db-1, db-2); server-drop.share of the policy is 0.2, which is 1 of 3: take them off the list in steps",
+			"3 servers would be removed at once (db-0, db-1, db-2), but server-drop.share of the policy is 0.2, which allows 1 of 3; remove them in steps",
 		]);
 	});
 });
 
-test("protected-servers: those that are not there", () => {
+test("protected-servers: reports removed servers", () => {
 	expect(missingServers(["db-1", "db-2"], ["db-2", "db-3"])).toEqual([
-		"db-1 is protected and would go: put it back into pod-gateway:servers, or take it off protected-servers",
+		"db-1 is protected and would be removed; put it back into pod-gateway:servers, or remove it from protected-servers",
 	]);
 });
 
-test("protected-servers: those that would be another machine; what was not kept is not judged", () => {
+test("protected-servers: reports a new address, unless the old one is unknown", () => {
 	expect(movedServer("db-1", "10.0.0.1", "10.0.0.2")).toEqual([
-		"db-1 is protected and would move from 10.0.0.1 to 10.0.0.2: put its address in pod-gateway:servers back, or take it off protected-servers",
+		"db-1 is protected and would move from 10.0.0.1 to 10.0.0.2; restore its address in pod-gateway:servers, or remove it from protected-servers",
 	]);
 	expect(movedServer("db-1", "10.0.0.1", "10.0.0.1")).toEqual([]);
 	expect(movedServer("db-1", undefined, "10.0.0.1")).toEqual([]);

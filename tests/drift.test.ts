@@ -24,7 +24,7 @@ const repairable: Readonly<Record<string, readonly [change: string, word: string
 /** The same; an update cannot, or may not, repair the last two. */
 const partlyRepairable: typeof repairable = {
 	"ps-dnsmasq": ["systemctl disable -q pod-gateway.service", "~ units"],
-	"ps-nm": ["rm /usr/local/sbin/pod-gateway-host", "is not there"],
+	"ps-nm": ["rm /usr/local/sbin/pod-gateway-host", "is missing"],
 	"ps-ifupdown": ["ip route del 192.96.0.0/16 proto 157; ip route add 192.96.0.0/16 via 10.200.0.1", "is not ours"],
 	"ps-trixie": [
 		"cd /etc/ssh; cp -a ssh_host_ed25519_key /root/; ssh-keygen -q -t ed25519 -N '' -f new; mv new ssh_host_ed25519_key; systemctl restart ssh",
@@ -93,7 +93,7 @@ describe.skipIf(inject("noLab") !== undefined)("drift", { timeout: 300_000 }, ()
 	test("of other kinds is found; what a repair may not touch is left and reported, and does not delay other servers", async () => {
 		await expectFound(partlyRepairable);
 		const partly = await drift("--repair");
-		expect(partly.stderr).toContain("error: pulumi up failed: see above; this is how the servers are now");
+		expect(partly.stderr).toContain("error: pulumi up failed, see above; the servers are now as follows");
 		expect(partly.stdout).toMatch(/^ps-dnsmasq +in sync$/m);
 		expect(partly.stdout).toMatch(/^ps-nm +in sync$/m);
 		expect(partly.stdout).toMatch(/^ps-ifupdown +drift/m);

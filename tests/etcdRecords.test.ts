@@ -14,7 +14,7 @@ const newBlock = "192.244.191.0/26";
 const kept = "192.244.32.0/26";
 /** Kubernetes' own CA, which has not signed etcd's certificates. */
 const otherCa = "/etc/kubernetes/pki/ca.crt";
-const unknown = "not known which blocks the gateway is to have routes to";
+const unknown = "it is unknown which blocks the gateway should have routes to";
 
 describe.skipIf(inject("noLab") !== undefined)("Calico's records in etcd", { timeout: 300_000 }, () => {
 	let pulumi: LabPulumi;
@@ -98,10 +98,10 @@ describe.skipIf(inject("noLab") !== undefined)("Calico's records in etcd", { tim
 	test("for a route without a block, the survey warns", async () => {
 		await forgetInEtcd("ku13-2", kept);
 		const { stdout, stderr } = await survey();
-		expect(stderr).toContain(`gw-1: the route to ${kept} is to no block that Calico knows`);
+		expect(stderr).toContain(`gw-1: the route to ${kept} does not lead to a block that Calico knows`);
 		expect(stdout).toContain(`${kept} of ${site.workers.find(({ name }) => name === "ku13-2")?.address}`);
 		await recordInEtcd("ku13-2", kept);
-		expect((await survey()).stderr).not.toContain("is to no block");
+		expect((await survey()).stderr).not.toContain("does not lead to a block");
 	});
 
 	test.each<[string, () => Promise<object>, string]>([
@@ -121,7 +121,7 @@ describe.skipIf(inject("noLab") !== undefined)("Calico's records in etcd", { tim
 		[
 			"a missing client's certificate",
 			async () => ({ certFile: undefined, keyFile: undefined }),
-			"it wants a client's certificate; set calicoEtcd.cert and key",
+			"it asks for a client's certificate; set calicoEtcd.cert and key",
 		],
 		[
 			"an endpoint without a server",

@@ -107,7 +107,7 @@ describe.skipIf(inject("noLab") !== undefined)("locked routes", { timeout: 300_0
 		const found = await survey();
 		await exec(site.controlPlane.name, ["systemctl", "start", "kube-apiserver"]);
 		expect(exitCode, stdout + stderr).toBe(0);
-		expect(stdout).toContain("the cluster was not compared with what is locked: the API server");
+		expect(stdout).toContain("the cluster was not compared with the locked one: the API server");
 		expect(found.exitCode).toBe(1);
 		expect(found.stderr).toContain("cannot be reached");
 		await expect.poll(() => kubectl(["get", "nodes"]), { timeout: 60_000 }).toContain("Ready");

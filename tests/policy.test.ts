@@ -71,14 +71,14 @@ describe.skipIf(inject("noLab") !== undefined)("the policy pack", { timeout: 300
 		const three = ["ps-nm", "ps-netplan", "ps-trixie"];
 		const refused = await preview(three);
 		expect(refused.exitCode).not.toBe(0);
-		expect(refused.told).toContain("3 servers would go at once (ps-netplan, ps-nm, ps-trixie)");
+		expect(refused.told).toContain("3 servers would be removed at once (ps-netplan, ps-nm, ps-trixie)");
 		expect((await preview(three, { "server-drop": { share: 0.5 } })).exitCode).toBe(0);
 	});
 
 	test("protected-servers: a protected server may not go", async () => {
 		const refused = await preview(["ps-nm"], { "protected-servers": { servers: ["ps-nm"] } });
 		expect(refused.exitCode).not.toBe(0);
-		expect(refused.told).toContain("ps-nm is protected and would go");
+		expect(refused.told).toContain("ps-nm is protected and would be removed");
 	});
 
 	test("shortest-prefix: refuses by the pack's settings; if it is advisory, it only reports", async () => {
@@ -137,7 +137,7 @@ describe.skipIf(inject("noLab") !== undefined)("the policy pack", { timeout: 300
 				[{ name: "db-1", host: "192.0.2.9", route: "0.0.0.0/0 via 192.0.2.1" }],
 			);
 			expect(exitCode).not.toBe(0);
-			expect(told).toContain("the connection to 192.0.2.9 pins no host key");
+			expect(told).toContain("the connection to 192.0.2.9 does not pin a host key");
 			expect(told).toContain("db-1 would get the default route 0.0.0.0/0");
 		});
 
@@ -155,7 +155,7 @@ describe.skipIf(inject("noLab") !== undefined)("the policy pack", { timeout: 300
 			// The engine checks the list of servers after they are gone.
 			const dropped = await run(["up", "--yes", "--skip-preview"], six.slice(2));
 			expect(dropped.exitCode).not.toBe(0);
-			expect(dropped.told).toContain("2 servers would go at once (db-0, db-1)");
+			expect(dropped.told).toContain("2 servers would be removed at once (db-0, db-1)");
 		});
 	});
 });

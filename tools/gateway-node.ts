@@ -1,6 +1,6 @@
 /**
- * The gateway as a node of the cluster: `join`, `drain` and `leave`, each with a request (src/node/request.ts) as JSON on
- * standard input. `pulumi up` runs it; it can be run by hand. Progress and warnings go to standard error.
+ * Makes a gateway a node of the cluster: `join`, `drain` and `leave`, each with a request (src/node/request.ts) as JSON on
+ * standard input. `pulumi up` runs it, and a person can. Progress and warnings go to standard error.
  */
 import { Command } from "commander";
 import { Cluster } from "../src/kube/client.ts";
@@ -44,9 +44,9 @@ program
 	});
 program
 	.command("leave")
-	.description("drain, reset and remove the node, unless it was joined again since; what cannot be done is a warning")
+	.description("drain, reset and remove the node, unless it was joined again meanwhile; failed steps give a warning")
 	.action(async () => {
-		// Pulumi's command provider gives the output of `join` in this variable.
+		// Pulumi's command provider sets this variable to the output of `join`.
 		await leaveCluster(await request(), process.env["PULUMI_COMMAND_STDOUT"] ?? "", report);
 	});
 

@@ -1,6 +1,7 @@
 /**
- * A gateway's virtual machine: `create`, `ensure` and `delete`, each with a request (src/drivers/libvirt/request.ts) as JSON on standard
- * input, and `host-key`. `pulumi up` runs it; it can be run by hand. Progress and warnings go to standard error.
+ * Makes and removes a gateway's virtual machine: `create`, `ensure` and `delete`, each with a request
+ * (src/drivers/libvirt/request.ts) as JSON on standard input, and `host-key`. `pulumi up` runs it, and a person can. Progress
+ * and warnings go to standard error.
  */
 import { Command } from "commander";
 import { createVm, ensureVm } from "../src/drivers/libvirt/create.ts";
@@ -22,17 +23,15 @@ program
 	});
 program
 	.command("ensure")
-	.description(
-		"make the VM unless it is there as it should be, and print its instance id; a request is on standard input",
-	)
+	.description("make the VM unless it exists as defined, and print its instance id; a request is on standard input")
 	.action(async () => {
 		process.stdout.write(`${await ensureVm(await request(), report)}\n`);
 	});
 program
 	.command("delete")
-	.description("remove the VM; a hypervisor out of reach is a warning; a request is on standard input")
+	.description("remove the VM; only warn if the hypervisor does not answer; a request is on standard input")
 	.action(async () => {
-		// What `create` printed, as Pulumi's command provider hands it on.
+		// Pulumi's command provider sets this variable to the output of `create`.
 		await removeVm(await request(), process.env["PULUMI_COMMAND_STDOUT"], report);
 	});
 program

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { parseJson } from "../src/core/values/read.ts";
 
 /**
- * Reads a tool's request: JSON on standard input, in the shape of the schema.
+ * Reads a tool's request: JSON on standard input that fits the schema.
  *
  * @throws Error as {@link parseRequest}.
  */
@@ -12,14 +12,14 @@ export async function readRequest<T>(schema: z.ZodType<T>): Promise<T> {
 }
 
 /**
- * A request: JSON in the shape of the schema.
+ * Parses a request: JSON that fits the schema.
  *
- * @param what names it in errors.
- * @throws Error naming what is wrong with it, and no value of it: keys and credentials may be in there.
+ * @param what the request's name in errors.
+ * @throws Error that names every problem, but does not quote values, because they may be secret.
  */
 export function parseRequest<T>(schema: z.ZodType<T>, request: string, what: string): T {
 	const read = parseJson(request);
-	// The parser's own words quote the text.
+	// The parser's message quotes the request, which may be secret, so it is left out.
 	if (read === undefined) throw new Error(`${what} is not JSON`);
 	const parsed = schema.safeParse(read);
 	if (parsed.success) return parsed.data;

@@ -1,8 +1,8 @@
 import { z } from "zod";
 
-/** A deployment of the stack, as Pulumi remembers it. */
+/** A deployment of the stack in Pulumi's history. */
 export interface Deployment {
-	/** Counted by Pulumi; undefined where it does not count, as with a state in files. */
+	/** Pulumi's number for it; undefined if the back end does not count, as with a state in files. */
 	readonly version?: number;
 	/** `update`, `destroy` and so on. */
 	readonly kind: string;
@@ -10,13 +10,13 @@ export interface Deployment {
 	readonly result: string;
 	/** When it began. */
 	readonly start: Date;
-	/** How long it took; undefined where it never ended. */
+	/** How long it took; undefined if it did not end. */
 	readonly seconds?: number;
-	/** Who wrote the commit it was made from, and who committed it where that is another; undefined outside a repository. */
+	/** The author of its commit, and the committer if that is another person; undefined outside a repository. */
 	readonly author?: string;
 	/** The first 12 digits of that commit. */
 	readonly commit?: string;
-	/** Example: `2 create, 6 update`; empty where nothing changed. */
+	/** Example: `2 create, 6 update`; empty if nothing changed. */
 	readonly changes: string;
 }
 
@@ -32,13 +32,13 @@ const updateSchema = z.object({
 });
 
 /**
- * Reads what `pulumi stack history --json` printed. An entry that makes no sense is left out: the others are history all the same.
+ * Reads the output of `pulumi stack history --json`. Leaves out unreadable entries.
  *
- * @throws Error when it is something else.
+ * @throws Error if it is something else.
  */
 export function parseHistory(json: unknown): readonly Deployment[] {
 	const entries = z.array(z.unknown()).safeParse(json);
-	if (!entries.success) throw new Error("this is no history of a stack in JSON");
+	if (!entries.success) throw new Error("not a history: expected the output of `pulumi stack history --json`");
 	return entries.data.flatMap((entry) => {
 		const { data } = updateSchema.safeParse(entry);
 		const start = new Date(data?.startTime ?? Number.NaN);
@@ -55,7 +55,9 @@ function deployment(update: z.infer<typeof updateSchema>, start: Date): Deployme
 	const changes = Object.entries(resourceChanges ?? {}).filter(([what, number]) => what !== "same" && number > 0);
 	return {
 		...(version && { version }),
-		...{ kind, result, start },
+		kind,
+		result,
+		start,
 		...(Number.isFinite(seconds) && { seconds }),
 		...(author && { author }),
 		...(commit && { commit: commit.slice(0, 12) }),

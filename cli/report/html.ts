@@ -1,7 +1,7 @@
 import { escapeUTF8 } from "entities";
 import { plainText } from "./plainText.ts";
 
-/** Text that is HTML already. */
+/** A text that is HTML, and is not escaped. */
 export class Html {
 	readonly text: string;
 	constructor(text: string) {
@@ -11,7 +11,7 @@ export class Html {
 
 type Part = Html | string | number | readonly Html[];
 
-/** A template of HTML. Whatever is put in is escaped, unless it is HTML itself. */
+/** A template of HTML. Escapes every part that is not {@link Html}. */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
 	const filled = strings.map((text, index) => text + rendered(parts[index] ?? ""));
 	return new Html(filled.join(""));

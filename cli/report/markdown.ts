@@ -3,7 +3,7 @@ import { alike } from "../alike.ts";
 import { plainText } from "./plainText.ts";
 import { healthOf, lastDeployed, moment, type SiteReport, summary } from "./site.ts";
 
-/** The report as Markdown for a pull request: the summary, what differs, and a table of the servers. */
+/** The report as Markdown for a pull request: the summary, a table of the servers, and the differences. */
 export function reportMarkdown(report: SiteReport): string {
 	const { stack, at, servers, pending, deployments } = report;
 	const differing = servers.filter(({ finding }) => finding !== undefined && finding.state !== "in sync");
@@ -35,10 +35,10 @@ export function reportMarkdown(report: SiteReport): string {
 				plan.routes.length,
 				code(outcome.dnsMethod),
 			];
-			// A pipe would end the cell, and parsers do not agree on how one after a backslash is escaped.
+			// A pipe would end the cell. Parsers escape a pipe after a backslash in different ways, so it is replaced.
 			return `| ${cells.map((cell) => String(cell).replaceAll("|", "¦")).join(" | ")} |`;
 		}),
-		// Most that differ do so alike, and a comment on a pull request has a limit.
+		// Most servers have the same differences, which are shown once, because comments on pull requests have a limit.
 		...alike(differing, ({ finding }) => JSON.stringify([finding?.state, finding?.details])).flatMap((group) => [
 			"",
 			`<details><summary>${group.map(({ name }) => `<code>${escapeUTF8(oneLine(name))}</code>`).join(", ")}: ${group[0]?.finding?.state}</summary>`,
@@ -51,12 +51,12 @@ export function reportMarkdown(report: SiteReport): string {
 	].join("\n");
 }
 
-/** Text as code: nothing in it is markup, a link or a mention of somebody. */
+/** The text as code, so that it cannot contain markup, links or mentions. */
 function code(text: string): string {
 	const line = oneLine(text);
 	if (line === "") return "";
 	const fence = fenceOf(line, 1);
-	// What begins or ends with the fence's own character needs a space there, which is not shown.
+	// A text that begins or ends with a backtick needs a space there, which is not shown.
 	return /^`|`$/.test(line) ? `${fence} ${line} ${fence}` : `${fence}${line}${fence}`;
 }
 
@@ -64,14 +64,14 @@ function oneLine(text: string): string {
 	return plainText(text).replace(/\s+/g, " ").trim();
 }
 
-/** Lines as they are, inside a fence. */
+/** The lines, unchanged, inside a fence. */
 function fenced(lines: readonly string[]): string {
 	const text = plainText(lines.join("\n"));
 	const fence = fenceOf(text, 3);
 	return [`${fence}diff`, text, fence].join("\n");
 }
 
-/** Backticks: at least so many, and more than in any run of the text. */
+/** At least `least` backticks, and more than in any run of the text. */
 function fenceOf(text: string, least: number): string {
 	const runs = text.match(/`+/g) ?? [];
 	return "`".repeat(Math.max(least, ...runs.map((run) => run.length + 1)));

@@ -8,9 +8,9 @@ const style = readFileSync(new URL("page.css", import.meta.url), "utf8");
 const CLASS = { "in sync": "in-sync", drift: "drift", unknown: "unknown", "not looked at": "unseen" } as const;
 
 /**
- * The report as one page that needs nothing else.
+ * The report as one self-contained HTML page.
  *
- * @param svg the picture of the site, of `picture`.
+ * @param svg the picture of the site, from {@link picture}.
  */
 export function page(report: SiteReport, svg: string): string {
 	const { stack, at } = report;
@@ -56,7 +56,7 @@ function differences({ servers }: SiteReport): Html {
 	return html`<h2>Since the last deployment</h2>
 ${looked.length === 0 ? html`<p>No server was looked at.</p>` : ""}
 ${looked.length > 0 && differing.length === 0 ? html`<p>Every server is as it was deployed.</p>` : ""}
-${differing.length > 0 ? html`<p class="quiet">+ is missing and would come back, - is there and would go.</p>` : ""}
+${differing.length > 0 ? html`<p class="quiet">A repair would add the lines with + and remove those with -.</p>` : ""}
 ${differing.map(
 	(server) => html`<h3>${server.name}: ${badge(server)}</h3>
 <pre class="box" tabindex="0">${diff(server.finding?.details ?? [])}</pre>`,
@@ -74,7 +74,7 @@ function pending({ pending }: SiteReport): Html {
 	if (pending === undefined) return html``;
 	const heading = html`<h2>What an update would change now</h2>`;
 	if ("problem" in pending)
-		return html`${heading}<p>Not known, the preview failed:</p><pre class="box" tabindex="0">${pending.problem}</pre>`;
+		return html`${heading}<p>This is unknown, because the preview failed:</p><pre class="box" tabindex="0">${pending.problem}</pre>`;
 	if (pending.servers.length === 0 && pending.others.length === 0) return html`${heading}<p>Nothing.</p>`;
 	return html`${heading}
 <ul>${pending.servers.map(({ summary }) => html`<li>${summary}</li>`)}</ul>
@@ -88,7 +88,7 @@ ${pending.others.length > 0 ? html`<p>Gateways: ${pending.others.join(", ")}</p>
 interface Table {
 	readonly caption: string;
 	readonly head: readonly string[];
-	/** Cells; the first names the row. */
+	/** Rows of cells. The first cell is the row's heading. */
 	readonly rows: readonly (readonly (Html | string)[])[];
 }
 
@@ -119,7 +119,7 @@ function serverTable({ servers }: SiteReport): Html {
 	return html`<h2>Servers</h2>${table({ caption: "What is deployed on each server", head, rows })}`;
 }
 
-/** Servers with the same routes share a table: most have the same. */
+/** The routes of all servers. Servers with the same routes, which most have, share a table. */
 function routes({ servers }: SiteReport): Html {
 	const text = ({ plan }: ReportedServer) =>
 		plan.routes.map(({ prefix, via }) => `${prefix.text} ${via.map(({ text }) => text).join(", ")}`).join("\n");
@@ -137,7 +137,7 @@ function routes({ servers }: SiteReport): Html {
 
 function blocks({ blocks }: SiteReport): Html {
 	const rows = blocks.map(({ prefix, node }) => [prefix, node]);
-	return html`<h2>Blocks</h2>${table({ caption: "What the gateways reach by way of other nodes", head: ["block", "node"], rows })}`;
+	return html`<h2>Blocks</h2>${table({ caption: "Blocks that the gateways reach through other nodes", head: ["block", "node"], rows })}`;
 }
 
 function deployments({ deployments }: SiteReport): Html {

@@ -3,12 +3,12 @@ import { alike } from "../alike.ts";
 import { plainText } from "./plainText.ts";
 import { type Health, healthOf, type ReportedServer, type SiteReport } from "./site.ts";
 
-/** More servers than these are drawn as groups of those that are alike; more nodes, as one. */
+/** The most servers or nodes that are drawn one by one. More servers are drawn as groups of equal ones, and more nodes as one. */
 const DRAWN_ONE_BY_ONE = 12;
-/** So many blocks of a node are named. */
+/** The most blocks of a node that are named. */
 const NAMED_BLOCKS = 6;
 
-/** Of the picture, for those who do not see it: what it shows is in the tables, too. */
+/** The picture's label for screen readers. The tables have the same content. */
 const LABEL = "Servers, gateways and the nodes with their blocks";
 
 const CLASS: Readonly<Record<Health, string>> = {
@@ -18,16 +18,16 @@ const CLASS: Readonly<Record<Health, string>> = {
 	"not looked at": "unseen",
 };
 
-/** The site as SVG, which takes its colours from the page's style sheet: servers, gateways, nodes, and what goes where. */
+/** The site as SVG: servers, gateways, nodes, and the paths between them. The page's style sheet gives the colours. */
 export async function picture(report: SiteReport): Promise<string> {
 	const svg = (await instance()).renderString(graph(report), { format: "svg" });
-	// What is before the element is for files; its size is the page's to say.
+	// The text before the element is only for files, and the page sets the size.
 	return svg
 		.slice(svg.indexOf("<svg"))
 		.replace(/^<svg width="[^"]*" height="[^"]*"/, `<svg role="img" aria-label="${LABEL}"`);
 }
 
-/** What Graphviz is to lay out. Colours are left to classes; health is a word in the label, too. */
+/** The graph that Graphviz lays out. Classes give the colours, and labels also name the health. */
 export function graph({ servers, gateways, blocks, services }: SiteReport): Graph {
 	const groups = grouped(servers);
 	const nodes = groupedNodes(blocks);
@@ -35,7 +35,7 @@ export function graph({ servers, gateways, blocks, services }: SiteReport): Grap
 	return {
 		directed: true,
 		graphAttributes: { rankdir: "LR", bgcolor: "transparent", nodesep: 0.15, ranksep: 0.9 },
-		// Graphviz knows the widths of Helvetica; page.css draws with its like.
+		// Graphviz knows the widths of Helvetica, and page.css uses fonts of similar widths.
 		nodeAttributes: { shape: "box", fontname: "Helvetica", fontsize: 11, height: 0.3, margin: "0.12,0.05" },
 		edgeAttributes: { arrowsize: 0.6 },
 		nodes: [
@@ -108,12 +108,12 @@ function nodeLabel(node: string, blocks: SiteReport["blocks"]): string {
 	return [node, ...own.slice(0, NAMED_BLOCKS), ...rest].join("\n");
 }
 
-/** What Graphviz calls a node: no two kinds share a name. It is the node's title on the page, too. */
+/** A node's name for Graphviz, unique across kinds. It is also the node's title on the page. */
 function idOf(kind: "server" | "servers" | "gateway" | "node" | "services", name: string): string {
 	return plainText(`${kind} ${name}`);
 }
 
-/** A label in which Graphviz finds no escape of its own (https://graphviz.org/docs/attr-types/escString/). */
+/** A label without Graphviz's escape sequences (https://graphviz.org/docs/attr-types/escString/). */
 function escaped(label: string): string {
 	return plainText(label).replaceAll("\\", "\\\\");
 }

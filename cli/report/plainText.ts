@@ -1,8 +1,8 @@
 import { stripVTControlCharacters } from "node:util";
 
 /**
- * Text of a machine or a state, fit to be shown: without a terminal's escape sequences, and with `U+FFFD` for what would act on the
- * text around it or is no character: control characters (not tab and newline), reversals of its direction, half a surrogate pair.
+ * A foreign text, made safe to show. Removes a terminal's escape sequences. Replaces other unsafe characters with `U+FFFD`:
+ * control characters except tab and newline, characters that change the text's direction, and half surrogate pairs.
  */
 export function plainText(text: string): string {
 	return stripVTControlCharacters(text)

@@ -18,7 +18,7 @@ const servers = [
 	exampleServer("db-4"),
 ];
 
-test("the summary counts what there is", () => {
+test("the summary counts servers, gateways, blocks and nodes", () => {
 	expect(summary(exampleReport(servers))).toBe(
 		"4 servers: 1 in sync, 1 drift, 1 unknown, 1 not looked at; gateway gw-1; 2 blocks on 2 nodes",
 	);
@@ -28,7 +28,7 @@ test("the summary counts what there is", () => {
 });
 
 describe("the page", () => {
-	test("tells of every server, what differs, who deployed", async () => {
+	test("shows every server, its differences, and who deployed", async () => {
 		const text = await render(exampleReport(servers, { pending: { servers: [], unchanged: 4, others: [] } }));
 		for (const { name } of servers) expect(text).toContain(`<th scope="row">${name}</th>`);
 		expect(text).toContain('<h3>db-2: <span class="badge drift">drift</span></h3>');
@@ -38,7 +38,7 @@ describe("the page", () => {
 		expect(text).toContain("<p>Nothing.</p>");
 	});
 
-	test("tells of what would change, and of a preview that failed", async () => {
+	test("shows the changes of a preview, and a failed preview", async () => {
 		const change = {
 			server: "db-1",
 			summary: "db-1: +1 route, DNS unchanged",
@@ -54,7 +54,7 @@ describe("the page", () => {
 		);
 	});
 
-	test.each([0, 1, 12, 13, 200])("has a place for %i servers", async (count) => {
+	test.each([0, 1, 12, 13, 200])("shows %i servers", async (count) => {
 		const many = Array.from({ length: count }, (_, index) =>
 			exampleServer(`db-${index}`, index === 0 ? "drift" : "in sync"),
 		);
@@ -64,7 +64,7 @@ describe("the page", () => {
 		expect(drawn).toBe(count > 12 ? 2 : count);
 	});
 
-	test("draws no more than so many nodes one by one", () => {
+	test("draws at most 12 nodes one by one", () => {
 		const drawn = (count: number) => {
 			const blocks = Array.from({ length: 2 * count }, (_, index) => ({
 				prefix: `10.0.${index}.0/26`,
@@ -84,17 +84,17 @@ describe("the page", () => {
 		expect(await picture(exampleReport(servers))).toMatch(/^<svg role="img" aria-label="Servers, gateways[^"]+"/);
 	});
 
-	test("asks for nothing from elsewhere, and runs nothing", async () => {
+	test("does not load other files or run scripts", async () => {
 		const text = (await render(exampleReport(servers))).replaceAll(/ xmlns(:\w+)?="[^"]*"/g, "");
 		expect(text).not.toMatch(/https?:|<script|<link|<img|url\(|@import| on\w+=/i);
 	});
 });
 
-describe("what comes from elsewhere is text", () => {
+describe("foreign text stays text", () => {
 	const hostile =
 		"--></style><script>alert('x')</script>\"><img src=x> \\N @team `|`` \\| ](x) &lt;\u001b[1m\ud800\u202e\r\n# x\u0000";
 
-	/** The same text wherever a machine or the state has a say. */
+	/** A report with this text wherever a machine or the state gives one. */
 	const everywhere = (text: string) =>
 		exampleReport(
 			(["in sync", "drift", "unknown", undefined] as const).map((state, index) => {
@@ -122,25 +122,25 @@ describe("what comes from elsewhere is text", () => {
 				deployments: [{ kind: text, result: text, start: new Date(0), author: text, commit: text, changes: text }],
 			},
 		);
-	/** A page's elements and the names of their attributes; a label of more lines is more of the picture's texts. */
+	/** A page's elements and the names of their attributes, without the picture's texts: a label has one per line. */
 	const structure = (text: string) =>
 		(text.match(/<[a-z!/][^>]*>/gi) ?? [])
 			.map((tag) => (tag.startsWith("<!--") ? "comment" : tag.replaceAll(/="[^"]*"/g, "")))
 			.filter((tag) => !/^<\/?text/.test(tag));
 
-	test("on the page, in the picture too", async () => {
+	test("on the page and in the picture", async () => {
 		const [attacked, harmless] = await Promise.all([hostile, "text"].map((text) => render(everywhere(text))));
 		expect(structure(attacked ?? "")).toEqual(structure(harmless ?? ""));
 		expect(attacked).not.toMatch(/(?!\n|\t)[\p{Cc}\p{Cs}\p{Bidi_Control}]/u);
 	});
 
-	test("of a preview that failed", async () => {
+	test("from a failed preview", async () => {
 		const attacked = await render({ ...everywhere("text"), pending: { problem: hostile } });
 		const harmless = await render({ ...everywhere("text"), pending: { problem: "text" } });
 		expect(structure(attacked)).toEqual(structure(harmless));
 	});
 
-	test("whatever it is", () => {
+	test("in a template, for any text", () => {
 		fc.assert(
 			fc.property(fc.string({ unit: "binary" }), (text) => {
 				expect(html`<p>${text}</p>`.text.slice(3, -4)).not.toMatch(/[<>"]/);
@@ -148,9 +148,9 @@ describe("what comes from elsewhere is text", () => {
 		);
 	});
 
-	test("in Markdown: code, of which no backtick is the end", () => {
+	test("in Markdown: backticks do not end the code", () => {
 		const text = reportMarkdown(everywhere(hostile));
-		// What is left of a line without its code spans, and without what is escaped in HTML.
+		// The text without code spans and without parts that are escaped as HTML.
 		const outside = text
 			.replaceAll(/^(`{3,})diff\n.*?\n\1$/gms, "")
 			.replaceAll(/(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)/g, "")
@@ -160,7 +160,7 @@ describe("what comes from elsewhere is text", () => {
 		expect(rows.map((row) => row.split("|").length)).toEqual([7, 7, 7, 7]);
 	});
 
-	test("in a fence that is longer than any in it", () => {
+	test("in a fence that is longer than any fence in it", () => {
 		const text = reportMarkdown(exampleReport([exampleServer("db-1", "drift", ["```", "<b>"])]));
 		expect(text).toContain("\n````diff\n```\n<b>\n````\n");
 	});
@@ -202,7 +202,7 @@ An update would change 0 of 2 servers now.
 	);
 });
 
-test("Markdown says the same difference once", () => {
+test("Markdown shows a shared difference once", () => {
 	const many = Array.from({ length: 200 }, (_, index) =>
 		exampleServer(`db-${index}`, "drift", ["+ route 10.0.0.0/26"]),
 	);
@@ -211,7 +211,7 @@ test("Markdown says the same difference once", () => {
 	expect(text.match(/\+ route/g)).toHaveLength(1);
 });
 
-test("Markdown tells of a gateway that would be replaced", () => {
+test("Markdown names a gateway that would be replaced", () => {
 	const pending = { servers: [], unchanged: 4, others: ["replace gw-1-vm"] };
 	expect(reportMarkdown(exampleReport(servers, { pending })).replaceAll(/[\\`]/g, "")).toContain(
 		"An update would change 0 of 4 servers now.\nGateways: replace gw-1-vm.\n",
@@ -244,15 +244,20 @@ describe("the history", () => {
 		resourceChanges: { create: 1, same: 2 },
 	};
 	const read = {
-		...{ kind: "update", result: "succeeded", start: new Date("2026-11-23T06:20:33Z"), seconds: 1 },
-		...{ author: "A. Operator, committed by C. Committer", commit: "6ca8efd57aaa", changes: "1 create" },
+		kind: "update",
+		result: "succeeded",
+		start: new Date("2026-11-23T06:20:33Z"),
+		seconds: 1,
+		author: "A. Operator, committed by C. Committer",
+		commit: "6ca8efd57aaa",
+		changes: "1 create",
 	};
 
-	test("as Pulumi prints it", () => {
+	test("is read from Pulumi's output", () => {
 		expect(parseHistory([recorded])).toEqual([read]);
 	});
 
-	test("counted, and committed by its author", () => {
+	test("has numbers, and a commit by its author", () => {
 		const environment = { ...recorded.environment, "git.committer": "A. Operator" };
 		expect(parseHistory([{ ...recorded, version: 7, environment }])).toEqual([
 			{ ...read, version: 7, author: "A. Operator" },
@@ -261,20 +266,20 @@ describe("the history", () => {
 
 	test.each([
 		["outside a repository", { environment: {} }],
-		["with nothing known of it", { environment: null, config: null, endTime: null, resourceChanges: null }],
-	])("of one that goes on, %s", (_, more) => {
+		["without other facts", { environment: null, config: null, endTime: null, resourceChanges: null }],
+	])("has a deployment in progress, %s", (_, more) => {
 		const going = { version: 3, kind: "update", startTime: recorded.startTime, message: "", ...more };
 		expect(parseHistory([going])).toEqual([
 			{ version: 3, kind: "update", result: "in-progress", start: read.start, changes: "" },
 		]);
 	});
 
-	test("an entry that makes no sense is left out", () => {
+	test("does not have unreadable entries", () => {
 		expect(parseHistory([{ kind: "update" }, { ...recorded, startTime: "soon" }, null, recorded])).toEqual([read]);
 		expect(parseHistory([])).toEqual([]);
 	});
 
-	test("that is none is an error", () => {
-		expect(() => parseHistory({})).toThrow("this is no history of a stack in JSON");
+	test("cannot be read from something else", () => {
+		expect(() => parseHistory({})).toThrow("not a history");
 	});
 });

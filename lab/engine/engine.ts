@@ -2,11 +2,11 @@ import { messageOf } from "../../src/core/values/messageOf.ts";
 import { moduleEngine } from "./module.ts";
 import { npmEngine, pathEngine } from "./official.ts";
 import { withProgress } from "./progress.ts";
-import { type Engine, type Report, type Tier, tiers } from "./tiers.ts";
+import { type Engine, type ReportLine, type Tier, tiers } from "./tiers.ts";
 
-export type { Engine, Report, Tier } from "./tiers.ts";
+export type { Engine, ReportLine, Tier } from "./tiers.ts";
 
-const find: Readonly<Record<Tier, (report: Report) => Promise<Engine>>> = {
+const find: Readonly<Record<Tier, (report: ReportLine) => Promise<Engine>>> = {
 	path: pathEngine,
 	npm: npmEngine,
 	module: moduleEngine,
@@ -20,12 +20,12 @@ let resolved: Promise<Engine> | undefined;
  * process begins with the first tier.
  * @throws Error with the reasons, when none of them can be used.
  */
-export function resolveEngine(report: Report): Promise<Engine> {
+export function resolveEngine(report: ReportLine): Promise<Engine> {
 	resolved ??= resolve(process.env["POD_GATEWAY_ENGINE"], report);
 	return resolved;
 }
 
-async function resolve(wanted: string | undefined, report: Report): Promise<Engine> {
+async function resolve(wanted: string | undefined, report: ReportLine): Promise<Engine> {
 	const reasons: string[] = [];
 	for (const tier of tiersToTry(wanted)) {
 		try {

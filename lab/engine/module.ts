@@ -5,7 +5,7 @@ import { execa } from "execa";
 import { cacheDir } from "../cache.ts";
 import { isExecutable } from "./executables.ts";
 import { writeLauncher } from "./launchers.ts";
-import { commandVersion, type Engine, kubernetesVersion, type Report, version } from "./tiers.ts";
+import { commandVersion, type Engine, kubernetesVersion, type ReportLine, version } from "./tiers.ts";
 
 /** The CLI's folder. It also has the language host, because the CLI looks beside itself. */
 const folder = cacheDir("bin", `pulumi-${version}`);
@@ -20,7 +20,7 @@ const command = join(folder, "command", "pulumi");
  * The same engine built from its Go module, with the lab's own language host and stand-ins for the two plugins. It is for machines that
  * reach only package registries. The first build takes some minutes; the result stays in the cache.
  */
-export async function moduleEngine(report: Report): Promise<Engine> {
+export async function moduleEngine(report: ReportLine): Promise<Engine> {
 	const pulumi = join(folder, "pulumi");
 	if (!(await isExecutable(pulumi))) await buildCli(pulumi, report);
 	await Promise.all([writeStandIns(), writeCommand(pulumi)]);
@@ -33,7 +33,7 @@ export async function moduleEngine(report: Report): Promise<Engine> {
 	};
 }
 
-async function buildCli(pulumi: string, report: Report): Promise<void> {
+async function buildCli(pulumi: string, report: ReportLine): Promise<void> {
 	report(`building Pulumi ${version} from its Go module (some minutes, once)`);
 	await mkdir(folder, { recursive: true });
 	const fresh = `${pulumi}.${process.pid}`;

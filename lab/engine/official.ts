@@ -6,7 +6,7 @@ import { pulumiOnPath } from "../../src/stack/pulumiOnPath.ts";
 import { findExecutable, isExecutable } from "./executables.ts";
 import { ensurePlugins } from "./plugins.ts";
 import { withProgress } from "./progress.ts";
-import { type Engine, type Report, version } from "./tiers.ts";
+import { type Engine, type ReportLine, version } from "./tiers.ts";
 
 const languageHost = "pulumi-language-nodejs";
 
@@ -21,7 +21,7 @@ const downloadPatience = 600_000;
  * The Pulumi that the person has installed.
  * @throws Error that names what is missing.
  */
-export async function pathEngine(report: Report): Promise<Engine> {
+export async function pathEngine(report: ReportLine): Promise<Engine> {
 	const pulumi = pulumiOnPath();
 	if (pulumi === undefined) {
 		// The next tier handles the npm package's pulumi.
@@ -41,7 +41,7 @@ export async function pathEngine(report: Report): Promise<Engine> {
  * Automation API.
  * @throws Error when the site for downloads is out of reach.
  */
-export async function npmEngine(report: Report): Promise<Engine> {
+export async function npmEngine(report: ReportLine): Promise<Engine> {
 	const require = createRequire(import.meta.url);
 	const { cacheDir } = require("pulumi/lib/cache.js") as { cacheDir(version: string): string };
 	const pulumi = join(cacheDir(version), "bin", "pulumi");
@@ -54,7 +54,7 @@ export async function npmEngine(report: Report): Promise<Engine> {
 	return official("npm", pulumi, report);
 }
 
-async function official(tier: "path" | "npm", pulumi: string, report: Report): Promise<Engine> {
+async function official(tier: "path" | "npm", pulumi: string, report: ReportLine): Promise<Engine> {
 	await ensurePlugins(pulumi, report);
 	const { stdout } = await execa(pulumi, ["version"], { timeout: 30_000 });
 	const found = stdout.trim().replace(/^v/, "");

@@ -1,7 +1,7 @@
 import { execa } from "execa";
 import { findExecutable } from "./executables.ts";
 import { withProgress } from "./progress.ts";
-import { commandVersion, kubernetesVersion, type Report } from "./tiers.ts";
+import { commandVersion, kubernetesVersion, type ReportLine } from "./tiers.ts";
 
 /** A provider plugin that the program needs: which installed versions are good, and which one to install. */
 interface Needed {
@@ -29,7 +29,7 @@ interface Installed {
  * Makes sure that an official CLI has the plugins that the program needs, on PATH or in its plugin folder. Installs missing ones.
  * @throws Error that names the plugin that cannot be installed.
  */
-export async function ensurePlugins(pulumi: string, report: Report): Promise<void> {
+export async function ensurePlugins(pulumi: string, report: ReportLine): Promise<void> {
 	const { stdout } = await execa(pulumi, ["plugin", "ls", "--json"], { timeout: 30_000 });
 	for (const plugin of missingPlugins(JSON.parse(stdout))) {
 		if ((await findExecutable(`pulumi-resource-${plugin.name}`)) !== undefined) continue;

@@ -1,11 +1,15 @@
-import type { Report } from "./tiers.ts";
+import type { ReportLine } from "./tiers.ts";
 
 /** Milliseconds before the first line, and between one line and the next. */
 const first = 2_000;
 const next = 15_000;
 
 /** Does something that may take long. If it takes more than two seconds, reports the time every now and then, and at its end. */
-export async function withProgress<Result>(what: string, report: Report, work: () => Promise<Result>): Promise<Result> {
+export async function withProgress<Result>(
+	what: string,
+	report: ReportLine,
+	work: () => Promise<Result>,
+): Promise<Result> {
 	const start = Date.now();
 	const line = () => report(`${what}: ${seconds(start)}`);
 	let timer = setTimeout(function tick() {

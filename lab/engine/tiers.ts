@@ -26,4 +26,4 @@ export interface Engine {
 }
 
 /** Receives one line about the progress of something that takes long. */
-export type Report = (line: string) => void;
+export type ReportLine = (line: string) => void;

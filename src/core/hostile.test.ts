@@ -16,10 +16,10 @@ import { parseOutcome } from "./wire/outcome.ts";
 import { parseDesired } from "./wire/parseDesired.ts";
 import { renderDesired } from "./wire/renderDesired.ts";
 
-/** Cases of each property. They are light: made of ready parts, and judged without a matcher each. */
+/** Cases of each property. They are cheap: made of ready parts, and checked without a matcher for each. */
 const CASES = { numRuns: 10_000 };
 
-/** Prefixes that hold each other, touch and stand apart, and the addresses at their ends: a guard is about such. */
+/** Prefixes that contain each other, touch or lie apart, and the addresses at their ends: the cases that guards decide. */
 const PREFIXES: readonly Prefix[] = ["10.0.0.0", "10.96.0.0", "10.244.0.0", "192.244.32.0", "fd00:244::", "2001:db8::"]
 	.map((text) => must(parseAddress(text)))
 	.flatMap((address) =>
@@ -35,12 +35,50 @@ const prefix = fc.constantFrom(...PREFIXES);
 const address = fc.constantFrom(...ADDRESSES);
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
 
-/** What an attacker would put in the place of a word. */
+/** Texts that an attacker would put in place of a word. */
 const EVIL = [
-	...["$(reboot)", "`reboot`", ";reboot", "&&", "'", '"', "\\", "*", "~root", "<x", ">x", "%n", "$IFS", "-", "--", "#"],
-	...["\u0000", "\u0001", "\u001b[31m", "\u202e", "\n", "\r", "\t", " ", ""],
-	...["0.0.0.0/1", "128.0.0.0/1", "0.0.0.0/0", "default", "::/0", "::ffff:10.0.0.1", "10.0.0.1%eth0", "1e9", "NaN"],
-	...["__proto__", "constructor", "x".repeat(1500), "9".repeat(400), "\ud800", "null", "[]", "{}"],
+	"$(reboot)",
+	"`reboot`",
+	";reboot",
+	"&&",
+	"'",
+	'"',
+	"\\",
+	"*",
+	"~root",
+	"<x",
+	">x",
+	"%n",
+	"$IFS",
+	"-",
+	"--",
+	"#",
+	"\u0000",
+	"\u0001",
+	"\u001b[31m",
+	"\u202e",
+	"\n",
+	"\r",
+	"\t",
+	" ",
+	"",
+	"0.0.0.0/1",
+	"128.0.0.0/1",
+	"0.0.0.0/0",
+	"default",
+	"::/0",
+	"::ffff:10.0.0.1",
+	"10.0.0.1%eth0",
+	"1e9",
+	"NaN",
+	"__proto__",
+	"constructor",
+	"x".repeat(1500),
+	"9".repeat(400),
+	"\ud800",
+	"null",
+	"[]",
+	"{}",
 ];
 const evil = fc.constantFrom(...EVIL);
 const word = fc.oneof(
@@ -99,7 +137,7 @@ describe("whatever a gateway answers", () => {
 			return whole ? text : text.slice(0, cut);
 		});
 
-	test("no route is kept but a part of a pod range by way of another host, and no text of it is unsafe", () => {
+	test("only routes to parts of a pod range with a next hop are kept, and every text is safe to show", () => {
 		let kept = 0;
 		fc.assert(
 			fc.property(output, (text) => {
@@ -120,7 +158,7 @@ describe("whatever a gateway answers", () => {
 		expect(kept).toBeGreaterThan(100);
 	});
 
-	test("halves of the internet are no routes to pods", () => {
+	test("halves of the internet do not count as routes to pods", () => {
 		const rows = ["0.0.0.0/1", "128.0.0.0/1"].map((dst) => ({ dst, gateway: "10.0.0.66" }));
 		const { prefixes } = gatherRoutes(
 			must(parseSurveyOutput(`== ip -j -4 route\n${JSON.stringify(rows)}\n`)).routes,
@@ -130,7 +168,7 @@ describe("whatever a gateway answers", () => {
 	});
 });
 
-describe("whatever the cluster says of its blocks", () => {
+describe("whatever the cluster's records of blocks are", () => {
 	const record = fc.oneof(
 		fc.record({
 			metadata: fc.record({ name: evil }),
@@ -146,7 +184,7 @@ describe("whatever the cluster says of its blocks", () => {
 	);
 	const records = fc.array(record, { maxLength: 3 });
 
-	test("no block is expected but inside the pod ranges, and no note is unsafe", () => {
+	test("only blocks inside the pod ranges are expected, and every note is safe to show", () => {
 		const ranges = PREFIXES.filter(({ text }) => text === "10.244.0.0/16");
 		fc.assert(
 			fc.property(records, records, records, (affinities, pools, nodes) => {
@@ -213,7 +251,7 @@ describe("whatever is planned", () => {
 		verify: fc.record({ mode: fc.constantFrom(...VERIFY_MODES) }),
 	});
 
-	test("no plan that passes cuts anybody off, and its text reads back as the plan", () => {
+	test("no plan that passes cuts a machine off, and its text reads back as the plan", () => {
 		let passed = 0;
 		fc.assert(
 			fc.property(site, server, (one, own) => {
@@ -245,14 +283,14 @@ describe("whatever is planned", () => {
 	});
 });
 
-describe("whatever a server says", () => {
+describe("whatever a server answers", () => {
 	const good = stateWith("route 192.244.32.0/26 via 10.200.0.20");
 	const mutated = (text: string) =>
 		fc
 			.tuple(fc.integer({ min: 0, max: text.length }), fc.integer({ min: 0, max: 12 }), fc.oneof(evil, word))
 			.map(([at, cut, inserted]) => text.slice(0, at) + inserted + text.slice(at + cut));
 
-	test("a desired state that is read is the text of its plan, and one that is refused is refused safely", () => {
+	test("a desired state that is read equals the text of its plan, and a refusal is safe to show", () => {
 		fc.assert(
 			fc.property(mutated(good), (text) => {
 				const plan = parseDesired(text);
@@ -263,7 +301,7 @@ describe("whatever a server says", () => {
 		);
 	});
 
-	test("its last line is JSON of the kind we know, or nothing", () => {
+	test("its last line is read as a known result, or ignored", () => {
 		const reply = `a line\n{"result":"unchanged","dnsMethod":"resolved","inForceAt":"","record":{"at":"2026-01-31T12:00:00Z"}}\n`;
 		fc.assert(
 			fc.property(mutated(reply), (text) => {
@@ -276,7 +314,7 @@ describe("whatever a server says", () => {
 		);
 	});
 
-	test("a lock file that is read has prefixes alone, and one that is refused is refused safely", () => {
+	test("a lock file that is read has only prefixes and nodes, and a refusal is safe to show", () => {
 		const lock = `{ "cluster": { "podRanges": ["192.244.0.0/16"], "serviceRanges": ["192.96.0.0/16"], "dnsAddresses": ["192.96.0.10"], "domain": "cluster.local", "endpoint": "10.200.0.10:6443", "caCertHashes": [], "kubernetesVersion": "1.34" }, "routes": [{ "prefix": "192.244.32.0/26", "family": 4, "node": "ku13-2" }] }`;
 		fc.assert(
 			fc.property(mutated(lock), (text) => {

@@ -16,7 +16,7 @@ contexts: [{ name: here, context: { cluster: here, user: me } }]
 current-context: here
 `;
 
-/** An API server that knows one node and refuses to delete it. */
+/** An API server with one node, which it refuses to delete. */
 const answers: Record<string, { code: number; body: object }> = {
 	"GET /version": { code: 200, body: { gitVersion: "v1.34.4", major: "1", minor: "34" } },
 	"GET /api/v1/nodes/gw-1": { code: 200, body: { metadata: { name: "gw-1" } } },
@@ -38,7 +38,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** Whether such a process is at work; one that nobody has asked for its exit code is not. */
+/** Whether the process runs. A zombie does not count. */
 function runs(pid: string): boolean {
 	const status = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, "utf8") : "";
 	return /\) [^ZX]/.test(status);
@@ -67,13 +67,13 @@ describe("the cluster's API", () => {
 		});
 	});
 
-	test("what it refuses is said in its words", async () => {
+	test("a refusal quotes the API server's message", async () => {
 		const error = await cluster.deleteNode("gw-1").catch((reason: unknown) => reason);
 		expect(problemOf(error)).toBe('the API server answered 403: "nodes is forbidden"');
 	});
 
-	describe("what a time limit counts", () => {
-		// Each limit is a second: a busy machine has to come as far as the answer's beginning.
+	describe("a time limit includes", () => {
+		// Each limit is a second, so that even a busy machine receives the beginning of the answer.
 		beforeEach(() => {
 			const real = AbortSignal.timeout.bind(AbortSignal);
 			vi.spyOn(AbortSignal, "timeout").mockImplementation(() => real(1000));
@@ -93,15 +93,15 @@ describe("the cluster's API", () => {
 			return error;
 		}
 
-		test("an answer that never ends, too, whatever its status", async () => {
+		test("an answer that never ends, of any status", async () => {
 			for (const error of await Promise.all([200, 404, 500].map(stalled))) {
 				expect(error).toBeInstanceOf(ClusterUnreachable);
 				expect((error as ClusterUnreachable).silent).toBe(false);
-				expect(problemOf(error)).toMatch(/cannot be reached: no end of its answer within 10 s$/);
+				expect(problemOf(error)).toMatch(/cannot be reached: its answer did not end within 10 s$/);
 			}
 		});
 
-		test("every question to a slow bootstrap signer together; the token is taken back", async () => {
+		test("all requests to a slow bootstrap signer; the token is deleted", async () => {
 			let now = 0;
 			vi.spyOn(Date, "now").mockImplementation(() => now);
 			const seen: string[] = [];
@@ -114,7 +114,7 @@ describe("the cluster's API", () => {
 			const own = new Cluster(kubeconfig(`http://127.0.0.1:${(slow.address() as AddressInfo).port}`));
 			const token = { id: "abcdef", secret: "0123456789abcdef", description: "", expires: new Date(0) };
 			await expect(own.withBootstrapToken(token, async () => {})).rejects.toThrow(
-				/did not sign .* within 30 s; is the/,
+				/did not sign .* within 30 s; check that the/,
 			);
 			slow.closeAllConnections();
 			slow.close();
@@ -125,7 +125,7 @@ describe("the cluster's API", () => {
 			]);
 		});
 
-		test("a program of the kubeconfig's that gives no credentials, too, and is ended with what it has started", async () => {
+		test("a program of the kubeconfig that does not give credentials; it and its child processes are ended", async () => {
 			const file = join(mkdtempSync(join(tmpdir(), "pod-gateway-")), "pids");
 			const script = `sleep 300 & echo $$ $! >${file}; wait`;
 			const exec = `{ apiVersion: client.authentication.k8s.io/v1, command: sh, args: ["-c", "${script}"] }`;
@@ -133,14 +133,14 @@ describe("the cluster's API", () => {
 			const error = await new Cluster(hanging).node("gw-1").catch((reason: unknown) => reason);
 			expect(error).toBeInstanceOf(ClusterUnreachable);
 			expect((error as ClusterUnreachable).silent).toBe(false);
-			expect(problemOf(error)).toBe('"sh", which the kubeconfig names, gave no credentials within 60 s');
+			expect(problemOf(error)).toBe('"sh", which the kubeconfig names, did not give credentials within 60 s');
 			const pids = readFileSync(file, "utf8").trim().split(" ");
 			expect(pids).toHaveLength(2);
 			await vi.waitFor(() => expect(pids.filter(runs)).toEqual([]), { timeout: 5000 });
 		});
 	});
 
-	test("what cannot be reached is told apart", async () => {
+	test("an unreachable API server has an error class of its own", async () => {
 		const error = await new Cluster(kubeconfig("http://127.0.0.1:9")).node("gw-1").catch((reason: unknown) => reason);
 		expect(error).toBeInstanceOf(ClusterUnreachable);
 		expect(problemOf(error)).toMatch(/^the API server http:\/\/127\.0\.0\.1:9 cannot be reached: .*ECONNREFUSED/);

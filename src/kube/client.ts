@@ -11,21 +11,22 @@ import type { SecretText } from "../core/values/secretText.ts";
 import { clusterConnection } from "./connection.ts";
 import { isNotFound } from "./problem.ts";
 
-/** Seconds for the bootstrap signer, however long each question takes. */
+/** Seconds within which the bootstrap signer must sign, including all requests. */
 const SIGNED_WITHIN_SECONDS = 30;
 
 const MERGE = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
 
 /**
- * The cluster's API as this project uses it: nodes, evictions, bootstrap tokens, and what the cluster says of its software.
+ * The requests to the cluster's API that this program needs: nodes, evictions, bootstrap tokens, versions and ConfigMaps.
  *
- * Every call ends within about 10 s, with ClusterUnreachable where there was no answer.
+ * Every request ends within about 10 s. It throws ClusterUnreachable if the API server does not answer, and ApiException if it
+ * refuses.
  */
 export class Cluster {
 	private readonly core: CoreV1Api;
 	private readonly versions: VersionApi;
 
-	/** @param kubeconfig contents of a kubeconfig file, or the file. @param context its context; default: its current one. */
+	/** @param kubeconfig a kubeconfig's text or file. @param context a context of it. Default: its current one. */
 	constructor(kubeconfig: SecretText, context?: string) {
 		const configuration = clusterConnection(kubeconfig, context);
 		this.core = new CoreV1Api(configuration);
@@ -37,13 +38,13 @@ export class Cluster {
 		return (await this.versions.getCode()).gitVersion;
 	}
 
-	/** One entry of a ConfigMap; "" where there is none. */
+	/** One entry of a ConfigMap; "" if there is none. */
 	async configMapEntry(namespace: string, name: string, key: string): Promise<string> {
 		const map = await ifFound(this.core.readNamespacedConfigMap({ namespace, name }));
 		return map?.data?.[key] ?? "";
 	}
 
-	/** The node of that name, or undefined. */
+	/** The node of that name; undefined if there is none. */
 	async node(name: string): Promise<V1Node | undefined> {
 		return await ifFound(this.core.readNode({ name }));
 	}
@@ -58,7 +59,7 @@ export class Cluster {
 		await this.core.patchNode({ name, body: { metadata: { annotations: { [key]: value } } } }, MERGE);
 	}
 
-	/** Removes the Node object; no error when there is none. */
+	/** Deletes the Node object, if it exists. */
 	async deleteNode(name: string): Promise<void> {
 		await ifFound(this.core.deleteNode({ name }));
 	}
@@ -69,16 +70,16 @@ export class Cluster {
 		return pods.items;
 	}
 
-	/** The pod of that name and identity, or undefined when it is gone or another one has taken its name. */
+	/** The same pod as it is now; undefined if it is gone, or if another pod has its name. */
 	async pod(pod: V1Pod): Promise<V1Pod | undefined> {
 		const found = await ifFound(this.core.readNamespacedPod({ namespace: namespaceOf(pod), name: nameOf(pod) }));
 		return found?.metadata?.uid === pod.metadata?.uid ? found : undefined;
 	}
 
 	/**
-	 * Asks for the pod's eviction (the Eviction API), which honours PodDisruptionBudgets.
+	 * Evicts the pod through the Eviction API, which honours PodDisruptionBudgets.
 	 *
-	 * @returns false when a budget does not allow it now: ask again later.
+	 * @returns false if a budget does not allow it now. The caller may try again later.
 	 */
 	async evict(pod: V1Pod): Promise<boolean> {
 		const metadata = { namespace: namespaceOf(pod), name: nameOf(pod) };
@@ -94,9 +95,9 @@ export class Cluster {
 	}
 
 	/**
-	 * Makes a bootstrap token for joining one node, hands it to `use`, and removes it whatever happens.
+	 * Makes a bootstrap token for the join of one node, passes it to `use`, and then always deletes it.
 	 *
-	 * The token also ends by itself (token-cleaner) should this process be killed.
+	 * If this process is killed, the cluster's token-cleaner deletes the token when it expires.
 	 * https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/
 	 */
 	async withBootstrapToken<T>(token: BootstrapToken, use: (token: string) => Promise<T>): Promise<T> {
@@ -125,7 +126,7 @@ export class Cluster {
 		}
 	}
 
-	/** Waits until the bootstrap signer has signed cluster-info for the token: kubeadm looks for that signature. */
+	/** Waits until the bootstrap signer has signed cluster-info for the token, because kubeadm verifies that signature. */
 	private async waitUntilSigned(tokenId: string): Promise<void> {
 		const deadline = Date.now() + SIGNED_WITHIN_SECONDS * 1000;
 		while (Date.now() < deadline) {
@@ -136,7 +137,7 @@ export class Cluster {
 			await new Promise((resolve) => setTimeout(resolve, 500));
 		}
 		throw new Error(
-			`the cluster did not sign kube-public/cluster-info for the new bootstrap token within ${SIGNED_WITHIN_SECONDS} s; is the controller-manager's bootstrap-signer-controller on?`,
+			`the cluster did not sign kube-public/cluster-info for the new bootstrap token within ${SIGNED_WITHIN_SECONDS} s; check that the controller-manager's bootstrap-signer-controller is on`,
 		);
 	}
 }

@@ -10,15 +10,15 @@ import {
 import { printable, printableReason } from "../core/values/printable.ts";
 import { atHome, type SecretText } from "../core/values/secretText.ts";
 
-/** Seconds one call may take, its whole answer too: where the API server's host is powered off nothing ever answers. */
+/** Seconds for one request and its whole answer. A host that is powered off never answers. */
 const CALL_SECONDS = 10;
-/** Seconds for the program that a kubeconfig names to give its credentials (`users[].user.exec`); it may ask a cloud. */
+/** Seconds for a kubeconfig's credential program (`users[].user.exec`), which may ask a cloud. */
 const CREDENTIALS_SECONDS = 60;
 
-/** The API server could not be reached: nobody knows what it would have said. */
+/** The API server could not be reached, so its answer is unknown. */
 export class ClusterUnreachable extends Error {
 	override name = "ClusterUnreachable";
-	/** Whether nothing answered at all: only such a cluster may be taken for gone. */
+	/** Whether nothing answered at all. Only such a cluster may count as gone. */
 	readonly silent: boolean;
 
 	constructor(message: string, { silent = true }: { silent?: boolean } = {}) {
@@ -27,15 +27,16 @@ export class ClusterUnreachable extends Error {
 	}
 }
 
-/** What Node.js and the kernel call it when a host does not answer. */
+/** The error codes of Node.js and the kernel if a host does not answer. */
 const SILENCE = ["ETIMEDOUT", "EHOSTUNREACH", "EHOSTDOWN"];
 
 /**
- * How to call a cluster's API, for the clients of @kubernetes/client-node: every call ends within about 10 s, with
- * ClusterUnreachable where there was no answer, or only its beginning. A program that gives credentials has 60 s before.
+ * The configuration with which clients of @kubernetes/client-node call a cluster's API. Every request ends within about 10 s,
+ * and throws ClusterUnreachable if it does not get a whole answer. A credential program has another 60 s before that.
  *
- * @param kubeconfig contents of a kubeconfig file, or the file. @param context its context; default: its current one.
- * @throws Error when the kubeconfig is none, or has no such context.
+ * @param kubeconfig a kubeconfig's text or file.
+ * @param context a context of it. Default: its current one.
+ * @throws Error if the kubeconfig cannot be read, or does not have the context.
  */
 export function clusterConnection(kubeconfig: SecretText, context?: string): Configuration {
 	const config = new KubeConfig();
@@ -45,13 +46,15 @@ export function clusterConnection(kubeconfig: SecretText, context?: string): Con
 	} catch (error) {
 		const code = (error as NodeJS.ErrnoException).code;
 		const which = typeof kubeconfig === "string" ? "the kubeconfig" : `the kubeconfig ${kubeconfig.file}`;
-		// The parser's own words quote the text.
+		// The parser's message quotes the kubeconfig, which is secret, so it is left out.
 		throw new Error(`${which} cannot be read${code === undefined ? "" : ` (${code})`}`);
 	}
 	if (context !== undefined) config.setCurrentContext(context);
 	const server = config.getCurrentCluster()?.server;
 	if (server === undefined) {
-		throw new Error(`the kubeconfig has no cluster for its context ${JSON.stringify(config.getCurrentContext())}`);
+		throw new Error(
+			`the kubeconfig does not have a cluster for its context ${JSON.stringify(config.getCurrentContext())}`,
+		);
 	}
 	return createConfiguration({
 		baseServer: new ServerConfiguration(server, {}),
@@ -60,7 +63,7 @@ export function clusterConnection(kubeconfig: SecretText, context?: string): Con
 	});
 }
 
-/** The usual way to send requests, with a limit to the time of each one. */
+/** The library's usual transport, with a time limit for each request. */
 function bounded(server: string) {
 	const { httpApi } = createConfiguration();
 	return wrapHttpLibrary({
@@ -70,14 +73,14 @@ function bounded(server: string) {
 			let answered = false;
 			const reached = async <T>(step: Promise<T>): Promise<T> =>
 				step.catch((error: Error & { code?: string }) => {
-					const late = `no ${answered ? "end of its answer" : "answer"} within ${CALL_SECONDS} s`;
+					const late = `${answered ? "its answer did not end" : "it did not answer"} within ${CALL_SECONDS} s`;
 					const reason = limit.aborted ? late : printableReason(error.message);
 					const silent = !answered && (limit.aborted || SILENCE.includes(error.code ?? ""));
 					throw new ClusterUnreachable(`the API server ${server} cannot be reached: ${reason}`, { silent });
 				});
 			const response = await reached(httpApi.send(request).toPromise());
 			answered = true;
-			// The status comes first; what it is about may never come.
+			// The status may arrive without the body ever following.
 			const { body } = response;
 			response.body = { text: () => reached(body.text()), binary: () => reached(body.binary()) };
 			return response;
@@ -85,7 +88,7 @@ function bounded(server: string) {
 	});
 }
 
-/** The same way to authenticate, given up after its time, with the program that was to give credentials. */
+/** The kubeconfig's way to authenticate, with a time limit, after which its credential program is ended. */
 function withinTime(config: KubeConfig): SecurityAuthentication {
 	const endPrograms = programsOf(config);
 	return {
@@ -95,7 +98,7 @@ function withinTime(config: KubeConfig): SecurityAuthentication {
 			const { exec } = config.getCurrentUser() ?? {};
 			const late = new Promise<never>((_, reject) => {
 				const program = printable(exec?.command ?? "the kubeconfig's user");
-				const why = `${program}, which the kubeconfig names, gave no credentials within ${CREDENTIALS_SECONDS} s`;
+				const why = `${program}, which the kubeconfig names, did not give credentials within ${CREDENTIALS_SECONDS} s`;
 				limit.addEventListener("abort", () => {
 					endPrograms();
 					reject(new ClusterUnreachable(why, { silent: false }));
@@ -106,22 +109,22 @@ function withinTime(config: KubeConfig): SecurityAuthentication {
 	};
 }
 
-/** What starts a kubeconfig's programs in @kubernetes/client-node 1.4, which never ends them and shows this to nobody. */
+/** The private part of @kubernetes/client-node 1.4 that starts a kubeconfig's programs. The library never ends them. */
 interface Starter {
 	execFn?: (command: string, args: readonly string[] | undefined, options: SpawnOptions) => ChildProcess;
 }
 
-/** The programs that give credentials just now. None of them outlives this process. */
+/** The credential programs that run now. They are ended with this process. */
 const programs = new Set<ChildProcess>();
 process.once("exit", () => end(programs));
 
-/** Has the programs of a kubeconfig started so that they can be ended, with all that they have started. @returns what ends them. */
+/** Makes the library start a kubeconfig's programs so that they can be ended. @returns ends them and their child processes. */
 function programsOf(config: KubeConfig): () => void {
 	const own = new Set<ChildProcess>();
 	const { authenticators } = config as unknown as { readonly authenticators: readonly Starter[] };
 	for (const starter of authenticators.filter(({ execFn }) => execFn !== undefined)) {
 		starter.execFn = (command, args, options) => {
-			// In a process group of its own: a program may be a script that waits for another one.
+			// It gets a process group of its own, because it may be a script that waits for another program.
 			const child = spawn(command, args ?? [], { ...options, detached: true });
 			for (const set of [own, programs]) {
 				set.add(child);
@@ -138,7 +141,7 @@ function end(children: Iterable<ChildProcess>): void {
 		try {
 			if (pid !== undefined) process.kill(-pid, "SIGKILL");
 		} catch {
-			// It has just ended by itself.
+			// The process has already ended.
 		}
 	}
 }

@@ -4,10 +4,10 @@ import { printableReason } from "../core/values/printable.ts";
 import { parseJson } from "../core/values/read.ts";
 
 /**
- * What went wrong, in words for people: of an answer of the API server its status and message. The error's own text is the whole
- * answer, with its headers.
+ * The error as a text for people. For an answer of the API server, this is its status and message; the error's own text would
+ * be the whole answer with its headers.
  *
- * @param asked the permission that the request takes, verb and object. Example: `list nodes`.
+ * @param asked the request as a permission, verb and object. Example: `list nodes`.
  */
 export function problemOf(error: unknown, asked?: string): string {
 	if (!(error instanceof ApiException)) return messageOf(error);
@@ -16,12 +16,12 @@ export function problemOf(error: unknown, asked?: string): string {
 	return `the API server answers ${error.code} to «${asked}»: ${statusMessage(error.body)}`;
 }
 
-/** Whether the API server answered that it does not have what it was asked for. */
+/** Whether the API server answered that the object does not exist. */
 export function isNotFound(error: unknown): boolean {
 	return error instanceof ApiException && error.code === 404;
 }
 
-/** The message of a Status object, which comes as text or as an object. */
+/** The message of a Status object, which is given as text or as an object. */
 function statusMessage(body: unknown): string {
 	const status = typeof body === "string" ? parseJson(body) : body;
 	const message = typeof status === "object" && status !== null && "message" in status ? status.message : body;

@@ -2,7 +2,7 @@ import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import type { SecretText } from "../core/values/secretText.ts";
 
-/** The cluster's API for resources. Given the kubeconfig's path where the settings have one, it reads that itself. */
+/** The Kubernetes provider for resources. If the settings give the kubeconfig's path, the provider reads the file itself. */
 export function clusterProvider({
 	kubeconfig,
 	context,

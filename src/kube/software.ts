@@ -5,25 +5,25 @@ import { parseYaml } from "../core/values/read.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import type { Cluster } from "./client.ts";
 
-/** The software a node has to fit. */
+/** The cluster's software, which a node must fit. */
 export interface ClusterSoftware {
 	/** The API server's own version. Example: `v1.34.4`. */
 	readonly apiServer: string;
-	/** The version kubeadm made the control plane of. Example: `v1.34.4`. */
+	/** The version from which kubeadm made the control plane. Example: `v1.34.4`. */
 	readonly kubernetesVersion: string;
 	/** Example: `registry.k8s.io`. */
 	readonly imageRepository: string;
 	readonly cgroupDriver: CgroupDriver;
-	/** Where every kubelet looks for the cluster's CA; kubeadm's default where undefined. Example: `/etc/kubernetes/ssl/ca.crt`. */
+	/** The path at which every kubelet looks for the cluster's CA. Default: kubeadm's. Example: `/etc/kubernetes/ssl/ca.crt`. */
 	readonly clientCaFile?: string | undefined;
-	/** The resolv.conf that every kubelet gives its pods; the kubelet's default where undefined. */
+	/** The path of the resolv.conf that every kubelet gives its pods. Default: the kubelet's. */
 	readonly resolvConf?: string | undefined;
 }
 
-/** Who makes the cgroups on a node: kubelet and container runtime have to agree. */
+/** The program that makes the cgroups on a node. The kubelet and the container runtime must use the same. */
 export type CgroupDriver = "systemd" | "cgroupfs";
 
-/** Asks the cluster. @throws Error naming what cannot be read. */
+/** Reads the cluster's software from its API. @throws Error that names what cannot be read. */
 export async function readClusterSoftware(cluster: Cluster): Promise<ClusterSoftware> {
 	const [apiServer, clusterConfiguration, kubeletConfiguration] = await Promise.all([
 		cluster.version(),
@@ -35,13 +35,13 @@ export async function readClusterSoftware(cluster: Cluster): Promise<ClusterSoft
 	const files = parseKubeletFiles(kubeletConfiguration);
 	if (!configuration.ok || !cgroupDriver.ok || !files.ok) {
 		const problems = [configuration, cgroupDriver, files].flatMap((result) => (result.ok ? [] : result.problems));
-		throw new Error(`what the cluster says of its software cannot be read: ${problems.join("; ")}`);
+		throw new Error(`the cluster's records of its software cannot be read: ${problems.join("; ")}`);
 	}
 	const { kubernetesVersion, imageRepository } = configuration.value;
 	return { apiServer, kubernetesVersion, imageRepository, cgroupDriver: cgroupDriver.value, ...files.value };
 }
 
-// kubeadm writes the driver down; where it is not set, kubeadm's default counts.
+// kubeadm records the driver. If it is not set, kubeadm's default applies.
 // https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/configure-cgroup-driver/
 const kubeletConfiguration = z.object({
 	kind: z.literal("KubeletConfiguration"),
@@ -53,7 +53,7 @@ export function parseCgroupDriver(yaml: string): Result<CgroupDriver> {
 	const parsed = kubeletConfiguration.safeParse(parseYaml(yaml));
 	return parsed.success
 		? success(parsed.data.cgroupDriver)
-		: failure(`kubelet-config holds no KubeletConfiguration with a known cgroupDriver: ${printable(yaml)}`);
+		: failure(`kubelet-config does not hold a KubeletConfiguration with a known cgroupDriver: ${printable(yaml)}`);
 }
 
 const path = z.string().regex(/^\/[\w./-]{1,250}$/, "is not an absolute path");
@@ -62,7 +62,7 @@ const kubeletFiles = z.object({
 	resolvConf: path.or(z.literal("")).optional(),
 });
 
-/** Reads the files that the key `kubelet` of the ConfigMap `kube-system/kubelet-config` names, which each node is to have. */
+/** Reads the paths in the key `kubelet` of the ConfigMap `kube-system/kubelet-config`. Every node must have these files. */
 export function parseKubeletFiles(yaml: string): Result<Pick<ClusterSoftware, "clientCaFile" | "resolvConf">> {
 	const parsed = kubeletFiles.safeParse(parseYaml(yaml));
 	if (!parsed.success) {

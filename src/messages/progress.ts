@@ -1,14 +1,14 @@
-import type { Report } from "../core/values/report.ts";
+import type { ReportLine } from "../core/values/reportLine.ts";
 
-/** Seconds between two signs of life. */
+/** Seconds between two lines of progress. */
 const INTERVAL = 10;
 
 /**
- * Does something that takes long, and says every 10 s what it is at.
+ * Runs a long action, and reports its progress every 10 s.
  *
- * @param what is asked for each line. Example of a line: `gw-1: waiting for SSH at 10.200.0.20, 20 s`.
+ * @param what called for each line. Example of a line: `gw-1: waiting for SSH at 10.200.0.20, 20 s`.
  */
-export async function withProgress<T>(report: Report, what: () => string, action: () => Promise<T>): Promise<T> {
+export async function withProgress<T>(report: ReportLine, what: () => string, action: () => Promise<T>): Promise<T> {
 	const begin = Date.now();
 	const timer = setInterval(() => report(`${what()}, ${Math.round((Date.now() - begin) / 1000)} s`), INTERVAL * 1000);
 	try {
@@ -18,10 +18,20 @@ export async function withProgress<T>(report: Report, what: () => string, action
 	}
 }
 
-/** Does one phase of the work and says at its end how long it took. @param label Example: `gw-1: booted`. */
-export async function reportTime<T>(report: Report, label: string, action: () => Promise<T>): Promise<T> {
+/**
+ * Runs an action, and reports at its end how long it took.
+ *
+ * @param label the start of the line. Example: `gw-1: booted`.
+ * @param instead gives another line to report for the action's value. Default: none.
+ */
+export async function reportTime<T>(
+	report: ReportLine,
+	label: string,
+	action: () => Promise<T>,
+	instead: (value: T) => string | undefined = () => undefined,
+): Promise<T> {
 	const begin = Date.now();
 	const value = await action();
-	report(`${label} in ${((Date.now() - begin) / 1000).toFixed(1)} s`);
+	report(instead(value) ?? `${label} in ${((Date.now() - begin) / 1000).toFixed(1)} s`);
 	return value;
 }

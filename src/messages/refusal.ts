@@ -2,10 +2,10 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Result } from "../core/values/result.ts";
 
 /**
- * An error for the person at the keyboard: its text is all there is to say.
+ * An error for the person who runs the program. Pulumi only shows its text.
  *
- * It has no stack: the SDK hides it for such errors anyway, and prints it for a trace first, over which Node 20 spends half a
- * minute and all its memory where a frame ends in `node_modules/@scope/file` (pulumi#21326).
+ * Its stack is replaced by the text: the SDK hides the stack of such errors, but formats it first. For a frame that ends in
+ * `node_modules/@scope/file`, Node 20 then takes half a minute and all its memory (pulumi#21326).
  */
 export function refusal(message: string): pulumi.RunError {
 	const error = new pulumi.RunError(message);
@@ -13,12 +13,12 @@ export function refusal(message: string): pulumi.RunError {
 	return error;
 }
 
-/** A heading and its problems, numbered. */
+/** A heading and numbered problems, a line each. */
 export function listed(heading: string, problems: readonly string[]): string {
 	return [`${heading}:`, ...problems.map((problem, index) => `  ${index + 1}. ${problem}`)].join("\n");
 }
 
-/** The value; where there is none, a refusal with every problem. */
+/** The value of a good result. @throws pulumi.RunError with every problem of a bad one. */
 export function valueOrRefusal<Value>(result: Result<Value>, heading: string): Value {
 	if (!result.ok) throw refusal(listed(heading, result.problems));
 	return result.value;

@@ -1,9 +1,9 @@
-/** Writes a line for people on standard error: standard output is for the answer alone. */
+/** Writes a line for people to standard error. Standard output is only for results. */
 export function report(line: string): void {
 	process.stderr.write(`${line}\n`);
 }
 
-/** The same for what is being waited for: only a person at a terminal wants to know. */
+/** Writes a line of progress to standard error, only if that is a terminal. */
 export function reportToTerminal(line: string): void {
 	if (process.stderr.isTTY) report(line);
 }

@@ -11,7 +11,7 @@ const controlledBy = (kind: string) => ({
 	metadata: { ownerReferences: [{ apiVersion: "apps/v1", kind, name: "x", uid: "x", controller: true }] },
 });
 
-describe("which pods have to leave", () => {
+describe("which pods must leave", () => {
 	test.each([
 		["a StatefulSet's", pod("web-0", controlledBy("StatefulSet")), true],
 		["one without a controller", pod("lone"), true],
@@ -27,7 +27,7 @@ describe("which pods have to leave", () => {
 });
 
 describe("a drain", () => {
-	/** A cluster in which an evicted pod is gone at once, and a budget holds the pods named in `held`. */
+	/** A cluster in which evicted pods are gone at once, except those in `held`, which a budget holds. */
 	function cluster(pods: V1Pod[], held: readonly string[] = []) {
 		const events: string[] = [];
 		const present = new Set(pods);
@@ -44,7 +44,7 @@ describe("a drain", () => {
 		return { events, cluster: fake as unknown as Cluster };
 	}
 
-	test("counts the questions themselves: a hundred slow ones do not outlast its time", async () => {
+	test("ends in time, even with a hundred slow requests", async () => {
 		const { cluster: fake } = cluster(Array.from({ length: 100 }, (_, index) => pod(`web-${index}`)));
 		let asked = 0;
 		fake.evict = async () => {
@@ -58,13 +58,13 @@ describe("a drain", () => {
 		expect(asked).toBeLessThan(20);
 	});
 
-	test("cordons first, and leaves DaemonSets alone", async () => {
+	test("cordons first, and does not evict DaemonSets' pods", async () => {
 		const { events, cluster: fake } = cluster([pod("web-0"), pod("kube-proxy", controlledBy("DaemonSet"))]);
 		expect(await drain(fake, "gw-1", 5)).toEqual(["default/web-0"]);
 		expect(events).toEqual(["cordon gw-1", "evict web-0"]);
 	});
 
-	test("says which pods a budget held when its time is over", async () => {
+	test("names the pods that a budget held when its time is over", async () => {
 		const { cluster: fake } = cluster([pod("web-0"), pod("web-1")], ["web-1"]);
 		await expect(drain(fake, "gw-1", 0.5)).rejects.toThrow(
 			"gw-1 is not drained after 0.5 s; still there: default/web-1; held by a PodDisruptionBudget: default/web-1",
@@ -88,7 +88,7 @@ describe("a drain that does not wait for a dead kubelet", () => {
 	};
 
 	test("gives up on it", async () => {
-		await expect(statuses("Unknown")).rejects.toThrow("gw-1 is not ready, so nobody ends these pods there");
+		await expect(statuses("Unknown")).rejects.toThrow("gw-1 is not ready, so its kubelet does not end these pods");
 	});
 
 	test("waits for one that answers", async () => {

@@ -3,8 +3,8 @@ import { isReady } from "../core/kubeadm/nodeReady.ts";
 import { type Cluster, nameOf, namespaceOf } from "../kube/client.ts";
 
 /**
- * Whether a drain has to move the pod away: not a DaemonSet's (its controller ignores cordons), not a static pod's mirror (the
- * API cannot remove it), not one that has ended. As `kubectl drain --ignore-daemonsets` decides.
+ * Whether a drain must evict the pod, as `kubectl drain --ignore-daemonsets` decides. A drain leaves DaemonSets' pods (their
+ * controller ignores cordons), mirrors of static pods (the API cannot remove them), and pods that have ended.
  */
 export function mustLeave(pod: V1Pod): boolean {
 	const owner = pod.metadata?.ownerReferences?.find((reference) => reference.controller);
@@ -17,12 +17,12 @@ export function mustLeave(pod: V1Pod): boolean {
 export type DrainedCluster = Pick<Cluster, "node" | "cordon" | "podsOn" | "pod" | "evict">;
 
 /**
- * Cordons the node, evicts every pod that must leave it and waits until all are gone.
+ * Cordons the node, evicts every pod that must leave it, and waits until all of them are gone.
  *
- * @param timeout seconds for everything. @param notReadyTimeout seconds to wait while the node's kubelet does not answer, without
- * which no pod ever ends; default: that is waited for, too.
+ * @param timeout seconds for everything.
+ * @param notReadyTimeout seconds to wait while the node is not ready; only its kubelet can end pods. Default: `timeout`.
  * @returns the names of the pods that left, as NAMESPACE/NAME.
- * @throws Error naming the pods still there when the time is over, and those whose disruption budget held them.
+ * @throws Error that names the pods that are still there when the time is over, and those held by a disruption budget.
  */
 export async function drain(
 	cluster: DrainedCluster,
@@ -31,14 +31,14 @@ export async function drain(
 	notReadyTimeout = timeout,
 ): Promise<string[]> {
 	const deadline = Date.now() + timeout * 1000;
-	let answered = Date.now();
+	let lastReady = Date.now();
 	await cluster.cordon(node);
 	const left: string[] = [];
 	let leaving = (await cluster.podsOn(node)).filter(mustLeave);
 	const [asked, held] = [new Set<string>(), new Set<string>()];
 	while (leaving.length > 0) {
 		for (const pod of leaving) {
-			// Each question may take its time, and there may be a hundred.
+			// Each request may be slow, and there may be a hundred pods.
 			if (Date.now() > deadline) break;
 			const uid = uidOf(pod);
 			if (asked.has(uid)) continue;
@@ -49,10 +49,10 @@ export async function drain(
 		leaving = present.filter((pod) => pod !== undefined);
 		if (leaving.length > 0 && notReadyTimeout < timeout) {
 			const found = await cluster.node(node);
-			if (found && isReady(found)) answered = Date.now();
-			else if (Date.now() > answered + notReadyTimeout * 1000) {
+			if (found && isReady(found)) lastReady = Date.now();
+			else if (Date.now() > lastReady + notReadyTimeout * 1000) {
 				throw new Error(
-					`${node} is not ready, so nobody ends these pods there; they are not waited for: ${leaving.map(label).join(", ")}`,
+					`${node} is not ready, so its kubelet does not end these pods, and they are not waited for: ${leaving.map(label).join(", ")}`,
 				);
 			}
 		}

@@ -1,13 +1,13 @@
-import type { Report } from "../core/values/report.ts";
+import type { ReportLine } from "../core/values/reportLine.ts";
 import { type DrainedCluster, drain } from "./drain.ts";
 import { reportPhase } from "./phase.ts";
 import type { NodeRequest } from "./request.ts";
 
-/** Cordons and drains the node, and reports it as one phase. Errors and `notReadyTimeout` as of `drain`. */
+/** Cordons and drains the node, and reports it as one phase. Throws, and treats `notReadyTimeout`, as {@link drain} does. */
 export async function drainNode(
 	cluster: DrainedCluster,
 	{ name, drainTimeout }: Pick<NodeRequest["node"], "name" | "drainTimeout">,
-	report: Report,
+	report: ReportLine,
 	notReadyTimeout?: number,
 ): Promise<void> {
 	const { left } = await reportPhase(

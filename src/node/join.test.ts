@@ -6,7 +6,7 @@ import { type ExampleSshd, exampleSshd, scripted } from "../../tests/fixtures/ss
 import { joinNode } from "./join.ts";
 import type { NodeRequest } from "./request.ts";
 
-/** Of kubespray, whose cluster has its certificates elsewhere. */
+/** From kubespray, which keeps a cluster's certificates at another path. */
 const KUBELET_CONFIG = `apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 authentication:
@@ -20,11 +20,11 @@ const CLUSTER_CONFIGURATION = "kind: ClusterConfiguration\nkubernetesVersion: v1
 let server: Server;
 let machine: ExampleSshd;
 let request: NodeRequest;
-/** What was done: each script with its standard input, and each bootstrap token that was made. */
+/** The actions so far: each script with its standard input, and each bootstrap token that was made. */
 let done: string[];
 let joined: boolean;
 
-/** What the machine says to a script. */
+/** The machine's answer to a script. */
 let answers: Record<string, { stdout?: string; stderr?: string; exitCode?: number }>;
 
 beforeEach(async () => {
@@ -86,15 +86,15 @@ afterEach(async () => {
 const actions = () => done.map((line) => line.split("\n")[0]);
 const inputOf = (action: string) => done.find((line) => line.startsWith(`${action}\n`)) ?? "";
 
-describe("a cluster that keeps its CA elsewhere, and whose pods get another resolv.conf", () => {
-	test("is joined with that CA's path, by a machine that was asked for that file before", async () => {
+describe("a cluster with another path of its CA and another resolv.conf for pods", () => {
+	test("is joined with that path, after the machine was asked for that resolv.conf", async () => {
 		await joinNode(request, () => {});
 		expect(actions()).toEqual(["state", "prepare", "token", "join"]);
 		expect(inputOf("prepare")).toContain("\nresolv-conf /run/systemd/resolve/resolv.conf\n");
 		expect(inputOf("join")).toContain("\ncaCertPath: /etc/kubernetes/ssl/ca.crt\n");
 	});
 
-	test("is not joined by a machine without that file: no token is made", async () => {
+	test("is not joined by a machine without that resolv.conf, and no token is made", async () => {
 		answers["prepare"] = {
 			exitCode: 1,
 			stderr: "the cluster's kubelets give their pods /run/x, which this machine has not\n",
@@ -105,7 +105,7 @@ describe("a cluster that keeps its CA elsewhere, and whose pods get another reso
 		expect(actions()).toEqual(["state", "prepare"]);
 	});
 
-	test("has a node that works: the file is no reason to fail its update", async () => {
+	test("has a node that works: a missing resolv.conf does not fail its update", async () => {
 		joined = true;
 		answers["state"] = { stdout: "machine-id 0123\nkubelet v1.34.4\nstate joined\n" };
 		await joinNode(request, () => {});

@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import { renderJoinConfiguration } from "../core/kubeadm/joinConfiguration.ts";
 import { isReady } from "../core/kubeadm/nodeReady.ts";
 import { checkKubeadm, checkSkew } from "../core/kubeadm/versionSkew.ts";
-import type { Report } from "../core/values/report.ts";
+import type { ReportLine } from "../core/values/reportLine.ts";
 import type { Result } from "../core/values/result.ts";
 import { Cluster } from "../kube/client.ts";
 import { ClusterUnreachable } from "../kube/connection.ts";
@@ -13,21 +13,21 @@ import { reportPhase } from "./phase.ts";
 import { prepareMachine } from "./prepare.ts";
 import type { NodeRequest } from "./request.ts";
 
-/** How long a bootstrap token lives should nobody be left to remove it. */
+/** The lifetime of a bootstrap token, if this process is killed before it deletes the token. */
 const TOKEN_LIFE_MINUTES = 10;
 const READY_WITHIN_SECONDS = 600;
 
 /**
- * Makes the machine a node of the cluster that is ready, and prepares it for that; what is done already is left alone. What an
- * earlier life left on the machine or in the cluster is removed first, or is the reason to refuse.
+ * Prepares the machine, joins it to the cluster, and waits until the node is ready. Skips steps that are already done. First
+ * removes the remains of an earlier node from the machine and the cluster, or refuses because of them.
  *
- * A bootstrap token is made for this one join and removed right after it, so it is never in Pulumi's state; it travels inside
+ * The bootstrap token is made for this join and deleted right after it, so it is never in Pulumi's state. The script gets it in
  * the JoinConfiguration on standard input.
  *
- * @throws Error when the machine belongs to another cluster or is another node of this one, when another machine bears the node's name, when the kubelet's
- * version does not fit, or when kubeadm fails.
+ * @throws Error if the machine belongs to another cluster or is another node of this one, if another machine is the node of
+ * this name, if the kubelet's version does not fit, or if kubeadm fails.
  */
-export async function joinNode(request: NodeRequest, report: Report): Promise<void> {
+export async function joinNode(request: NodeRequest, report: ReportLine): Promise<void> {
 	const { machine } = request;
 	const { name } = request.node;
 	const cluster = new Cluster(request.cluster.kubeconfig, request.cluster.context);
@@ -36,7 +36,7 @@ export async function joinNode(request: NodeRequest, report: Report): Promise<vo
 		cluster.node(name),
 		readMachineState(machine, name, request.cluster.caCertHashes),
 	]);
-	// What is installed stays, whatever the settings say.
+	// An installed kubelet is kept, even if the settings name another version.
 	const expected = state.kubelet || (request.software.source === "packages" ? request.software.version : "");
 	const steps = joinSteps({
 		name,
@@ -52,7 +52,7 @@ export async function joinNode(request: NodeRequest, report: Report): Promise<vo
 	const say = (lines: readonly string[]) => lines.forEach((line) => void report(`${name}: ${line}`));
 	say(steps.because);
 
-	// What only a join needs is no reason to fail the update of a node that works.
+	// Only a join needs the resolv.conf. A missing one must not fail the update of a node that works.
 	const needed = steps.join ? software : { ...software, resolvConf: undefined };
 	const preparing = { doing: "preparing", done: "prepared", unchanged: "is prepared" };
 	const prepared = await reportPhase(report, name, preparing, async () => {
@@ -104,7 +104,7 @@ async function joinCluster(
 	});
 }
 
-/** Waits; an API server that cannot be reached for a while is waited for, too. */
+/** Waits until the node is ready, also while the API server cannot be reached. */
 async function waitUntilReady(cluster: Cluster, name: string): Promise<{ readonly changed: true }> {
 	const deadline = Date.now() + READY_WITHIN_SECONDS * 1000;
 	for (;;) {
@@ -117,7 +117,9 @@ async function waitUntilReady(cluster: Cluster, name: string): Promise<{ readonl
 		}
 		if (Date.now() > deadline) {
 			const reason = node?.status?.conditions?.find((condition) => condition.type === "Ready")?.message;
-			throw new Error(`${name} joined but is not ready after ${READY_WITHIN_SECONDS} s: ${reason ?? "no Node object"}`);
+			throw new Error(
+				`${name} joined but is not ready after ${READY_WITHIN_SECONDS} s: ${reason ?? "the Node object is missing or does not tell why"}`,
+			);
 		}
 		await new Promise((resolve) => setTimeout(resolve, 500));
 	}
@@ -132,7 +134,7 @@ function bootstrapToken(nodeName: string) {
 	};
 }
 
-/** Characters as kubeadm's tokens have them: a-z0-9. */
+/** Random characters of a-z0-9, of which kubeadm's tokens consist. */
 function randomText(length: number): string {
 	const characters = "abcdefghijklmnopqrstuvwxyz0123456789";
 	return Array.from({ length }, () => characters[randomInt(characters.length)]).join("");

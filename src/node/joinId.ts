@@ -1,19 +1,19 @@
 import { randomUUID } from "node:crypto";
 import type { V1Node } from "@kubernetes/client-node";
 
-/** Annotation of the Node: which run of `join` was the last one that came to its end. */
+/** The Node's annotation with the id of the last run of `join` that succeeded. */
 export const JOIN_ANNOTATION = "pod-gateway/join";
 
-/** A new one for each run. */
+/** A new id, for each run of `join`. */
 export function newJoinId(): string {
 	return randomUUID();
 }
 
 /**
- * Whether the node was joined once more after the run that the caller knows of: then it is not the caller's to take away. So it is
- * when a resource is replaced in its place, as the new one's `join` runs before the old one's `leave`.
+ * Whether a later run has joined the node again. The caller must then leave the node alone. This happens when Pulumi replaces a
+ * resource in place: the new `join` runs before the old `leave`.
  *
- * @param known the output of that run; "" where unknown.
+ * @param known the output of the join that the caller undoes; "" if unknown.
  */
 export function joinedSince(known: string, node: V1Node): boolean {
 	const last = node.metadata?.annotations?.[JOIN_ANNOTATION] ?? "";

@@ -28,17 +28,17 @@ describe("what a join does", () => {
 		["a stale Node of another machine", machine("free"), staleElsewhere, "remove join"],
 		["a Node of this machine, which was reset by hand", machine("free"), ready, "remove join"],
 		["a ready Node of another machine", machine("free"), readyElsewhere, "refused"],
-		["a ready Node of nobody knows which machine", machine("free"), { ...readyElsewhere, machineId: "" }, "refused"],
-		["a ready Node of the machine that was here before", machine("free"), predecessor, "remove join"],
+		["a ready Node of an unknown machine", machine("free"), { ...readyElsewhere, machineId: "" }, "refused"],
+		["a ready Node of the machine's predecessor", machine("free"), predecessor, "remove join"],
 		["a node", machine("joined"), ready, ""],
 		["a node that is not ready yet", machine("joined"), notReady, ""],
-		["a node the cluster has forgotten", machine("joined"), undefined, "reset join"],
-		["a join cut before the Node was there", PARTIAL, undefined, "reset join"],
-		["a join cut after that", PARTIAL, notReady, "reset remove join"],
-		["a join cut, and the name is taken", PARTIAL, readyElsewhere, "refused"],
+		["a node that the cluster does not know any more", machine("joined"), undefined, "reset join"],
+		["a join interrupted before the Node was there", PARTIAL, undefined, "reset join"],
+		["a join interrupted after that", PARTIAL, notReady, "reset remove join"],
+		["an interrupted join, and the name is taken", PARTIAL, readyElsewhere, "refused"],
 		["another cluster's node", OTHER, undefined, "refused"],
 		["part of a control plane", machine("control-plane", "/etc/kubernetes/manifests/etcd.yaml"), undefined, "refused"],
-		["a node of another name that the cluster has forgotten", OTHER_NODE, undefined, "reset join"],
+		["a node of another name that the cluster does not know any more", OTHER_NODE, undefined, "reset join"],
 		["such a node, and the name is taken", OTHER_NODE, readyElsewhere, "refused"],
 	])("%s", (_, state, node, expected) => {
 		expect(decide(state, node)).toBe(expected);
@@ -57,7 +57,7 @@ describe("what a join does", () => {
 test.each([false, true])("a live node of another name stays (may be taken over: %j)", (mayTakeOver) => {
 	expect(joinSteps({ ...AT, machine: OTHER_NODE, otherNode: true, mayTakeOver })).toEqual({
 		refused:
-			"10.200.0.20 is the node ku13-1 of this cluster; correct the gateway's address in the settings, or, if that machine is to become the gateway, take it out first: kubectl drain ku13-1 --ignore-daemonsets, then kubectl delete node ku13-1",
+			"10.200.0.20 is the node ku13-1 of this cluster; correct the gateway's address in the settings, or, to make that machine the gateway, remove the node first: kubectl drain ku13-1 --ignore-daemonsets, then kubectl delete node ku13-1",
 	});
 });
 
@@ -70,7 +70,7 @@ describe("a kubelet that does not fit", () => {
 		});
 	});
 
-	test("does not keep a node from being one", () => {
+	test("does not stop a machine that is a node already", () => {
 		expect(decide(machine("joined"), ready, { skew })).toBe("");
 	});
 });
@@ -87,14 +87,14 @@ test("registeredNode", () => {
 	});
 });
 
-test("what is found is said", () => {
+test("the messages name every finding", () => {
 	expect(joinSteps({ ...AT, machine: OTHER, mayTakeOver: false })).toEqual({
 		refused:
-			"10.200.0.20 is a node of another cluster, whose API server is https://10.9.9.9:6443; take it out of that one first (kubeadm reset), or set takeOver: true for the gateway to have that done",
+			"10.200.0.20 is a node of another cluster, whose API server is https://10.9.9.9:6443; remove it from that cluster first (kubeadm reset), or set takeOver: true for the gateway",
 	});
 	expect(joinSteps({ ...AT, machine: PARTIAL, node: notReady, mayTakeOver: false })).toMatchObject({
 		because: [
-			"10.200.0.20 has the remains of a join that did not come to its end (/etc/kubernetes/pki/ca.crt, but no /etc/kubernetes/kubelet.conf): resetting it",
+			"10.200.0.20 has the remains of an interrupted join (/etc/kubernetes/pki/ca.crt, but no /etc/kubernetes/kubelet.conf): resetting it",
 			"the Node object is a leftover of this machine: removing it",
 		],
 	});
@@ -106,7 +106,7 @@ test("what is found is said", () => {
 });
 
 describe("parseMachineState", () => {
-	test("as the script prints it", () => {
+	test("reads the script's output", () => {
 		expect(parseMachineState(`machine-id ${ID}\nstate other\ndetail https://10.9.9.9:6443\n`)).toEqual({
 			ok: true,
 			value: { ...OTHER, kubelet: "" },
@@ -120,7 +120,7 @@ describe("parseMachineState", () => {
 		});
 	});
 
-	test("what could harm a terminal is escaped", () => {
+	test("control characters are escaped", () => {
 		expect(parseMachineState("state other\ndetail https://\u001b[2J\n")).toMatchObject({
 			value: { detail: '"https://\\u001b[2J"' },
 		});

@@ -3,49 +3,49 @@ import { isReady } from "../core/kubeadm/nodeReady.ts";
 import { parseAddress } from "../core/values/address.ts";
 import type { MachineState } from "./machineState.ts";
 
-/** What is known before a join. */
+/** The facts that are known before a join. */
 export interface Situation {
 	/** The node's name. */
 	readonly name: string;
-	/** The machine's name or address, for people. */
+	/** The machine's name or address, for messages. */
 	readonly host: string;
-	/** The machine's addresses, as a Node object would have them. */
+	/** The machine's addresses, as its Node object would list them. */
 	readonly addresses: readonly string[];
 	readonly machine: MachineState;
-	/** The Node object of that name. */
+	/** The Node object of that name; undefined if there is none. */
 	readonly node: RegisteredNode | undefined;
-	/** Whether the cluster has a Node object of the name that the machine bears, where that is another one (`other-node`). */
+	/** Whether the cluster has a Node object with the machine's own node name, if that is another one (`other-node`). */
 	readonly otherNode: boolean;
-	/** Why the kubelet's version does not fit the cluster, as far as that is known before anything is done. */
+	/** Why the kubelet or kubeadm does not fit the cluster; empty if they fit, or if the version is not known yet. */
 	readonly skew: readonly string[];
-	/** Whether the machine's membership of another cluster may be ended. */
+	/** Whether to reset a machine that belongs to another cluster. */
 	readonly mayTakeOver: boolean;
 }
 
-/** A Node object, as far as a join asks. */
+/** The parts of a Node object that a join needs. */
 export interface RegisteredNode {
 	readonly ready: boolean;
-	/** `status.nodeInfo.machineID`; "" where unknown. */
+	/** `status.nodeInfo.machineID`; "" if unknown. */
 	readonly machineId: string;
 	/** Its InternalIPs. */
 	readonly addresses: readonly string[];
 }
 
-/** What a join has to do, in this order, or why it must not be done. */
+/** The steps of a join, in this order, or why it is refused. */
 export type JoinSteps =
 	| { readonly refused: string }
 	| {
-			/** Whether the machine is reset. */
+			/** Whether to reset the machine. */
 			readonly reset: boolean;
-			/** Whether the Node object is removed. */
+			/** Whether to remove the Node object. */
 			readonly removeNode: boolean;
-			/** Whether kubeadm joins; otherwise the machine is this cluster's node already. */
+			/** Whether kubeadm joins. If not, the machine is this cluster's node already. */
 			readonly join: boolean;
-			/** What was found and is done about it, a line each, for people. */
+			/** The findings, and what is done about each, a line each. */
 			readonly because: readonly string[];
 	  };
 
-/** Decides how a machine becomes the node: what an earlier life left behind is never silently used again. */
+/** Decides how a machine becomes the node. Never silently uses the remains of an earlier node. */
 export function joinSteps(situation: Situation): JoinSteps {
 	const { name, host, machine, node, otherNode, skew, mayTakeOver } = situation;
 	if (machine.kind === "control-plane") {
@@ -53,30 +53,35 @@ export function joinSteps(situation: Situation): JoinSteps {
 	}
 	if (machine.kind === "other-node" && otherNode) {
 		return {
-			refused: `${host} is the node ${machine.detail} of this cluster; correct the gateway's address in the settings, or, if that machine is to become the gateway, take it out first: kubectl drain ${machine.detail} --ignore-daemonsets, then kubectl delete node ${machine.detail}`,
+			refused:
+				`${host} is the node ${machine.detail} of this cluster; correct the gateway's address in the settings, ` +
+				"or, to make that machine the gateway, remove the node first: " +
+				`kubectl drain ${machine.detail} --ignore-daemonsets, then kubectl delete node ${machine.detail}`,
 		};
 	}
 	if (machine.kind === "other" && !mayTakeOver) {
 		return {
-			refused: `${host} is a node of another cluster, whose API server is ${machine.detail}; take it out of that one first (kubeadm reset), or set takeOver: true for the gateway to have that done`,
+			refused:
+				`${host} is a node of another cluster, whose API server is ${machine.detail}; ` +
+				"remove it from that cluster first (kubeadm reset), or set takeOver: true for the gateway",
 		};
 	}
 	if (machine.kind === "joined" && node) {
 		return { reset: false, removeNode: false, join: false, because: [] };
 	}
 	const sameMachine = node !== undefined && node.machineId !== "" && node.machineId === machine.machineId;
-	// A machine rebuilt in its predecessor's place has another id, and the predecessor's Node stays ready for 40 s after its end.
-	const samePlace = node !== undefined && haveCommon(node.addresses, situation.addresses);
-	if (node?.ready && !sameMachine && !samePlace) {
+	// A rebuilt machine at the same address has another id, and its predecessor's Node stays ready for 40 s.
+	const sameAddress = node !== undefined && haveCommon(node.addresses, situation.addresses);
+	if (node?.ready && !sameMachine && !sameAddress) {
 		return {
-			refused: `another machine is the node ${name} and it is ready; give the gateway another nodeName or remove that node`,
+			refused: `another machine is the node ${name}, and it is ready; give the gateway another nodeName or remove that node`,
 		};
 	}
 	if (skew.length > 0) return { refused: `${name} does not join: ${skew.join("; ")}` };
 	const found = {
 		free: undefined,
 		joined: "has joined before, but the cluster does not know it any more",
-		partial: `has the remains of a join that did not come to its end (${machine.detail})`,
+		partial: `has the remains of an interrupted join (${machine.detail})`,
 		"other-node": `was the node ${machine.detail}, which the cluster does not know any more`,
 		other: `is a node of another cluster, whose API server is ${machine.detail}, and may be taken over`,
 	}[machine.kind];
@@ -88,14 +93,14 @@ export function joinSteps(situation: Situation): JoinSteps {
 			...(found ? [`${host} ${found}: resetting it`] : []),
 			...(node
 				? [
-						`the Node object is a leftover${sameMachine ? " of this machine" : samePlace ? " of a machine at this address" : ""}: removing it`,
+						`the Node object is a leftover${sameMachine ? " of this machine" : sameAddress ? " of a machine at this address" : ""}: removing it`,
 					]
 				: []),
 		],
 	};
 }
 
-/** A Node object, as far as a join asks. */
+/** Reads the parts of a Node object that a join needs. */
 export function registeredNode(node: V1Node): RegisteredNode {
 	const addresses = node.status?.addresses ?? [];
 	return {
@@ -105,7 +110,7 @@ export function registeredNode(node: V1Node): RegisteredNode {
 	};
 }
 
-/** Whether an address is in both; an IPv6 address may be written in several ways. */
+/** Whether an address is in both lists, even in another spelling. */
 function haveCommon(some: readonly string[], others: readonly string[]): boolean {
 	const known = new Set(others.map(canonical));
 	return some.some((one) => known.has(canonical(one)));

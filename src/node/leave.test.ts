@@ -9,7 +9,7 @@ import type { MachineState } from "./machineState.ts";
 
 const is = (kind: MachineState["kind"], detail = "") => ({ kind, detail, machineId: "", kubelet: "" });
 
-/** A cluster and a machine that note what is done to them; `more` replaces what they do. */
+/** A cluster and a machine that record each action. @param more replaces actions. */
 function acts(more: Partial<LeaveActs["cluster"]> & Partial<Omit<LeaveActs, "cluster">> = {}) {
 	const events: string[] = [];
 	const node: V1Node = {
@@ -60,25 +60,25 @@ describe("leave", () => {
 		});
 	});
 
-	test("does not reset a machine that is destroyed anyway", async () => {
+	test("does not reset a disposable machine", async () => {
 		expect((await run(acts(), "first", true)).events).toEqual(["cordon", "delete"]);
 	});
 
-	test("leaves a node alone that was joined again since", async () => {
+	test("leaves a node alone that was joined again meanwhile", async () => {
 		expect(await run(acts(), "before\n")).toEqual({
 			events: [],
-			lines: ["gw-1: was joined again since and stays as it is"],
+			lines: ["gw-1: was joined again meanwhile and stays as it is"],
 		});
 	});
 
 	test.each([
-		["its output is unknown", ""],
-		["the node bears the very id", "first\n"],
-	])("takes the node away when %s", async (_, joinId) => {
+		["the join's output is unknown", ""],
+		["the node has the same id", "first\n"],
+	])("removes the node if %s", async (_, joinId) => {
 		expect((await run(acts(), joinId)).events).toContain("delete");
 	});
 
-	test("takes an unmarked node away", async () => {
+	test("removes a node without the annotation", async () => {
 		expect((await run(acts({ node: async () => ({}) }), "some")).events).toContain("delete");
 	});
 
@@ -89,7 +89,7 @@ describe("leave", () => {
 		});
 	});
 
-	test("asks a cluster that is gone once, and says what to run later", async () => {
+	test("asks a cluster that does not answer only once, and names the command to run later", async () => {
 		expect(await run(acts({ node: unreachable, cordon: unreachable, deleteNode: unreachable }))).toEqual({
 			events: ["reset"],
 			lines: [
@@ -99,7 +99,7 @@ describe("leave", () => {
 		});
 	});
 
-	test("a machine that is gone is said, with what to run on it", async () => {
+	test("a machine that does not answer gives a warning with the command to run later", async () => {
 		const gone = async () => {
 			throw new ConnectionError("cannot connect to 10.200.0.20 as root: Timed out");
 		};
@@ -107,7 +107,7 @@ describe("leave", () => {
 			events: ["cordon", "reset", "delete"],
 			lines: [
 				"gw-1: drained in N s",
-				"warning: gw-1: 10.200.0.20 was not reset: cannot connect to 10.200.0.20 as root: Timed out; once it is there: ssh 10.200.0.20 sh -s <host/reset-node.sh",
+				"warning: gw-1: 10.200.0.20 was not reset: cannot connect to 10.200.0.20 as root: Timed out; when it is back, run: ssh 10.200.0.20 sh -s <host/reset-node.sh",
 			],
 		});
 	});
@@ -131,7 +131,7 @@ describe("leave", () => {
 		});
 	});
 
-	test("the pods of a dead kubelet are not waited for", async () => {
+	test("does not wait for the pods of a dead kubelet", async () => {
 		vi.useFakeTimers();
 		try {
 			const stuck = { metadata: { name: "web-0", namespace: "default", uid: "1" } };
@@ -141,7 +141,7 @@ describe("leave", () => {
 			expect(await left).toEqual({
 				events: ["cordon", "reset", "delete"],
 				lines: [
-					"warning: gw-1: draining was not done: gw-1 is not ready, so nobody ends these pods there; they are not waited for: default/web-0",
+					"warning: gw-1: draining was not done: gw-1 is not ready, so its kubelet does not end these pods, and they are not waited for: default/web-0",
 					"gw-1: reset in N s",
 				],
 			});
@@ -154,7 +154,7 @@ describe("leave", () => {
 		throw new ApiException(403, "Unknown API Status Code!", JSON.stringify({ message: "forbidden" }), {});
 	};
 
-	test("what the API server refuses is told, and fails the leave once everything else is done", async () => {
+	test("a refusal of the API server fails the leave, after all other steps", async () => {
 		const refusing = acts({ deleteNode: refused });
 		await expect(run(refusing)).rejects.toThrow(
 			/^gw-1 has not left and stays in the state:\nremoving the Node object was not done: the API server answered 403: "forbidden"; mend that/,
@@ -162,13 +162,13 @@ describe("leave", () => {
 		expect(refusing.events).toEqual(["cordon", "reset"]);
 	});
 
-	test("a user who may not look for the Node object fails it, too: it would stay", async () => {
+	test("a user who may not read the Node object fails the leave, too, because the object would stay", async () => {
 		const refusing = acts({ node: refused });
 		await expect(run(refusing)).rejects.toThrow("looking for the Node object was not done");
 		expect(refusing.events).toEqual(["reset"]);
 	});
 
-	test("a cluster that answers and does not let us talk is not gone; a person may say so", async () => {
+	test("a cluster that answers with an error does not count as gone, unless POD_GATEWAY_FORGET lists it", async () => {
 		const broken = () => {
 			throw new ClusterUnreachable("the API server cannot be reached: certificate has expired", { silent: false });
 		};
@@ -180,21 +180,23 @@ describe("leave", () => {
 	});
 
 	test.each<["refusal" | "cut" | "obstacle"]>([["refusal"], ["cut"], ["obstacle"]])(
-		"a machine that is not reached for a %s is not gone; a person may say so",
+		"a machine that is not reached because of a %s does not count as gone, unless POD_GATEWAY_FORGET lists it",
 		async (met) => {
 			const shut = () => acts({ state: () => Promise.reject(new ConnectionError("no way in", { met })) });
 			const acting = shut();
 			await expect(run(acting)).rejects.toThrow(
-				"10.200.0.20 was not reset: no way in; mend that and run this again; a machine that is to be left as it is, for good: POD_GATEWAY_FORGET=10.200.0.20",
+				"10.200.0.20 was not reset: no way in; mend that and run this again; to leave the machine as it is for good, set POD_GATEWAY_FORGET=10.200.0.20",
 			);
 			expect(acting.events).toEqual(["cordon", "delete"]);
 			vi.stubEnv("POD_GATEWAY_FORGET", "10.200.0.20");
-			expect((await run(shut())).lines).toContainEqual(expect.stringContaining("was not reset: no way in; once"));
+			expect((await run(shut())).lines).toContainEqual(
+				expect.stringContaining("was not reset: no way in; when it is back"),
+			);
 			vi.unstubAllEnvs();
 		},
 	);
 
-	test("a reset that fails on a machine that is there fails the leave", async () => {
+	test("a reset that fails on a machine that answers fails the leave", async () => {
 		const failing = acts({ reset: () => Promise.reject(new Error("the reset failed on 10.200.0.20 (exit code 1)")) });
 		await expect(run(failing)).rejects.toThrow("the reset failed on 10.200.0.20 (exit code 1); mend that");
 		expect(failing.events).toEqual(["cordon", "reset", "delete"]);

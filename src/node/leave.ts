@@ -1,4 +1,4 @@
-import type { Report } from "../core/values/report.ts";
+import type { ReportLine } from "../core/values/reportLine.ts";
 import { Cluster } from "../kube/client.ts";
 import { ClusterUnreachable } from "../kube/connection.ts";
 import { problemOf } from "../kube/problem.ts";
@@ -12,42 +12,42 @@ import type { MachineState } from "./machineState.ts";
 import { reportPhase } from "./phase.ts";
 import type { NodeRequest } from "./request.ts";
 
-/** How long a node that is not ready is waited for. */
+/** How long a drain waits while the node is not ready. */
 const NOT_READY_SECONDS = 5;
 
-/** The part of the cluster's API that a node's leaving needs. */
+/** The part of the cluster's API that a leave needs. */
 export type LeavingCluster = DrainedCluster & Pick<Cluster, "deleteNode">;
 
-/** What a leave acts on, as tests replace it. */
+/** The actions of a leave. Tests replace them. */
 export interface LeaveActs {
 	readonly cluster: LeavingCluster;
-	/** Asks the machine what it is by now. */
+	/** Reads what the machine is now. */
 	readonly state: () => Promise<MachineState>;
-	/** Takes the node apart on the machine. */
+	/** Resets the machine. @returns the script's messages. */
 	readonly reset: () => Promise<readonly string[]>;
 }
 
 /**
- * Takes the gateway out of the cluster: drained, reset unless its machine is disposable, Node object removed. A machine or a
- * cluster that does not answer never blocks: what could not be done is a warning with the command that does it later. A machine that
- * is something else by now is not reset. Once the API server could not be reached it is not asked again.
+ * Removes the gateway from the cluster: drains it, resets its machine unless that is disposable, and deletes the Node object. A
+ * machine or cluster that does not answer does not block this: each step that was not done gives a warning with the command to
+ * do it later. A machine that has another role by now is not reset. An API server that could not be reached is not asked again.
  *
- * @param joinId the output of the join that is undone: a node that was joined again since is left alone. "" where unknown.
- * @throws Error, after everything else was done, when the machine or the cluster is there and something of the node was left.
+ * @param joinId the output of the join that is undone; "" if unknown. A node that was joined again since is left alone.
+ * @throws Error after all other steps, if a machine or cluster that answers still has something of the node.
  */
 export async function leaveCluster(
 	request: NodeRequest,
 	joinId: string,
-	report: Report,
+	report: ReportLine,
 	{ cluster, state, reset }: LeaveActs = actsOf(request),
 ): Promise<void> {
 	const { name } = request.node;
 	const { host } = request.machine;
-	const warn: Report = (line) => report(`warning: ${name}: ${line}`);
+	const warn: ReportLine = (line) => report(`warning: ${name}: ${line}`);
 	const later = `run later: kubectl delete node ${name}`;
 	const left: string[] = [];
 	let reachable = true;
-	/** Undefined where it was not done. @param must whether something is left behind then. */
+	/** Runs a step; undefined if it was not done. @param must whether the node then stays in the state. Default: true. */
 	const ask = async <T>(what: string, action: () => Promise<T>, must = true): Promise<T | undefined> => {
 		if (!reachable) return undefined;
 		try {
@@ -62,7 +62,7 @@ export async function leaveCluster(
 
 	const node = await ask("looking for the Node object", () => cluster.node(name));
 	if (node && joinedSince(joinId, node)) {
-		report(`${name}: was joined again since and stays as it is`);
+		report(`${name}: was joined again meanwhile and stays as it is`);
 		return;
 	}
 	if (node) {
@@ -71,7 +71,7 @@ export async function leaveCluster(
 	if (!request.disposable) {
 		await reportPhase(report, name, { doing: "resetting", done: "reset" }, async () => {
 			const { kind, detail } = await state();
-			// Somebody has made something else of it since, or its address is another machine's now.
+			// The machine got another role since, or its address belongs to another machine now.
 			const other = {
 				"control-plane": `it is part of a control plane (${detail})`,
 				"other-node": `it is the node ${detail} now`,
@@ -85,7 +85,7 @@ export async function leaveCluster(
 			return { changed: true };
 		}).catch((error: unknown) => {
 			const words = `${host} was not reset: ${problemOf(error)}`;
-			const byHand = `once it is there: ssh ${host} sh -s <host/reset-node.sh`;
+			const byHand = `when it is back, run: ssh ${host} sh -s <host/reset-node.sh`;
 			if (error instanceof OtherMachine) warn(words);
 			else if (error instanceof ConnectionError && isGone(error, request.machine)) warn(`${words}; ${byHand}`);
 			else left.push(`${words}; ${mendOrForget(request.machine)}`);
@@ -101,13 +101,13 @@ export async function leaveCluster(
 	if (left.length > 0) throw new Error(`${name} has not left and stays in the state:\n${left.join("\n")}`);
 }
 
-const MEND_CLUSTER = `mend that and run this again; a cluster that is to be left as it is, for good: ${SAY_SO}=cluster before pulumi`;
+const MEND_CLUSTER = `mend that and run this again; to leave the cluster as it is for good, set ${SAY_SO}=cluster before pulumi`;
 
 function isClusterGone(error: unknown): boolean {
 	return isForgotten("cluster") || (error instanceof ClusterUnreachable && error.silent);
 }
 
-/** The machine is not the gateway any more. */
+/** The machine is no longer the gateway. */
 class OtherMachine extends Error {}
 
 function actsOf({ cluster, machine, node }: NodeRequest): LeaveActs {

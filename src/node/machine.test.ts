@@ -23,11 +23,11 @@ const failure = (action: Promise<unknown>) =>
 		(error: Error) => error.message,
 	);
 
-describe("what kubeadm said is told in whole or with both its ends, and never the token", () => {
+describe("an error quotes kubeadm's output whole or cut in its middle, and never the token", () => {
 	test.each([
 		["fails", "exit 1", /^kubeadm join failed on 127\.0\.0\.1 \(exit code 1\):\n/],
-		["breaks off", "kill -9 $$", /^join-node\.sh did not come to its end on 127\.0\.0\.1:\d+ \(exit code \d+\): /],
-	])("when it %s", async (_, end, beginning) => {
+		["breaks off", "kill -9 $$", /^join-node\.sh did not run to its end on 127\.0\.0\.1:\d+ \(exit code \d+\): /],
+	])("if it %s", async (_, end, beginning) => {
 		const target = await machine(
 			`echo "couldn't validate the token ${TOKEN}" >&2; yes noise | head -n 20000 >&2; echo "error execution phase" >&2; ${end}`,
 		);
@@ -39,11 +39,11 @@ describe("what kubeadm said is told in whole or with both its ends, and never th
 		expect(message).not.toContain(TOKEN);
 	});
 
-	test("when it does not end", async () => {
+	test("if it does not end", async () => {
 		const target = await machine(`echo "waiting, with ${TOKEN}" >&2; sleep 5`);
 		const limits = { timeout: -299, secret: TOKEN };
 		expect(await failure(runScriptOrThrow(target, "kubeadm join", "join-node.sh", limits))).toBe(
-			"no end after 1 s: join-node.sh; it had said: waiting, with [token]",
+			"this did not end within 1 s: join-node.sh; its output until then: waiting, with [token]",
 		);
 	});
 });

@@ -1,26 +1,27 @@
-import type { Report } from "../core/values/report.ts";
-import { withProgress } from "../messages/progress.ts";
+import type { ReportLine } from "../core/values/reportLine.ts";
+import { reportTime, withProgress } from "../messages/progress.ts";
 
-/** What one phase is called while it goes on and when it is over, each after the node's name. */
+/** The words for one phase in reports, each after the node's name. */
 export interface PhaseName {
-	/** Example: `preparing`; every 10 s a line such as `gw-1: preparing, 20 s`. */
+	/** While it runs. Example: `preparing`, for a line `gw-1: preparing, 20 s` every 10 s. */
 	readonly doing: string;
-	/** Example: `prepared`, of which a line such as `gw-1: prepared in 12.3 s` is made. */
+	/** At its end. Example: `prepared`, for a line `gw-1: prepared in 12.3 s`. */
 	readonly done: string;
-	/** Said instead, without a time, when there was nothing to change. Example: `is prepared`. */
+	/** At its end if it did not change anything. Example: `is prepared`. Default: as `done`. */
 	readonly unchanged?: string;
 }
 
-/** Does one phase of a node's way and reports its end. @param action tells whether it changed anything. */
+/** Runs one phase of a node, and reports its progress and its end. @param action tells whether it changed anything. */
 export async function reportPhase<T extends { readonly changed: boolean }>(
-	report: Report,
+	report: ReportLine,
 	node: string,
 	{ doing, done, unchanged }: PhaseName,
 	action: () => Promise<T>,
 ): Promise<T> {
-	const begin = Date.now();
-	const result = await withProgress(report, () => `${node}: ${doing}`, action);
-	const seconds = ((Date.now() - begin) / 1000).toFixed(1);
-	report(result.changed || unchanged === undefined ? `${node}: ${done} in ${seconds} s` : `${node}: ${unchanged}`);
-	return result;
+	return await reportTime(
+		report,
+		`${node}: ${done}`,
+		() => withProgress(report, () => `${node}: ${doing}`, action),
+		({ changed }) => (changed || unchanged === undefined ? undefined : `${node}: ${unchanged}`),
+	);
 }

@@ -11,8 +11,8 @@ const software = {
 	cgroupDriver: "systemd",
 } as const;
 
-describe("what prepare-node.sh reads", () => {
-	test("texts are base64", () => {
+describe("the input of prepare-node.sh", () => {
+	test("has texts as base64", () => {
 		const input = prepareInput({ ...exampleRequest, masquerade: ["192.244.0.0/16"] }, { software, askKubelet: true });
 		const lines = input.trimEnd().split("\n");
 		const rules = lines.find((line) => line.startsWith("masquerade "))?.replace(/^\S+ /, "") ?? "";
@@ -29,14 +29,14 @@ describe("what prepare-node.sh reads", () => {
 		]);
 	});
 
-	test("the resolv.conf that pods get is to be there", () => {
+	test("has the resolv.conf that pods get", () => {
 		const own = { ...software, resolvConf: "/run/systemd/resolve/resolv.conf" };
 		const input = prepareInput(exampleRequest, { software: own, askKubelet: false });
 		expect(input).toContain("\nresolv-conf /run/systemd/resolve/resolv.conf\n");
 		expect(prepareInput(exampleRequest, { software, askKubelet: false })).not.toContain("resolv-conf");
 	});
 
-	test("without masquerading there is no such line", () => {
+	test("does not have a line about masquerading if that is off", () => {
 		expect(prepareInput(exampleRequest, { software, askKubelet: false })).not.toMatch(/^(masquerade|print)/m);
 	});
 });
@@ -51,8 +51,8 @@ describe("a request", () => {
 	test.each([
 		["a version with a patch level", withSoftware({ version: "1.34.4" })],
 		["a repository of two lines", withSoftware({ repository: "https://example.org/\nsource preinstalled" })],
-		["a key that is none", withSoftware({ repositoryKey: "hello" })],
-		["a range that is none", { ...exampleRequest, masquerade: ["10.0.0.0"] }],
+		["a broken key", withSoftware({ repositoryKey: "hello" })],
+		["a broken range", { ...exampleRequest, masquerade: ["10.0.0.0"] }],
 	])("with %s is refused", (_, request) => {
 		expect(nodeRequest.safeParse(request).success).toBe(false);
 	});

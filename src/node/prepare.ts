@@ -6,28 +6,29 @@ import type { ClusterSoftware } from "../kube/software.ts";
 import { type Notes, notes, runScriptOrThrow } from "./machine.ts";
 import type { NodeRequest } from "./request.ts";
 
-/** Seconds for everything: more than the script's own limits together, so that it is the script that says what took too long. */
+/** Seconds for everything. They exceed the sum of the script's own limits, so that the script can tell which step took too long. */
 export const TIMEOUT = 2200;
 
+/** The result of a preparation. */
 export interface Preparation {
-	/** Whether anything was not yet as it should be. */
+	/** Whether it changed the machine. */
 	readonly changed: boolean;
-	/** The version of the machine's kubelet, where it was asked for. Example: `v1.34.4`. */
+	/** The version of the machine's kubelet; undefined if it was not asked for. Example: `v1.34.4`. */
 	readonly kubelet: string | undefined;
 	readonly notes: Notes;
 }
 
-/** What is asked of one preparation besides the request. */
+/** The input of a preparation besides the request. */
 export interface PrepareOptions {
 	readonly software: ClusterSoftware;
-	/** Whether the kubelet's version is wanted: asking starts it once. */
+	/** Whether to read the kubelet's version, which starts the kubelet once. */
 	readonly askKubelet: boolean;
 }
 
 /**
- * Makes the machine ready for kubeadm and for forwarding; what is as it should be is left alone.
+ * Prepares the machine for kubeadm and for forwarding. Does not touch what is already as it should be.
  *
- * @throws Error saying what is missing or could not be installed.
+ * @throws Error that names what is missing or could not be installed.
  */
 export async function prepareMachine(request: NodeRequest, options: PrepareOptions): Promise<Preparation> {
 	const result = await runScriptOrThrow(request.machine, "preparing the machine", "prepare-node.sh", {
@@ -39,7 +40,7 @@ export async function prepareMachine(request: NodeRequest, options: PrepareOptio
 	return { changed: said[1] === "changed", kubelet: said[2], notes: notes(result) };
 }
 
-/** What prepare-node.sh reads: a key and a value a line, texts of more than one word as base64. */
+/** The input of prepare-node.sh: a key and a value per line. Texts of several words are base64. */
 export function prepareInput(
 	{ software: wanted, masquerade }: Pick<NodeRequest, "software" | "masquerade">,
 	{ software, askKubelet }: PrepareOptions,

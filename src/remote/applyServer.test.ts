@@ -18,13 +18,13 @@ afterEach(async () => {
 	rmSync(home, { recursive: true });
 });
 
-/** The login shell of a user who begins in that home. @param before what it does first. */
+/** The login shell of a user with this home. @param before commands that it runs first. */
 const atHome =
 	(before: string): Answer =>
 	(command, channel) =>
 		loginShell("/bin/sh", process.env, home)(`${before}${command}`, channel);
 
-/** Applies with this script in the place of server-network.sh, which would change the machine that runs the tests. */
+/** Applies with this script in place of server-network.sh, which would change the machine that runs the tests. */
 async function applied(text: string, desired: string, { before = "", lines = [] as string[] } = {}) {
 	vi.resetModules();
 	vi.doMock("./hostScript.ts", async (original) => {
@@ -41,8 +41,8 @@ async function applied(text: string, desired: string, { before = "", lines = [] 
 
 const uploaded = () => join(home, ".pod-gateway-host-v");
 
-test("the script gets there as it is, and is given the desired state, both to the last byte", async () => {
-	// Longer than any buffer on the way, and with characters of several bytes.
+test("the script and the desired state arrive complete, to the last byte", async () => {
+	// Longer than any buffer on the way, with characters of several bytes.
 	const text = `echo "working as $1" >&2\ncat >desired\necho '{"result":"applied"}'\n# ${"é–".repeat(100_000)}\n`;
 	const desired = "pod-gateway 1\nserver db-1 – é\n";
 	const { answer, lines } = await applied(text, desired);
@@ -55,15 +55,15 @@ test("the script gets there as it is, and is given the desired state, both to th
 
 test.each<[string, string, RegExp]>([
 	["fails", `echo '{"result":"rolled-back"}'; exit 1`, /not in force \(rolled-back, exit code 1\); see above$/],
-	["says nothing", "true", /not in force \(no result, exit code 0\); see above$/],
-	["says that it is not done", `echo '{"result":"refused"}'`, /not in force \(refused, exit code 0\); see above$/],
-])("a script that %s did not do it", async (_, text, message) => {
+	["prints nothing", "true", /not in force \(no result, exit code 0\); see above$/],
+	["prints another result", `echo '{"result":"refused"}'`, /not in force \(refused, exit code 0\); see above$/],
+])("a script that %s did not succeed", async (_, text, message) => {
 	await expect(applied(text, "")).rejects.toThrow(message);
 });
 
-test("where the script cannot be written, nothing is run or left, and the reason is told", async () => {
+test("a script that cannot be written is not run or left there, and the error gives the reason", async () => {
 	const text = `touch ran; echo '{"result":"applied"}'\n# ${"x".repeat(100_000)}\n`;
-	// As on a full disk: no file may be longer than 2 KiB (4 blocks of 512 bytes).
+	// Like a full disk: files may not be longer than 2 KiB (4 blocks of 512 bytes).
 	const lines: string[] = [];
 	await expect(applied(text, "", { before: "trap '' XFSZ; ulimit -f 4; ", lines })).rejects.toThrow("not in force");
 	expect(lines).toEqual([

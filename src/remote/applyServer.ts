@@ -1,27 +1,27 @@
 import { createHash } from "node:crypto";
-import type { Report } from "../core/values/report.ts";
+import type { ReportLine } from "../core/values/reportLine.ts";
 import { resultOf } from "../core/wire/outcome.ts";
 import { UPLOADED, UPLOADED_BY_USER } from "./hostPaths.ts";
 import { type HostScript, hostScript } from "./hostScript.ts";
 import { runScript } from "./shell.ts";
-import { place } from "./ssh.ts";
+import { hostAndPort } from "./ssh.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
-/** Seconds: the server's own limit is 270, after which it has been settled. */
+/** Seconds. The server's own limit is 270, after which it has committed or rolled back. */
 const TIME_LIMIT = 290;
 
-/** What the last line of the script's answer says when the desired state is in force. */
+/** The results in the script's last line that mean that the desired state is in force. */
 const IN_FORCE = ["applied", "unchanged"];
 
 /**
- * Brings the desired state to a server, in one transaction there, with the script that does it. What that says to people is reported
- * as it comes.
+ * Uploads the script for servers, and applies the desired state with it, in one transaction. Reports the script's standard
+ * error line by line as it arrives.
  *
- * @param desired the lines that src/core/wire/renderDesired.ts makes.
- * @returns what the script printed; its last line is JSON.
- * @throws ConnectionError when there is no connection: nothing was changed; Error when the desired state is not in force.
+ * @param desired the lines from src/core/wire/renderDesired.ts.
+ * @returns the script's standard output, whose last line is JSON.
+ * @throws ConnectionError if the connection fails; the server was then not changed. Error if the desired state is not in force.
  */
-export async function applyToServer(server: SshTarget, desired: string, report: Report): Promise<string> {
+export async function applyToServer(server: SshTarget, desired: string, report: ReportLine): Promise<string> {
 	const script = hostScript("server-network.sh");
 	const { stdout, exitCode } = await runScript(server, hostScript("apply-server.sh"), {
 		args: [`${Buffer.byteLength(script.text)}`, digestOf(script), uploadPath(server.user, script)],
@@ -30,9 +30,11 @@ export async function applyToServer(server: SshTarget, desired: string, report: 
 		report,
 	});
 	const result = resultOf(stdout);
-	// An exit code of 0 alone is what a script leaves, too, that did nothing.
+	// A script that did nothing exits with 0, too.
 	if (exitCode !== 0 || !IN_FORCE.includes(result ?? "")) {
-		throw new Error(`${place(server)}: not in force (${result ?? "no result"}, exit code ${exitCode}); see above`);
+		throw new Error(
+			`${hostAndPort(server)}: not in force (${result ?? "no result"}, exit code ${exitCode}); see above`,
+		);
 	}
 	return stdout;
 }
@@ -41,7 +43,7 @@ function digestOf({ text }: HostScript): string {
 	return createHash("sha256").update(text).digest("hex");
 }
 
-/** Where the user may write; a relative path is one in their home. */
+/** A path at which the user may write. A relative path is below the user's home. */
 function uploadPath(user: string, { version }: HostScript): string {
 	return `${user === "root" ? UPLOADED : UPLOADED_BY_USER}-${version}`;
 }

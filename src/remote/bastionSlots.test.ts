@@ -10,7 +10,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(base, { recursive: true }));
 
-test("no more than so many at a time, of one bastion; another one has its own", async () => {
+test("each bastion has its own limit of connections at a time", async () => {
 	const folder = join(base, "slots");
 	let [now, most, other] = [0, 0, 0];
 	let release: (() => void) | undefined;
@@ -37,25 +37,25 @@ test("no more than so many at a time, of one bastion; another one has its own", 
 	expect(await readdir(folder)).toEqual([]);
 });
 
-test("what a dead process left, or one long ago, is taken over", async () => {
+test("a slot of a dead process, and an old slot, are taken over", async () => {
 	const folder = join(base, "slots");
 	const [name = ""] = await withSlot("one", async () => await readdir(folder), folder);
 	for (let number = 0; number < AT_ONCE; number++) {
 		const slot = join(folder, name.replace(/0$/, `${number}`));
-		// No process has the number 2^22 + 1 (proc(5), pid_max); our own is alive, but the file is of another day.
+		// No process has the id 2^22 + 1 (proc(5), pid_max). This process is alive, but its file is a day old.
 		await writeFile(slot, number % 2 === 0 ? "4194305" : `${process.pid}`);
 		if (number % 2 !== 0) await utimes(slot, new Date(0), new Date(0));
 	}
 	expect(await withSlot("one", async () => "done", folder)).toBe("done");
 });
 
-test("a folder that is somebody else's choice is not used: there is no limit then", async () => {
+test("a folder that another user could have made is not used, and there is no limit", async () => {
 	const folder = join(base, "slots");
 	await symlink(base, folder);
 	expect(await withSlot("one", async () => await readdir(base), folder)).toEqual(["slots"]);
 });
 
-test("what fails gives its slot back", async () => {
+test("an action that fails frees its slot", async () => {
 	const folder = join(base, "slots");
 	await expect(withSlot("one", () => Promise.reject(new Error("no")), folder)).rejects.toThrow("no");
 	expect(await readdir(folder)).toEqual([]);

@@ -5,20 +5,21 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * How many connections to one bastion are in their handshake at a time, of all processes of this user together. sshd drops some from
- * the eleventh on, other people's too, unless its MaxStartups says otherwise.
+ * The most connections to one bastion in their handshake at a time, of all processes of this user. By default (MaxStartups),
+ * sshd drops some connections from the eleventh on, also those of other users.
  */
 export const AT_ONCE = 8;
-/** Seconds. A handshake takes no longer; a slot that is older was left by a process whose number another one has by now. */
+/** Seconds. A handshake is shorter. The process of an older slot has ended, even if another process has its id by now. */
 const STALE = 150;
-/** Seconds until one goes without a slot: a limit that is broken beats a server that is not looked at. */
+/** Seconds after which to connect without a slot. Exceeding the limit is better than not reaching a server. */
 const PATIENCE = 300;
 
 /**
- * Does something that makes a connection to a bastion, when there is a slot for it. Pulumi runs a process of ours for each server,
- * so that a slot is a file. Where none can be made there is no limit.
+ * Waits for a slot of the bastion, and runs an action that connects to it. Pulumi runs a process for each server, so a slot is
+ * a file. If files cannot be made, there is no limit.
  *
- * @param bastion names it: host and port.
+ * @param bastion its host and port.
+ * @param folder the folder of the slots. Default: this user's own below the system's folder for temporary files.
  */
 export async function withSlot<T>(
 	bastion: string,
@@ -33,7 +34,7 @@ export async function withSlot<T>(
 	}
 }
 
-/** Whether the folder is there and this user's own: others may write to the one around it. */
+/** Whether the folder exists and belongs to this user. Other users may write to its parent. */
 async function isOurs(folder: string): Promise<boolean> {
 	try {
 		await mkdir(folder, { mode: 0o700 }).catch(() => {});
@@ -44,7 +45,7 @@ async function isOurs(folder: string): Promise<boolean> {
 	}
 }
 
-/** The file of a slot that is ours now; undefined where there is none to be had. */
+/** Waits for a slot. @returns its file; undefined if none could be taken. */
 async function takeSlot(base: string): Promise<string | undefined> {
 	const deadline = Date.now() + PATIENCE * 1000;
 	while (Date.now() < deadline) {
@@ -59,7 +60,7 @@ async function takeSlot(base: string): Promise<string | undefined> {
 	return undefined;
 }
 
-/** Whether the slot was free; undefined where no file can be made. */
+/** Takes the slot if it is free. @returns whether it was; undefined if its file cannot be made. */
 async function take(slot: string): Promise<boolean | undefined> {
 	try {
 		const file = await open(slot, "wx", 0o600);
@@ -76,7 +77,7 @@ async function isLeftOver(slot: string): Promise<boolean> {
 	try {
 		const [holder, { mtimeMs }] = await Promise.all([readFile(slot, "utf8"), stat(slot)]);
 		const age = (Date.now() - mtimeMs) / 1000;
-		// Between its making and its writing the file is empty.
+		// A file that was just made is still empty.
 		return age > STALE || (holder !== "" && !isAlive(Number(holder)));
 	} catch {
 		return false;

@@ -1,21 +1,24 @@
-import { type ConnectionError, place } from "./ssh.ts";
+import { type ConnectionError, hostAndPort } from "./ssh.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
-/** Names, parted by commas, what a person says is gone though something answers: machines as HOST or HOST:PORT, `cluster`. */
+/**
+ * The environment variable in which a person lists what to leave as it is, although it answers: HOST, HOST:PORT or `cluster`,
+ * separated by commas.
+ */
 export const SAY_SO = "POD_GATEWAY_FORGET";
 
-/** Whether a machine may be taken for gone: it did not answer, or a person says so. */
+/** Whether a machine counts as gone: it did not answer, or a person has listed it in {@link SAY_SO}. */
 export function isGone({ met }: ConnectionError, machine: SshTarget): boolean {
-	return met === "silence" || isForgotten(machine.host) || isForgotten(place(machine));
+	return met === "silence" || isForgotten(machine.host) || isForgotten(hostAndPort(machine));
 }
 
-/** Whether a person says that this is gone. */
+/** Whether a person has listed this name in {@link SAY_SO}. */
 export function isForgotten(name: string): boolean {
 	const forgotten = (process.env[SAY_SO] ?? "").split(",").map((one) => one.trim());
 	return forgotten.includes(name);
 }
 
-/** What a person can do about a machine that is there and was not let in to. */
+/** The next step for a machine that answers but refuses the login. */
 export function mendOrForget(machine: SshTarget): string {
-	return `mend that and run this again; a machine that is to be left as it is, for good: ${SAY_SO}=${place(machine)} before pulumi`;
+	return `mend that and run this again; to leave the machine as it is for good, set ${SAY_SO}=${hostAndPort(machine)} before pulumi`;
 }

@@ -13,7 +13,7 @@ test("a new pair is in OpenSSH's formats, and its halves belong together", () =>
 	expect(makeHostKeyPair().publicKey).not.toBe(publicKey);
 });
 
-test("a pair whose public half lacks its leading zero is not one, and another one is made", () => {
+test("a pair whose public half lacks its leading zero is replaced by another one", () => {
 	const short = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAH8F50aLVLju23qmqilmB6Cam7EnqGhGM20tpARm6n94=";
 	const generate = vi.spyOn(ssh2.utils, "generateKeyPairSync");
 	generate.mockReturnValueOnce({ private: makeHostKeyPair().privateKey, public: short });
@@ -24,7 +24,7 @@ test("a pair whose public half lacks its leading zero is not one, and another on
 });
 
 describe("the public half of a private key", () => {
-	test("of an older PEM one", () => {
+	test("of an older PEM key", () => {
 		const { privateKey } = generateKeyPairSync("rsa", {
 			modulusLength: 2048,
 			privateKeyEncoding: { type: "pkcs1", format: "pem" },
@@ -35,13 +35,13 @@ describe("the public half of a private key", () => {
 
 	test.each([
 		[
-			"an encrypted one",
+			"an encrypted key",
 			ssh2.utils.generateKeyPairSync("ed25519", { passphrase: "secret", cipher: "aes256-cbc", rounds: 1 }).private,
-			"protected by a passphrase",
+			"has a passphrase",
 		],
-		["a public one", makeHostKeyPair().publicKey, "this is a public key"],
-		["no key", "hello", "not a private key"],
-	])("%s is a problem that does not show it", (_, text, problem) => {
+		["a public one", makeHostKeyPair().publicKey, "is a public key"],
+		["another text", "hello", "not a private key"],
+	])("%s is a problem that does not quote it", (_, text, problem) => {
 		const result = publicKeyOf(text);
 		expect(result).toEqual({ ok: false, problems: [expect.stringContaining(problem)] });
 		expect(JSON.stringify(result)).not.toContain(text.slice(0, 40));

@@ -3,9 +3,10 @@ import { type HostKeyPair, parseHostKey } from "../core/values/hostKey.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 
 /**
- * Makes an ed25519 key pair. Both texts are as ssh-keygen writes them, the public one without a comment.
+ * Makes an ed25519 key pair in the formats of ssh-keygen, the public key without a comment.
  *
- * ssh2 1.17 drops the leading zeros of a public key (lib/keygen.js), so that one pair of 256 is none: another one is made then.
+ * ssh2 1.17 drops leading zeros of a public key (lib/keygen.js), which breaks one pair of 256. A broken pair is replaced by
+ * another one.
  */
 export function makeHostKeyPair(): HostKeyPair {
 	for (;;) {
@@ -18,17 +19,17 @@ export function makeHostKeyPair(): HostKeyPair {
 /**
  * The public half of a private key, as a line of authorized_keys without a comment.
  *
- * @param privateKey in OpenSSH's format or the older PEM ones; no part of it is in a problem's text.
+ * @param privateKey in OpenSSH's format or an older PEM format. Problems never repeat a part of it.
  */
 export function publicKeyOf(privateKey: string): Result<string> {
 	const key = ssh2.utils.parseKey(privateKey);
 	if (key instanceof Error) {
 		return /encrypted/i.test(key.message)
-			? failure("the private key is protected by a passphrase; give one without (ssh-keygen -p -N '' -f FILE)")
-			: failure("this is not a private key in OpenSSH's or PEM format (ssh-keygen -t ed25519 makes one)");
+			? failure("the private key has a passphrase; remove it (ssh-keygen -p -N '' -f FILE)")
+			: failure("the text is not a private key in OpenSSH's or PEM format (ssh-keygen -t ed25519 makes one)");
 	}
 	const one = Array.isArray(key) ? key[0] : key;
 	return one?.isPrivateKey()
 		? success(`${one.type} ${one.getPublicSSH().toString("base64")}`)
-		: failure("this is a public key; the private one is needed");
+		: failure("the text is a public key; give the private one");
 }

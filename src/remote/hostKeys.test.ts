@@ -28,7 +28,7 @@ async function sshd(): Promise<ExampleSshd> {
 	return server;
 }
 
-/** All that we do with a machine of each kind. */
+/** Everything that the program does with a machine of each kind. */
 const software = {
 	apiServer: "v1.34.4",
 	kubernetesVersion: "v1.34.4",
@@ -59,7 +59,7 @@ const acts: readonly (readonly [string, string, (target: SshTarget) => Promise<u
 	["hypervisor", "removes a VM", (target) => removeVm(vm(target), "gw-1-abc", silent)],
 ];
 
-/** What may be wrong with a host key: the target that we have of a machine then. */
+/** Each fault of a host key, and the target that results. */
 const faults: readonly (readonly [string, (machine: ExampleSshd) => Promise<SshTarget>])[] = [
 	["wrong", async ({ target }) => ({ ...target, hostKey: (await sshd()).target.hostKey })],
 	["missing", async ({ target }) => ({ ...target, hostKey: "" })],
@@ -81,10 +81,10 @@ const faults: readonly (readonly [string, (machine: ExampleSshd) => Promise<SshT
 ];
 
 describe.each(faults)("a host key that is %s", (fault, targetOf) => {
-	/** What a machine sees of us after this: a connection, but where nothing is known to compare with. */
+	/** What the machine sees: a connection, unless there is no key to compare with. */
 	const nothing = fault === "missing" ? [] : ["connection"];
 
-	test.each(acts)("of a %s that %s: nothing of ours is sent", async (_, __, act) => {
+	test.each(acts)("of a %s that %s: nothing is sent", async (_, __, act) => {
 		const machine = await sshd();
 		const target = await targetOf(machine);
 		const before = machine.seen().length;
@@ -94,7 +94,7 @@ describe.each(faults)("a host key that is %s", (fault, targetOf) => {
 
 	const oneOfEach = acts.filter(([kind], index) => acts.findIndex(([other]) => other === kind) === index);
 	test.each(oneOfEach)(
-		"of a bastion before a %s that %s: nothing of ours is sent, and nothing comes through",
+		"of a bastion before a %s that %s: nothing is sent, and nothing passes the bastion",
 		async (_, __, act) => {
 			const [bastion, machine] = [await sshd(), await sshd()];
 			const target = { ...machine.target, bastion: await targetOf(bastion) };
@@ -105,7 +105,7 @@ describe.each(faults)("a host key that is %s", (fault, targetOf) => {
 		},
 	);
 
-	test("of a machine behind a bastion: the bastion lets us through, and no further", async () => {
+	test("of a machine behind a bastion: the bastion forwards the connection, and runs nothing", async () => {
 		const [bastion, machine] = [await sshd(), await sshd()];
 		const target = { ...(await targetOf(machine)), bastion: bastion.target };
 		const before = machine.seen().length;
@@ -118,7 +118,7 @@ describe.each(faults)("a host key that is %s", (fault, targetOf) => {
 	});
 });
 
-test("with the right one all of it is done: the machine would see what is missing above", async () => {
+test("with the right key the login and the command arrive, which are missing above", async () => {
 	const { target, seen } = await sshd();
 	await expect(runScript(target, { name: "true", text: "true" }, { timeout: 5 })).rejects.toThrow("did not run true");
 	expect(seen()).toEqual(expect.arrayContaining(["connection", "authentication", "exec"]));

@@ -1,16 +1,16 @@
 /*
- * Where the scripts keep things on other machines. The scripts are sent alone, so that each names its paths itself; host/contracts.test.ts
- * compares them.
+ * The paths of the scripts on other machines. Each script is sent alone and names its paths itself; host/contracts.test.ts
+ * compares them with these.
  */
 
-/** The script for servers, as a deployment installs it. */
+/** The installed script for servers. */
 export const INSTALLED = "/usr/local/sbin/pod-gateway-host";
 
-/** Its state on a server. */
+/** The script's state on a server. */
 export const STATE = "/var/lib/pod-gateway";
 
-/** The script as it is brought to a server, before its version: in root's case. */
+/** The uploaded script if the user is root. Its version is appended. */
 export const UPLOADED = "/usr/local/lib/pod-gateway-host";
 
-/** The same for another user, in their home. */
+/** The uploaded script of another user, below the user's home. Its version is appended. */
 export const UPLOADED_BY_USER = ".pod-gateway-host";

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { hostScript, shellWord } from "./hostScript.ts";
 
-test("whatever is quoted, a shell reads it back as one word", () => {
+test("a shell reads every quoted text as one word", () => {
 	const word = fc.string({ unit: "binary-ascii" }).filter((text) => !text.includes("\0"));
 	fc.assert(
 		fc.property(word, (text) => {
@@ -13,7 +13,7 @@ test("whatever is quoted, a shell reads it back as one word", () => {
 	);
 });
 
-test("a script's version follows its text", () => {
+test("a script's version depends on its text", () => {
 	const [one, other] = [hostScript("server-network.sh"), hostScript("read-routes.sh")];
 	expect(one.version).toMatch(/^[0-9a-f]{12}$/);
 	expect(one.version).not.toBe(other.version);

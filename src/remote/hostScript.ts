@@ -4,14 +4,14 @@ import { join } from "node:path";
 
 const folder = join(import.meta.dirname, "../..", "host");
 
-/** A script of `host`, which runs on other machines. */
+/** A script of `host/`, which runs on other machines. */
 export interface HostScript {
 	/** Its name in the folder. */
 	name: string;
 	/** Absolute path of the file in the checkout. */
 	path: string;
 	text: string;
-	/** The first 12 hex digits of the text's SHA-256: the version in its installed name. */
+	/** The first 12 hex digits of the text's SHA-256. Paths of the script on other machines contain it. */
 	version: string;
 }
 
@@ -22,7 +22,7 @@ export function hostScript(name: string): HostScript {
 	return { name, path, text, version: createHash("sha256").update(text).digest("hex").slice(0, 12) };
 }
 
-/** Quotes one word for a POSIX shell (XCU 2.2.2): nothing inside single quotes is special. */
+/** Quotes one word for a POSIX shell. No character is special within single quotes (XCU 2.2.2). */
 export function shellWord(word: string): string {
 	return `'${word.replaceAll("'", `'\\''`)}'`;
 }

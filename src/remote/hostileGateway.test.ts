@@ -14,7 +14,7 @@ afterEach(async () => {
 	for (const one of running.splice(0)) await one.stop();
 });
 
-/** What becomes of a survey of a gateway that answers by this script: the routes that servers would get, and what is said. */
+/** The routes that servers would get, and the messages, if the gateway answers with this script. */
 async function surveyed(answer: SshdOptions["answer"]) {
 	const gateway = await exampleSshd(answer ? { answer } : {});
 	running.push(gateway);
@@ -32,8 +32,8 @@ async function surveyed(answer: SshdOptions["answer"]) {
 const table = (rows: string) => answering(`echo '== ip -j -4 route'; ${rows}`);
 const json = (...rows: object[]) => table(`cat <<'END'\n${JSON.stringify(rows)}\nEND`);
 
-describe("a gateway that is somebody else's now", () => {
-	test("gives servers no half of the internet, and no more than the pod range", async () => {
+describe("a hostile gateway", () => {
+	test("cannot give servers routes outside the pod range, such as half of the internet", async () => {
 		const all = ["0.0.0.0/1", "128.0.0.0/1", "default", "10.0.0.0/8", "10.244.0.0/16", "10.244.7.0/26", "192.0.2.0/24"];
 		const { routes, said } = await surveyed(json(...all.map((dst) => ({ dst, gateway: "10.200.0.66" }))));
 		expect(routes).toEqual(["10.244.7.0/26 of 10.200.0.66"]);
@@ -44,7 +44,7 @@ describe("a gateway that is somebody else's now", () => {
 		]);
 	});
 
-	test("puts no word into a shell, an escape into no terminal, and no thousand warnings into a log", async () => {
+	test("cannot put words into a shell, escapes into a terminal, or a thousand warnings into a log", async () => {
 		const words = [
 			"$(reboot)",
 			"`id`",
@@ -62,7 +62,7 @@ describe("a gateway that is somebody else's now", () => {
 		const { routes, said } = await surveyed(json(...bad, ...many));
 		expect(routes).toEqual([]);
 		expect(said.length).toBeLessThan(12);
-		expect(said.at(-1)).toMatch(/and 3006 more like this: left out what is no route: .*\$\(reboot\)/);
+		expect(said.at(-1)).toMatch(/and 3006 more like this: left out a row that is not a route: .*\$\(reboot\)/);
 		for (const text of said) expect(text).toMatch(/^[ -~«»…]{1,400}$/);
 	});
 
@@ -92,7 +92,7 @@ describe("a gateway that is somebody else's now", () => {
 			},
 			/did not run read-routes\.sh/,
 		],
-	])("is not surveyed where it answers with %s", async (_, answer, reason) => {
+	])("is not surveyed if it answers with %s", async (_, answer, reason) => {
 		const { routes, said } = await surveyed(answer);
 		expect(routes).toEqual([]);
 		expect(said).toHaveLength(1);
@@ -102,13 +102,13 @@ describe("a gateway that is somebody else's now", () => {
 	});
 
 	test.each<[string, string, RegExp]>([
-		["a line without end", "yes x | tr -d '\\n'", /more than 64 MiB came as the answer to: read-routes\.sh 1$/],
+		["a line without end", "yes x | tr -d '\\n'", /this printed more than 64 MiB: read-routes\.sh 1$/],
 		[
 			"a million routes",
 			`awk 'BEGIN { printf "["; for (i = 0; i < 1e6; i++) printf "{\\"dst\\":\\"10.0.0.1\\"},"; print "{}]" }'`,
 			/the routing table has 1000001 rows, more than 200000/,
 		],
-	])("takes no endless time and memory with %s", async (_, script, reason) => {
+	])("cannot take unlimited time and memory with %s", async (_, script, reason) => {
 		const { routes, said, seconds, megabytes } = await surveyed(table(script));
 		expect(said).toEqual([expect.stringMatching(reason)]);
 		expect(routes).toEqual([]);

@@ -17,7 +17,7 @@ async function sshd(options: SshdOptions = {}): Promise<SshTarget> {
 	return server.target;
 }
 
-/** A server on which the script that is sent is replaced by this one. */
+/** A server that runs this script in place of the one that is sent. */
 const answers = (body: string) => sshd({ answer: answering(body) });
 
 async function restored(target: SshTarget): Promise<string[]> {
@@ -26,7 +26,7 @@ async function restored(target: SshTarget): Promise<string[]> {
 	return lines;
 }
 
-describe("a server that answers and is not let in to stays in the state, unless a person says that it is gone", () => {
+describe("a server that refuses the login stays in the state, unless POD_GATEWAY_FORGET lists it", () => {
 	const refusing = { authentication: (context: import("ssh2").AuthContext) => context.reject(["publickey"]) };
 
 	test.each<[string, () => Promise<SshTarget>]>([
@@ -48,19 +48,19 @@ describe("a server that answers and is not let in to stays in the state, unless 
 		],
 	])("%s", async (_, target) => {
 		const server = await target();
-		const place = `127.0.0.1:${server.port}`;
+		const address = `127.0.0.1:${server.port}`;
 		const error = await restored(server).catch((reason: Error) => reason);
 		expect(error).toBeInstanceOf(Error);
 		expect((error as Error).message).toMatch(/^127\.0\.0\.1 was not restored and stays in the state: /);
-		expect((error as Error).message).toContain(`POD_GATEWAY_FORGET=${place} before pulumi`);
-		vi.stubEnv("POD_GATEWAY_FORGET", `10.0.0.1,${place}`);
+		expect((error as Error).message).toContain(`POD_GATEWAY_FORGET=${address} before pulumi`);
+		vi.stubEnv("POD_GATEWAY_FORGET", `10.0.0.1,${address}`);
 		expect(await restored(server)).toEqual([
 			expect.stringMatching(/^warning: 127\.0\.0\.1 was not restored: .*; when it is back, run there: /),
 		]);
 	});
 });
 
-test("a server that does not answer is a warning", async () => {
+test("a server that does not answer gives a warning", async () => {
 	vi.resetModules();
 	const { ConnectionError } = await import("./ssh.ts");
 	vi.doMock("./shell.ts", () => ({
@@ -74,8 +74,8 @@ test("a server that does not answer is a warning", async () => {
 	expect(lines).toEqual([expect.stringContaining("10.200.0.31 was not restored: cannot connect")]);
 });
 
-describe("what is done is what the last line says", () => {
-	test("a stack is named to the server's script", async () => {
+describe("the last line tells the result", () => {
+	test("the server's script gets the stack's name", async () => {
 		const lines: string[] = [];
 		const target = await answers(`[ "$1 $2" = "--stack it's" ] && echo '{"result":"restored"}'`);
 		await restoreServer(target, (line) => lines.push(line), "it's");
@@ -88,13 +88,13 @@ describe("what is done is what the last line says", () => {
 
 	test.each([
 		["nothing", "exit 0"],
-		["something else", `echo '{"result":"refused"}'`],
+		["another result", `echo '{"result":"refused"}'`],
 		["restored, and then more", `echo '{"result":"restored"}'; echo hello`],
 	])("an exit code of 0 after %s is not enough", async (_, body) => {
-		await expect(restored(await answers(body))).rejects.toThrow("did not say that it is restored");
+		await expect(restored(await answers(body))).rejects.toThrow("did not confirm that it is restored");
 	});
 
-	test("an exit code of 1 is told with the script's words, whatever it prints", async () => {
+	test("an exit code of 1 is an error with the script's standard error, whatever it prints", async () => {
 		const target = await answers(`echo '{"result":"restored"}'; echo 'no space' >&2; exit 1`);
 		await expect(restored(target)).rejects.toThrow("restoring 127.0.0.1 failed (exit code 1):\nno space");
 	});

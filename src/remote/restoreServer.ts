@@ -1,5 +1,5 @@
 import { printable } from "../core/values/printable.ts";
-import type { Report } from "../core/values/report.ts";
+import type { ReportLine } from "../core/values/reportLine.ts";
 import { words } from "../core/values/words.ts";
 import { resultOf } from "../core/wire/outcome.ts";
 import { isGone, mendOrForget } from "./gone.ts";
@@ -9,16 +9,20 @@ import { runScript } from "./shell.ts";
 import { ConnectionError } from "./ssh.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
-/** Seconds: the host script waits at most 30 for its turn, has 90, and 90 more to undo what it could not finish. */
+/**
+ * Seconds. The host script waits at most 30 s for another run, works for at most 90 s, and undoes an unfinished run for at most
+ * 90 s.
+ */
 const TIME_LIMIT = 240;
 
 /**
- * Takes everything of a stack away from a server. One that does not answer is a warning: a dead machine holds nothing up.
+ * Removes everything of a stack from a server. Only warns if the server does not answer, so that a dead machine does not block
+ * a removal.
  *
- * @param stack its name, needed where several serve the server. Default: the only one.
- * @throws Error when the server is there and was not restored, or nobody can tell whether it is there: it has to stay in the state.
+ * @param stack the stack's name. Default: the only stack that serves the server.
+ * @throws Error if the server was not restored although it answers or may exist. It must then stay in the state.
  */
-export async function restoreServer(server: SshTarget, report: Report, stack?: string): Promise<void> {
+export async function restoreServer(server: SshTarget, report: ReportLine, stack?: string): Promise<void> {
 	try {
 		const { stdout, stderr, exitCode } = await runScript(server, hostScript("restore-server.sh"), {
 			args: stack === undefined ? [] : ["--stack", stack],
@@ -26,9 +30,11 @@ export async function restoreServer(server: SshTarget, report: Report, stack?: s
 		});
 		const said = words(stderr);
 		if (exitCode !== 0) throw new Error(`restoring ${server.host} failed (exit code ${exitCode}):\n${said}`);
-		// An exit code of 0 alone is what a script leaves, too, that did nothing.
+		// A script that did nothing exits with 0, too.
 		if (resultOf(stdout) !== "restored") {
-			throw new Error(`${server.host} did not say that it is restored, but: ${printable(stdout)}\n${said}`);
+			throw new Error(
+				`${server.host} did not confirm that it is restored, but answered: ${printable(stdout)}\n${said}`,
+			);
 		}
 		if (said !== "") report(said);
 	} catch (error) {

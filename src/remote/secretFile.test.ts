@@ -8,7 +8,7 @@ import { revealSecret } from "./secretFile.ts";
 const folder = mkdtempSync(join(tmpdir(), "pod-gateway-secret-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test("the text itself, and the one in a file, also below the home of whoever reads it", () => {
+test("reads a plain text and one in a file, also below the user's home", () => {
 	writeFileSync(join(folder, "key"), "THE KEY\n");
 	expect(revealSecret("THE KEY\n", "the key")).toBe("THE KEY\n");
 	expect(revealSecret({ file: join(folder, "key") }, "the key")).toBe("THE KEY\n");
@@ -17,14 +17,14 @@ test("the text itself, and the one in a file, also below the home of whoever rea
 	vi.unstubAllEnvs();
 });
 
-test("a file that is not there is named, with what it is for", () => {
+test("the error of a missing file names the file and the secret", () => {
 	const file = join(folder, "missing");
 	expect(() => revealSecret({ file }, "the key")).toThrow(
 		`the key ${file} cannot be read (ENOENT); put it there, or let its owner run this`,
 	);
 });
 
-test("as JSON: what older states have, and what is written now", () => {
+test("reads both forms from JSON", () => {
 	expect(secretTextSchema.parse("THE KEY")).toBe("THE KEY");
 	expect(secretTextSchema.parse({ file: "~/key" })).toEqual({ file: "~/key" });
 	expect(secretTextSchema.safeParse({}).success).toBe(false);

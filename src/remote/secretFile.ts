@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { atHome, type SecretText } from "../core/values/secretText.ts";
 
-/** The text itself. @param what names the secret in errors. @throws Error when its file cannot be read. */
+/** Reads the secret's text. @param what the name of the secret in errors. @throws Error if its file cannot be read. */
 export function revealSecret(secret: SecretText, what: string): string {
 	if (typeof secret === "string") return secret;
 	try {

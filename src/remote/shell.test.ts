@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), "pod-gateway-shell-"));
 afterEach(async () => await server.stop());
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Everything that shells read in different ways. */
+/** A script with everything that shells read in different ways. */
 const hard = `it's "$HOME" \\ \\\\ \\n !x %s {a,b} ~ * ; & | < > # é`;
 const script = {
 	name: "example.sh",
@@ -44,7 +44,7 @@ describe("a script means the same under every login shell", () => {
 	}
 });
 
-test("what it says to people is reported line by line, as it comes, and a greeting is not", async () => {
+test("the script's standard error is reported line by line as it arrives, without the greeting", async () => {
 	const lines: [line: string, seconds: number][] = [];
 	const begin = Date.now();
 	server = await exampleSshd({ answer: loginShell("/bin/sh") });
@@ -55,7 +55,7 @@ test("what it says to people is reported line by line, as it comes, and a greeti
 	expect((lines[1]?.[1] ?? 0) - (lines[0]?.[1] ?? 0)).toBeGreaterThan(0.8);
 });
 
-test("what a greeting says, before and after, is no part of the answer", async () => {
+test("output of a login shell before and after the script is not part of the answer", async () => {
 	const greeting = join(folder, "greeting");
 	writeFileSync(
 		greeting,
@@ -72,18 +72,18 @@ test.each<[string, string, RegExp]>([
 		/^the login shell of root on 127\.0\.0\.1:\d+ did not run example\.sh \(exit code 0\): This account is not available\.$/,
 	],
 	[
-		"is cut off",
+		"is cut off early",
 		`/bin/sh "$@" | sed '$d'; exit 0`,
-		/^example\.sh did not come to its end on 127\.0\.0\.1:\d+ \(exit code 0\): said\nleft$/,
+		/^example\.sh did not run to its end on 127\.0\.0\.1:\d+ \(exit code 0\): said\nleft$/,
 	],
-])("a login shell that %s is an error, whatever its exit code says", async (_, body, message) => {
+])("a login shell that %s is an error, even with exit code 0", async (_, body, message) => {
 	const shell = join(folder, "shell");
 	writeFileSync(shell, `#!/bin/sh\n${body}\n`);
 	chmodSync(shell, 0o755);
 	await expect(run(loginShell(shell))).rejects.toThrow(message);
 });
 
-test("a machine without base64 is an error, and no empty script that is done", async () => {
+test("a machine without base64 is an error, and does not count as an empty script that succeeded", async () => {
 	const bare = join(folder, "bare");
 	spawnSync("mkdir", ["-p", bare]);
 	spawnSync("ln", ["-sf", "/bin/sh", join(bare, "sh")]);

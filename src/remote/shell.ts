@@ -1,41 +1,41 @@
 import { randomBytes } from "node:crypto";
-import type { Report } from "../core/values/report.ts";
-import { words as shown } from "../core/values/words.ts";
+import type { ReportLine } from "../core/values/reportLine.ts";
+import { words } from "../core/values/words.ts";
 import { type HostScript, shellWord } from "./hostScript.ts";
-import { place, type RemoteResult, runRemote } from "./ssh.ts";
+import { hostAndPort, type RemoteResult, runRemote } from "./ssh.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
-/** A script of `host`, and how it is run. */
+/** How to run a script of `host/`. */
 export interface ScriptRun {
 	readonly args?: readonly string[];
 	/** Its standard input. */
 	readonly input?: string;
-	/** Seconds for the script, not for the connection. */
+	/** Seconds for the script, without the connection. */
 	readonly timeout: number;
-	/** Takes each line of its standard error as it comes. */
-	readonly report?: Report;
+	/** Called with each line of its standard error as it arrives. Default: none. */
+	readonly report?: ReportLine;
 }
 
-/** The part of a script's file that running it takes. */
+/** A script's name, for errors, and its text. */
 export type Script = Pick<HostScript, "name" | "text">;
 
-/** Only finds out whether we are let in. */
+/** A script that does nothing, to find out whether a login works. */
 export const NOTHING: Script = { name: "true", text: "true" };
 
 /** Runs a script on another machine. */
 export type Run = typeof runScript;
 
 /**
- * What the login shell is given: words that mean the same to sh, bash, zsh, csh and fish. The script itself is the first line of
- * standard input, as these shells agree on no way to quote so much text; what follows is the script's own standard input.
+ * The command for the login shell, which means the same to sh, bash, zsh, csh and fish. These shells do not share a way to
+ * quote a long text, so the script is the first line of standard input, and the rest is the script's own standard input.
  */
 const COMMAND = `exec /bin/sh -c 'IFS= read -r s; eval "$(echo "$s" | base64 -d)"'`;
 
 /**
- * Runs a script on another machine, whatever its user's login shell is. The answer is what stands between two lines that cannot be
- * guessed: what a greeting prints before is no part of it, and an answer without its end is none.
+ * Runs a script on another machine, under any login shell. The answer is the output between two random marks. So a greeting
+ * before it is not part of the answer, and an answer without its end is an error.
  *
- * @throws as {@link runRemote}; and Error when the script was not run or not to its end.
+ * @throws as {@link runRemote}, and Error if the script was not run, or not to its end.
  */
 export async function runScript(
 	target: SshTarget,
@@ -51,30 +51,30 @@ export async function runScript(
 		...(report && { onStderr: linesAfter(mark, report) }),
 		mark,
 	});
-	const [, begun] = parted(stdout, `${mark}\n`);
-	const [, words = stderr] = parted(stderr, `${mark}\n`);
-	const said = words.trim() === "" ? "" : `: ${shown(words)}`;
+	const [, begun] = cut(stdout, `${mark}\n`);
+	const [, complaints = stderr] = cut(stderr, `${mark}\n`);
+	const said = complaints.trim() === "" ? "" : `: ${words(complaints)}`;
 	if (begun === undefined) {
-		const shell = `the login shell of ${target.user} on ${place(target)}`;
+		const shell = `the login shell of ${target.user} on ${hostAndPort(target)}`;
 		throw new Error(`${shell} did not run ${script.name} (exit code ${exitCode})${said}`);
 	}
-	const [answer, end] = parted(begun, `\n${mark} `);
+	const [answer, end] = cut(begun, `\n${mark} `);
 	const code = /^(\d+)\n/.exec(end ?? "")?.[1];
 	if (code === undefined) {
-		throw new Error(`${script.name} did not come to its end on ${place(target)} (exit code ${exitCode})${said}`);
+		throw new Error(`${script.name} did not run to its end on ${hostAndPort(target)} (exit code ${exitCode})${said}`);
 	}
-	return { stdout: answer, stderr: words, exitCode: Number(code) };
+	return { stdout: answer, stderr: complaints, exitCode: Number(code) };
 }
 
-/** Takes text in pieces, and reports every whole line that comes after the one that is the mark. */
-function linesAfter(mark: string, report: Report): (text: string) => void {
+/** Returns a function that takes pieces of text, and reports every whole line after the line with the mark. */
+function linesAfter(mark: string, report: ReportLine): (text: string) => void {
 	let [begun, rest] = [false, ""];
 	return (text) => {
 		const lines = (rest + text).split("\n");
 		rest = lines.pop() ?? "";
 		for (const line of lines) {
 			if (begun) report(line);
-			// What stands before the mark without a line's end is a greeting's, too.
+			// A greeting may end without a line end, so the mark may have text before it.
 			else begun = line.endsWith(mark);
 		}
 	};
@@ -91,8 +91,8 @@ function framed(text: string, args: readonly string[], mark: string): string {
 	].join("\n");
 }
 
-/** What stands before and after the first occurrence; the second is undefined where there is none. */
-function parted(text: string, by: string): readonly [string, string | undefined] {
+/** The texts before and after the first separator; the whole text and undefined if there is none. */
+function cut(text: string, by: string): readonly [string, string | undefined] {
 	const at = text.indexOf(by);
 	return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + by.length)];
 }

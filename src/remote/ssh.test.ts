@@ -23,7 +23,7 @@ async function sshd(options: SshdOptions = {}): Promise<ExampleSshd> {
 	return server;
 }
 
-/** A TCP server that does this with each connection. */
+/** A TCP server that handles each connection like this. */
 async function listener(serve: (socket: Socket) => void): Promise<number> {
 	const sockets: Socket[] = [];
 	const server = createServer((socket) => {
@@ -46,7 +46,7 @@ async function met(target: SshTarget): Promise<ConnectionError> {
 	return error;
 }
 
-test("a private key in a file is read when it is used", async () => {
+test("a private key in a file is read only when it is used", async () => {
 	const folder = mkdtempSync(join(tmpdir(), "pod-gateway-ssh-"));
 	running.push({ stop: () => rmSync(folder, { recursive: true }) });
 	const { target } = await sshd();
@@ -60,20 +60,20 @@ test("a private key in a file is read when it is used", async () => {
 	expect(await runRemote(byFile, "true", { timeout: 5 })).toMatchObject({ exitCode: 0 });
 });
 
-describe("what an attempt to connect meets", () => {
-	test("a key that is not taken is a refusal", async () => {
+describe("how an attempt to connect fails", () => {
+	test("a key that is not accepted is a refusal", async () => {
 		const { target } = await sshd({ authentication: (context) => context.reject(["publickey"]) });
 		expect(await met(target)).toMatchObject({ met: "refusal", message: expect.stringContaining("authentication") });
 	});
 
-	test("a port where nothing listens is a refusal: the machine is up", async () => {
+	test("a closed port is a refusal, because the machine is up", async () => {
 		const { target } = await sshd();
 		const port = await listener(() => {});
 		await running.pop()?.stop();
 		expect(await met({ ...target, port })).toMatchObject({ met: "refusal" });
 	});
 
-	test("no agent is an obstacle, and says so", async () => {
+	test("a missing agent is an obstacle, and the error names it", async () => {
 		const { target } = await sshd();
 		expect(await met({ ...target, privateKey: undefined })).toMatchObject({
 			met: "obstacle",
@@ -81,20 +81,20 @@ describe("what an attempt to connect meets", () => {
 		});
 	});
 
-	test("another host key is told apart", async () => {
+	test("another host key has an error class of its own", async () => {
 		const [one, other] = [await sshd(), await sshd()];
 		const error = await met({ ...one.target, hostKey: other.target.hostKey });
 		expect(error).toBeInstanceOf(HostKeyError);
 		expect(error.met).toBe("refusal");
 	});
 
-	test("one that takes the connection and says nothing is a refusal, not silence", async () => {
+	test("a machine that accepts the connection and does not send is a refusal, not silence", async () => {
 		const { target } = await sshd();
 		const port = await listener(() => {});
 		expect(await met({ ...target, port, connectTimeout: 0.2 })).toMatchObject({ met: "refusal" });
 	});
 
-	test("what could not be heard, because this computer was busy, is not silence: it is tried again", async () => {
+	test("an answer that a busy computer did not notice is not silence: the connection is tried again", async () => {
 		const { target } = await sshd();
 		const found = runRemote({ ...target, connectTimeout: 1 }, "true", { timeout: 5 });
 		setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500));
@@ -107,24 +107,24 @@ describe("what an attempt to connect meets", () => {
 	});
 
 	test.each<[string, Partial<SshTarget>]>([
-		["is not the one we know", { hostKey: "other" }],
-		["has no sshd", { port: 1 }],
-		["has a name that nobody knows", { host: "bastion.invalid" }],
-	])("a bastion that %s is an obstacle, and no word on the machine behind it", async (_, change) => {
+		["shows another host key", { hostKey: "other" }],
+		["does not run sshd", { port: 1 }],
+		["has an unknown name", { host: "bastion.invalid" }],
+	])("a bastion that %s is an obstacle, and tells nothing about the machine behind it", async (_, change) => {
 		const [bastion, { target }, other] = [await sshd(), await sshd(), await sshd()];
 		const changed = change.hostKey === undefined ? change : { hostKey: other.target.hostKey };
 		const error = await met({ ...target, bastion: { ...bastion.target, ...changed } });
-		expect(error).toMatchObject({ met: "obstacle", message: expect.stringContaining("by way of") });
+		expect(error).toMatchObject({ met: "obstacle", message: expect.stringContaining("is reached through") });
 		expect(error).not.toBeInstanceOf(HostKeyError);
 	});
 });
 
-test("a connection that is cut is tried again until it is not", async () => {
+test("a connection that is cut is tried again until it succeeds", async () => {
 	let connections = 0;
 	const { target } = await sshd();
 	const port = await listener((socket) => {
 		if (++connections < 3) {
-			// As sshd since 9.8 says why; before, it said nothing.
+			// sshd sends a reason since 9.8; older versions send nothing.
 			socket.end(connections === 1 ? "Exceeded MaxStartups\r\n" : "SSH-2.0-gone\r\n");
 			return;
 		}
@@ -135,9 +135,10 @@ test("a connection that is cut is tried again until it is not", async () => {
 	expect(connections).toBe(3);
 });
 
-test("100 servers behind a bastion with a limit are all reached, few at a time", async () => {
+test("100 servers behind a bastion with a limit are all reached, a few at a time", async () => {
 	const server = await sshd({ answer: loginShell("/bin/sh") });
-	// Less than we take, so that some are cut for other people's sake: sshd's own 10:30:100 would cut none of ours.
+	// A lower limit than the program's own, so that some are cut, as if other users connected, too. sshd's 10:30:100 would not
+	// cut any.
 	const bastion = await sshd({ maxStartups: [5, 30, 100], dropFirst: 8 });
 	const target = { ...server.target, bastion: bastion.target };
 	const answers = await Promise.all(
@@ -148,7 +149,7 @@ test("100 servers behind a bastion with a limit are all reached, few at a time",
 	expect(bastion.dropped()).toBeGreaterThanOrEqual(8);
 }, 60_000);
 
-test("an answer without end is given up, and its connection closed", async () => {
+test("a command that prints without end is given up, and its connection closed", async () => {
 	const endless = (_: string, channel: ServerChannel) => {
 		const chunk = Buffer.alloc(256 * 1024, "0123456789abcdef");
 		const more = () => {
@@ -159,11 +160,11 @@ test("an answer without end is given up, and its connection closed", async () =>
 	};
 	const { target } = await sshd({ answer: endless });
 	await expect(runRemote(target, "cat /dev/zero", { timeout: 60 })).rejects.toThrow(
-		"more than 64 MiB came as the answer to: cat /dev/zero",
+		"this printed more than 64 MiB: cat /dev/zero",
 	);
 }, 60_000);
 
-describe("what a command said before it was given up or cut is told", () => {
+describe("an error quotes the output of a command until", () => {
 	const saying = (then: (channel: ServerChannel) => void) =>
 		sshd({
 			answer: (_, channel) => {
@@ -172,22 +173,24 @@ describe("what a command said before it was given up or cut is told", () => {
 				);
 			},
 		});
-	const said = /; it had said: E: first\nnoise\n(?:.*\n)*… \d+ characters are left out …\n(?:.*\n)*E: last$/;
+	const said = /; its output until then: E: first\nnoise\n(?:.*\n)*… \d+ characters are left out …\n(?:.*\n)*E: last$/;
 
-	test("when it outlives its time", async () => {
+	test("it exceeds its time", async () => {
 		const { target } = await saying(() => {});
 		const error = await runRemote(target, "apt-get install x", { timeout: 1 }).catch((reason: Error) => reason);
-		expect((error as Error).message).toMatch(new RegExp(`^no end after 1 s: apt-get install x${said.source}`));
+		expect((error as Error).message).toMatch(
+			new RegExp(`^this did not end within 1 s: apt-get install x${said.source}`),
+		);
 	});
 
-	test("when it is cut", async () => {
+	test("its connection is cut", async () => {
 		const { target } = await saying((channel) => channel.close());
 		const error = await runRemote(target, "x", { timeout: 20 }).catch((reason: Error) => reason);
 		expect((error as Error).message).toMatch(new RegExp(`^the connection was cut while this ran: x${said.source}`));
 	});
 });
 
-test("a command that is over is not waited for, should a child of it hold its output open", async () => {
+test("a command that has exited is not waited for, even if a child process keeps its output open", async () => {
 	const { target } = await sshd({
 		answer: (_, channel) => {
 			channel.write("done\n");

@@ -1,13 +1,13 @@
 import type { Duplex } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { setTimeout as sleep } from "node:timers/promises";
-import ssh2, { type Client, type ClientChannel, type ConnectConfig } from "ssh2";
+import ssh2, { type Client, type ClientChannel, type ConnectConfig, type ServerHostKeyAlgorithm } from "ssh2";
 import { shortened, words } from "../core/values/words.ts";
 import { withSlot } from "./bastionSlots.ts";
 import { revealSecret } from "./secretFile.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
-/** What a remote command left behind. */
+/** The output and exit code of a remote command. */
 export interface RemoteResult {
 	stdout: string;
 	stderr: string;
@@ -15,16 +15,17 @@ export interface RemoteResult {
 }
 
 /**
- * What an attempt to connect met.
+ * How an attempt to connect failed.
  *
- * - `silence`: nothing answered at the machine's address. Only such a machine may be taken for gone.
- * - `cut`: it answered, and the connection broke off before we were let in, as sshd does above its MaxStartups.
- * - `refusal`: it answered, and does not let us in.
- * - `obstacle`: something else failed first (the SSH agent, this machine's network, a bastion): nothing is known of the machine.
+ * - `silence`: nothing answered at the machine's address. Only such a machine may count as gone.
+ * - `cut`: the machine answered, and closed the connection before the login, as sshd does above its MaxStartups.
+ * - `refusal`: the machine answered, and refused the connection or the login.
+ * - `obstacle`: something else failed first (the SSH agent, this machine's network, a bastion), so the machine's state is
+ * unknown.
  */
 export type Met = "silence" | "cut" | "refusal" | "obstacle";
 
-/** There was no connection to the server: nothing was run. */
+/** The connection to the server failed. The command was not run. */
 export class ConnectionError extends Error {
 	override name = "ConnectionError";
 	readonly met: Met;
@@ -35,44 +36,44 @@ export class ConnectionError extends Error {
 	}
 }
 
-/** Something else than the known server was there, or the server has another key now. */
+/** The server's host key is not the pinned one: another machine answered, or the server has a new key. */
 export class HostKeyError extends ConnectionError {
 	override name = "HostKeyError";
 }
 
-/** Seconds without a word from the server until it is asked for a sign of life, and how many such questions it may leave open. */
+/** The seconds between keepalive requests while the server is silent, and the number of requests that it may leave unanswered. */
 const KEEPALIVE = { interval: 15, unanswered: 4 };
 /**
- * Seconds, about, between the attempts where a connection is cut: each one somewhere between half and one and a half of it, so that
- * those who were cut together do not come back together. At least 15 s and at most 45 s in all.
+ * Seconds between attempts after a cut connection. Each pause is multiplied by a random factor from 0.5 to 1.5, so that clients
+ * that were cut together do not return together. All pauses take 15 s to 45 s.
  */
 const PAUSES = [0.3, 0.6, 1.2, 2.5, 5, 10, 10];
-/** Seconds for the rest of a command's output to come when the command itself is over. */
+/** Seconds in which the rest of a command's output may arrive after the command has exited. */
 const REMAINDER = 2;
-/** Bytes that one command may answer. A gateway's table of 100,000 routes is 15 MB. */
+/** The most bytes of a command's output. A gateway's table of 100,000 routes has 15 MB. */
 const LONGEST_ANSWER = 64 * 1024 * 1024;
 
-/** How one command is run. */
+/** How to run a command. */
 export interface RunOptions {
 	/** The command's standard input. */
 	input?: string;
-	/** Seconds for the command, not for the connection. */
+	/** Seconds for the command, without the connection. */
 	timeout: number;
-	/** What the command is called in errors. Default: the command itself. */
+	/** The command's name in errors. Default: the command itself. */
 	name?: string;
-	/** Takes what comes on standard error, as it comes. */
+	/** Called with each piece of standard error as it arrives. Default: none. */
 	onStderr?: (text: string) => void;
-	/** A text of standard error after which its own words begin. Default: they begin at once. */
+	/** Errors only quote standard error after this text. Default: all of it. */
 	mark?: string;
 }
 
 /**
- * Runs one command over one verified connection. A connection that is cut before we are let in is tried again, for about half a
- * minute; by way of one bastion only a few are made at a time.
+ * Runs one command over one verified connection. A connection that is cut before the login is tried again for about half a
+ * minute. Through one bastion, only a few connections are made at a time.
  *
- * @param command a constant; whatever varies travels in `input`.
- * @throws ConnectionError when there is no connection; Error when the command outlives its time, when it is cut off, when it answers
- * without end, or when the server stops answering while it runs, which is noticed within about a minute.
+ * @param command a constant. Anything that varies must be in `input`.
+ * @throws ConnectionError if the connection fails. Error if the command exceeds its time or prints too much, if the connection
+ * is cut, or if the server stops answering, which is noticed within about a minute.
  */
 export async function runRemote(target: SshTarget, command: string, options: RunOptions): Promise<RemoteResult> {
 	const clients: Client[] = [];
@@ -83,13 +84,13 @@ export async function runRemote(target: SshTarget, command: string, options: Run
 		done = true;
 		return result;
 	} finally {
-		// Whoever does not stop talking would keep a connection open that is only half closed.
+		// A server that keeps sending would keep a half-closed connection open, so a failed one is destroyed.
 		leave(clients, done ? "end" : "destroy");
 	}
 }
 
-/** The machine's address for people, with its port where that is another one than 22. */
-export function place(target: Pick<SshTarget, "host" | "port">): string {
+/** The machine's address for messages, with its port unless that is 22. */
+export function hostAndPort(target: Pick<SshTarget, "host" | "port">): string {
 	return target.port === 22 ? target.host : `${target.host}:${target.port}`;
 }
 
@@ -105,7 +106,7 @@ async function connectPatiently(target: SshTarget, clients: Client[]): Promise<C
 	}
 	return await connect(target, clients).catch((error: Error) => {
 		if (error instanceof ConnectionError && error.met === "cut") {
-			error.message += `, at each of ${PAUSES.length + 1} attempts; does its sshd allow enough connections (MaxStartups), and has it processes and memory left?`;
+			error.message += `, at each of ${PAUSES.length + 1} attempts; check that its sshd allows enough connections (MaxStartups), and that it has free processes and memory`;
 		}
 		throw error;
 	});
@@ -119,22 +120,22 @@ async function connect(target: SshTarget, clients: Client[]): Promise<Client> {
 	const { bastion } = target;
 	const login = loginOf(target);
 	if (!bastion) return await dial(target, login, clients);
-	const there = await withSlot(place(bastion), () => connect(bastion, clients)).catch((error: Error) => {
+	const there = await withSlot(hostAndPort(bastion), () => connect(bastion, clients)).catch((error: Error) => {
 		if (!(error instanceof ConnectionError)) throw error;
-		const message = `${place(target)} is reached by way of ${place(bastion)}: ${error.message}`;
+		const message = `${hostAndPort(target)} is reached through ${hostAndPort(bastion)}: ${error.message}`;
 		throw new ConnectionError(message, { met: error.met === "cut" ? "cut" : "obstacle" });
 	});
 	return await dial(target, login, clients, await through(there, bastion, target));
 }
 
-/** A channel from the bastion to the machine. */
+/** Opens a channel from the bastion to the machine. */
 function through(client: Client, bastion: SshTarget, target: SshTarget): Promise<ClientChannel> {
 	return new Promise((resolve, reject) => {
 		const fail = (why: string, met: Met) =>
-			reject(new ConnectionError(`${place(bastion)} does not reach ${place(target)}: ${why}`, { met }));
+			reject(new ConnectionError(`${hostAndPort(bastion)} does not reach ${hostAndPort(target)}: ${why}`, { met }));
 		const stopListening = listen(target.connectTimeout);
 		const timer = setTimeout(
-			() => fail(`no answer within ${target.connectTimeout} s`, stopListening() ? "silence" : "cut"),
+			() => fail(`it did not answer within ${target.connectTimeout} s`, stopListening() ? "silence" : "cut"),
 			target.connectTimeout * 1000,
 		);
 		client.forwardOut("127.0.0.1", 0, target.host, target.port, (error, channel) => {
@@ -146,7 +147,7 @@ function through(client: Client, bastion: SshTarget, target: SshTarget): Promise
 	});
 }
 
-/** What a bastion met, as far as it says: OpenSSH says it in the C library's words. RFC 4254, section 5.1, has the reasons. */
+/** How the bastion's connection failed. The codes are in RFC 4254, section 5.1; OpenSSH's texts are the C library's. */
 function metBeyond({ message, reason }: Error & { reason?: unknown }): Met {
 	const [CONNECT_FAILED, RESOURCE_SHORTAGE] = [2, 4];
 	if (reason === RESOURCE_SHORTAGE || reason === undefined) return "cut";
@@ -155,21 +156,22 @@ function metBeyond({ message, reason }: Error & { reason?: unknown }): Met {
 	return /no route to host|connection timed out|host is down/i.test(message) ? "silence" : "obstacle";
 }
 
-/** Who we are to a machine, and whom we know it by. */
+/** How to log in to a machine, and its pinned host key. */
 interface Login {
+	/** The beginning of errors. */
 	readonly whom: string;
 	readonly known: HostKey;
 	readonly auth: Pick<ConnectConfig, "agent" | "privateKey">;
 }
 
-/** Fails for what is missing in the settings, before anything on the way to the machine is dialed. */
+/** Checks the settings of a login before any connection is made. @throws ConnectionError if a key or the agent is missing. */
 function loginOf(target: SshTarget): Login {
 	const known = knownKey(target);
 	const agent = process.env["SSH_AUTH_SOCK"] ?? "";
-	const whom = `cannot connect to ${place(target)} as ${target.user}`;
+	const whom = `cannot connect to ${hostAndPort(target)} as ${target.user}`;
 	if (target.privateKey === undefined && agent === "") {
 		throw new ConnectionError(
-			`${whom}: the key is the SSH agent's, and there is none (SSH_AUTH_SOCK is not set); start one, and ssh-add`,
+			`${whom}: the key is in the SSH agent, but SSH_AUTH_SOCK is not set; start an agent, and run ssh-add`,
 			{ met: "obstacle" },
 		);
 	}
@@ -177,7 +179,7 @@ function loginOf(target: SshTarget): Login {
 	return { whom, known, auth: privateKey === undefined ? { agent } : { privateKey } };
 }
 
-/** @param sock a way there that a bastion gave. */
+/** Connects and logs in. @param sock a channel from a bastion. Default: a new TCP connection. */
 async function dial(
 	target: SshTarget,
 	{ whom, known, auth }: Login,
@@ -194,7 +196,7 @@ async function dial(
 		readyTimeout: target.connectTimeout * 1000,
 		keepaliveInterval: KEEPALIVE.interval * 1000,
 		keepaliveCountMax: KEEPALIVE.unanswered,
-		// Offering only the pinned key's algorithm makes the server show that very key (RFC 4253, section 7.1).
+		// The server shows its key of the only offered algorithm, which is the pinned key's (RFC 4253, section 7.1).
 		algorithms: { serverHostKey: [known.type] },
 		hostVerifier: (key: Buffer) => {
 			offered = key;
@@ -203,10 +205,10 @@ async function dial(
 		...auth,
 		...(sock ? { sock } : {}),
 	};
-	// A connection may break more than once (a handshake out of time is cut after that), and a later break surfaces through the
-	// channel's close; without a listener each would end the process.
+	// A connection may emit several errors: after a handshake times out, it is also cut. Without a listener each would end the
+	// process. Errors after the login also close the channel, which is handled there.
 	client.on("error", () => {});
-	// A channel that a bastion opened leads to a machine that took the connection.
+	// A bastion only opens a channel to a machine that accepted the connection.
 	let answered = sock !== undefined;
 	client.once("connect", () => {
 		answered = true;
@@ -219,19 +221,19 @@ async function dial(
 			if (offered && !offered.equals(known.blob)) {
 				const why = `shows another host key than the pinned one (${target.hostKey})`;
 				const next = "if the machine was rebuilt, update hostKey after checking it out of band";
-				reject(new HostKeyError(`${place(target)} ${why}; ${next}`, { met: "refusal" }));
+				reject(new HostKeyError(`${hostAndPort(target)} ${why}; ${next}`, { met: "refusal" }));
 			} else if (/no matching host key/.test(error.message)) {
-				const why = `has no host key of the pinned one's type, ${known.type}`;
+				const why = `does not have a host key of the pinned key's type, ${known.type}`;
 				const next =
-					"update hostKey after checking it out of band, or have its sshd show that key (HostKey in sshd_config)";
-				reject(new HostKeyError(`${place(target)} ${why}; ${next}`, { met: "refusal" }));
+					"update hostKey after checking it out of band, or let its sshd show that key (HostKey in sshd_config)";
+				reject(new HostKeyError(`${hostAndPort(target)} ${why}; ${next}`, { met: "refusal" }));
 			} else {
 				const unheard = error.level === "client-timeout" && !listened;
-				const why = `${whom}: ${words(error.message)}${unheard ? "; this computer was too busy to hear an answer" : ""}`;
+				const why = `${whom}: ${words(error.message)}${unheard ? "; this computer was too busy to notice an answer" : ""}`;
 				reject(new ConnectionError(why, { met: unheard ? "cut" : metBy(error, answered) }));
 			}
 		});
-		// Once the server has said what it is, a break is no error to ssh2.
+		// After the server's identification, ssh2 does not emit an error for a closed connection.
 		client.once("close", () =>
 			reject(
 				new ConnectionError(`${whom}: the connection was closed during the handshake`, {
@@ -249,8 +251,12 @@ async function dial(
 }
 
 /**
- * Watches whether this process is there to hear an answer: on a busy computer the time for one may pass before the answer, which is
- * there, is looked at. @returns what ends that, and says whether less than half a second, or a fifth of the time, was lost at once.
+ * Watches whether this process runs often enough to notice an answer. On a busy computer, the time limit may pass before the
+ * process looks at an answer that has arrived.
+ *
+ * @param seconds the time limit.
+ * @returns ends the watch, and tells whether every pause of the process was short: below half a second, or below a fifth of the
+ * limit.
  */
 function listen(seconds: number): () => boolean {
 	let [last, longest] = [performance.now(), 0];
@@ -266,7 +272,7 @@ function listen(seconds: number): () => boolean {
 	};
 }
 
-/** The private key itself; undefined where it is the agent's. */
+/** The text of the private key; undefined if the agent has it. */
 function keyOf({ privateKey }: SshTarget, whom: string): string | undefined {
 	try {
 		return privateKey === undefined ? undefined : revealSecret(privateKey, "the private key");
@@ -277,7 +283,7 @@ function keyOf({ privateKey }: SshTarget, whom: string): string | undefined {
 
 type SshError = Error & { code?: string; level?: string };
 
-/** @param answered whether the machine had taken the connection by then. */
+/** @param answered whether the machine had accepted the connection before the error. */
 function metBy({ code, level, message }: SshError, answered: boolean): Met {
 	if (level === "agent") return "obstacle";
 	if (answered) {
@@ -291,18 +297,18 @@ function metBy({ code, level, message }: SshError, answered: boolean): Met {
 }
 
 function execute(client: Client, command: string, options: RunOptions): Promise<RemoteResult> {
-	const name = options.name ?? shown(command);
+	const name = options.name ?? shortened(command, 120);
 	return new Promise((resolve, reject) => {
 		const stdout: Buffer[] = [];
 		const stderr: Buffer[] = [];
-		// What came until then is the best there is to tell why.
+		// The output so far may tell the reason.
 		const said = () => {
 			const heard = Buffer.concat(stderr).toString();
 			const last = words(options.mark === undefined ? heard : (heard.split(options.mark).at(-1) ?? ""));
-			return last === "" ? "" : `; it had said: ${last}`;
+			return last === "" ? "" : `; its output until then: ${last}`;
 		};
 		const timer = setTimeout(
-			() => reject(new Error(`no end after ${options.timeout} s: ${name}${said()}`)),
+			() => reject(new Error(`this did not end within ${options.timeout} s: ${name}${said()}`)),
 			options.timeout * 1000,
 		);
 		const fail = (error: Error) => {
@@ -319,7 +325,7 @@ function execute(client: Client, command: string, options: RunOptions): Promise<
 			const keep = (chunks: Buffer[]) => (chunk: Buffer) => {
 				length += chunk.length;
 				if (length <= LONGEST_ANSWER) chunks.push(chunk);
-				else fail(new Error(`more than ${LONGEST_ANSWER / 1024 / 1024} MiB came as the answer to: ${name}`));
+				else fail(new Error(`this printed more than ${LONGEST_ANSWER / 1024 / 1024} MiB: ${name}`));
 			};
 			let exitCode: number | undefined;
 			channel.on("data", keep(stdout));
@@ -329,7 +335,7 @@ function execute(client: Client, command: string, options: RunOptions): Promise<
 			channel.on("exit", (code: number | null) => {
 				exitCode = code ?? undefined;
 				clearTimeout(timer);
-				// A child of it that lives on may hold its output open for good.
+				// A child process that lives on may keep the output open forever.
 				setTimeout(finish, REMAINDER * 1000).unref();
 			});
 			channel.on("close", finish);
@@ -348,20 +354,15 @@ function execute(client: Client, command: string, options: RunOptions): Promise<
 }
 
 interface HostKey {
-	readonly type: "ssh-ed25519" | "ecdsa-sha2-nistp256";
+	readonly type: ServerHostKeyAlgorithm;
 	readonly blob: Buffer;
 }
 
 function knownKey(target: SshTarget): HostKey {
 	const key = ssh2.utils.parseKey(target.hostKey);
 	if (key instanceof Error || Array.isArray(key)) {
-		const message = `the host key of ${place(target)} is not a public key: ${target.hostKey}`;
+		const message = `the host key of ${hostAndPort(target)} is not a public key: ${target.hostKey}`;
 		throw new ConnectionError(message, { met: "obstacle" });
 	}
-	return { type: key.type as "ssh-ed25519", blob: key.getPublicSSH() };
-}
-
-/** A command as it fits an error text. */
-function shown(command: string): string {
-	return shortened(command, 120);
+	return { type: key.type as ServerHostKeyAlgorithm, blob: key.getPublicSSH() };
 }

@@ -1,20 +1,20 @@
 import { z } from "zod";
 import { type SecretText, secretTextSchema } from "../core/values/secretText.ts";
 
-/** One SSH server to reach, and how. Plain data: it is also what the tools read on standard input. */
+/** How to reach an SSH server. Plain data: tools/ read it from standard input. */
 export interface SshTarget {
 	/** Name or address. */
 	host: string;
 	/** TCP port. */
 	port: number;
 	user: string;
-	/** The server's public key as in known_hosts without the host: `ssh-ed25519 AAAA…`. The only key that is accepted. */
+	/** The server's public key as in known_hosts without the host: `ssh-ed25519 AAAA…`. No other key is accepted. */
 	hostKey: string;
-	/** Private key in OpenSSH or PEM form, or its file. Without one the agent at `SSH_AUTH_SOCK` is asked. */
+	/** Private key in OpenSSH or PEM form. Default: the keys of the agent at `SSH_AUTH_SOCK`. */
 	privateKey?: SecretText | undefined;
-	/** Seconds until a connection attempt is given up. */
+	/** Seconds after which a connection attempt is given up. */
 	connectTimeout: number;
-	/** Reached first; the connection to `host` is made from there. */
+	/** A server through which to connect to `host`. Default: none. */
 	bastion?: SshTarget | undefined;
 }
 

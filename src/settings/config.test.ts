@@ -28,7 +28,7 @@ beforeEach(() => {
 	chmodSync(keyFile, 0o600);
 });
 
-/** As the engine hands them over: lists and mappings as JSON. */
+/** Sets the configuration in the engine's form: lists and mappings as JSON. */
 function configure(settings: Record<string, unknown>) {
 	const entries = Object.entries(settings).map(([key, value]) => [
 		key,
@@ -60,7 +60,7 @@ function refusal(): string {
 	return expect.fail("nothing was refused");
 }
 
-/** What resources have of a secret, and whether it is one to Pulumi. */
+/** The value that resources get for a secret, and whether Pulumi treats it as one. */
 async function seen(secret: Secret | undefined): Promise<[value: unknown, isSecret: boolean]> {
 	if (!secret) throw new Error("there is no secret");
 	const value = await new Promise((resolve) => secret.apply(resolve));
@@ -68,7 +68,7 @@ async function seen(secret: Secret | undefined): Promise<[value: unknown, isSecr
 }
 
 describe("readConfig", () => {
-	test("a secret in the settings is one to Pulumi; of one in a file, resources have the file only", async () => {
+	test("a secret in the settings is one to Pulumi; for one in a file, resources only get the path", async () => {
 		configure(good);
 		const { cluster, gateways, servers } = readConfig(drivers);
 		expect(await seen(cluster.kubeconfig)).toEqual(["KUBECONFIG", true]);
@@ -78,7 +78,7 @@ describe("readConfig", () => {
 		expect(warn).not.toHaveBeenCalled();
 	});
 
-	test("reads Calico's etcd: its key is a secret, its certificates are anybody's to read", async () => {
+	test("reads Calico's etcd: its key is a secret, its certificates may be readable by others", async () => {
 		const { ca, client } = exampleCertificates();
 		const [caFile, certFile] = [join(folder, "ca.crt"), join(folder, "client.crt")];
 		writeFileSync(caFile, ca.cert, { mode: 0o644 });
@@ -97,7 +97,7 @@ describe("readConfig", () => {
 		expect(warn).not.toHaveBeenCalled();
 	});
 
-	test("refuses files that are not what they are to be, without a word of what is in them", () => {
+	test("refuses files of another kind, and does not repeat their contents", () => {
 		const calicoEtcd = { endpoints: ["https://10.200.0.10:2379"], caFile: keyFile, certFile: keyFile, keyFile };
 		configure({ ...good, "pod-gateway:cluster": { kubeconfig: "KUBECONFIG", calicoEtcd } });
 		expect(refusal()).toBe(
@@ -113,7 +113,7 @@ describe("readConfig", () => {
 		expect(refusal()).toBe(
 			"2 problems in the settings of stack lab; nothing was touched:\n" +
 				"  1. pod-gateway:gateways: is not a list\n" +
-				"  2. pod-gateway:routes.mode: is none of blocks, pools; choose one",
+				"  2. pod-gateway:routes.mode: is not one of blocks, pools; choose one",
 		);
 	});
 
@@ -141,9 +141,9 @@ describe("readConfig", () => {
 				execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "secret", "-f", file]);
 				return readFileSync(file, "utf8");
 			},
-			"asks for a passphrase; give the key to an agent (ssh-add) and set agent: true, or take the passphrase off",
+			"has a passphrase; give the key to an agent (ssh-add) and set agent: true, or remove the passphrase",
 		],
-	])("tries the key, and refuses %s once, before anything is touched", (_, contents, problem) => {
+	])("parses the key, and refuses %s once, before anything is touched", (_, contents, problem) => {
 		const file = join(folder, "tried");
 		writeFileSync(file, contents(), { mode: 0o600 });
 		configure({ ...good, "pod-gateway:ssh": { privateKeyFile: file } });
@@ -157,7 +157,7 @@ describe("readConfig", () => {
 		configure(good);
 		readConfig(drivers);
 		expect(warn.mock.calls).toEqual([
-			[`privateKeyFile ${keyFile} is open to others than its owner; run: chmod 600 ${keyFile}`],
+			[`privateKeyFile ${keyFile} is readable by other users than its owner; run: chmod 600 ${keyFile}`],
 		]);
 	});
 

@@ -9,14 +9,14 @@ import { type KnownDriver, stackFileSchema } from "./schema.ts";
 import { SecretFiles } from "./secretFiles.ts";
 import { parseSshKey } from "./sshKey.ts";
 
-/** The part of a stack file that is this program's: the keys that begin so. */
+/** The prefix of this program's keys in a stack file. */
 const NAMESPACE = "pod-gateway:";
 
 /**
- * The stack's settings. The only reader of Pulumi's configuration.
+ * Reads and checks the stack's settings. The only reader of Pulumi's configuration.
  *
- * @param drivers what a gateway's `driver` may be, with the keys that each has.
- * @throws pulumi.RunError, one, with everything that is wrong, before anything is touched.
+ * @param drivers the possible values of a gateway's `driver`, with the keys of each.
+ * @throws pulumi.RunError once, with every problem, before anything is touched.
  */
 export function readConfig(drivers: readonly KnownDriver[]): Config {
 	const parsed = parseSettings(rawSettings(), stackFileSchema(drivers));
@@ -28,7 +28,7 @@ export function readConfig(drivers: readonly KnownDriver[]): Config {
 	return config;
 }
 
-/** Pulumi hands every value over as text: lists and mappings are JSON, a plain text stands as it is. */
+/** Pulumi passes every value as text: lists and mappings as JSON, plain texts unquoted. */
 function rawSettings(): Record<string, unknown> {
 	const own = Object.entries(allConfig()).filter(([key]) => key.startsWith(NAMESPACE));
 	return Object.fromEntries(own.map(([key, value]) => [key.slice(NAMESPACE.length), parseValue(value)]));

@@ -3,9 +3,9 @@ import { parseAddress } from "../core/values/address.ts";
 import { covers, isDefault, overlaps, parsePrefix } from "../core/values/prefix.ts";
 import { label } from "./fields.ts";
 import { type KeptAddress, keptAddresses } from "./kept.ts";
-import { place } from "./problems.ts";
+import { settingAt } from "./problems.ts";
 
-/** Reads a value if it can be read: these checks run beside the schema's, on settings that may be wrong in other places. */
+/** Reads a value, or undefined if it does not fit: other parts of the settings may be wrong, and the schema reports those. */
 function lenient<Schema extends z.ZodType>(schema: Schema) {
 	return schema.optional().catch(undefined);
 }
@@ -27,7 +27,10 @@ const prefixes = lenient(z.array(lenient(z.string())));
 const readable = z.object({
 	cluster: lenient(
 		z.object({
-			...{ kubeconfigFile: present, kubeconfig: present, podRanges: prefixes, serviceRanges: prefixes },
+			kubeconfigFile: present,
+			kubeconfig: present,
+			podRanges: prefixes,
+			serviceRanges: prefixes,
 			calicoEtcd: lenient(
 				z.object({ caFile: present, ca: present, certFile: present, cert: present, keyFile: present, key: present }),
 			),
@@ -45,7 +48,10 @@ interface Placed<Value> {
 	readonly path: readonly PropertyKey[];
 }
 
-/** What is wrong between settings that are each right: clashing names, addresses and ranges, not one way to authenticate. */
+/**
+ * Problems between settings that are valid on their own: repeated names and addresses, overlapping ranges, missing or rival
+ * keys.
+ */
 export function conflicts(raw: Readonly<Record<string, unknown>>): readonly string[] {
 	const settings = readable.parse(raw);
 	const names = everyMachine(settings).flatMap(({ value, path }) => placed(value.name, [...path, "name"]));
@@ -63,23 +69,23 @@ export function conflicts(raw: Readonly<Record<string, unknown>>): readonly stri
 function kubeconfigProblems({ cluster }: Readable): readonly string[] {
 	if (cluster === undefined) return [];
 	const given = [cluster.kubeconfigFile, cluster.kubeconfig].filter((value) => value !== undefined).length;
-	const found = given === 0 ? "there is no way to the cluster" : "two ways to the cluster are set";
-	return given === 1 ? [] : [`${place(["cluster"])}: ${found}; set exactly one of kubeconfigFile and kubeconfig`];
+	const found = given === 0 ? "the kubeconfig is missing" : "kubeconfigFile and kubeconfig are both set";
+	return given === 1 ? [] : [`${settingAt(["cluster"])}: ${found}; set exactly one of kubeconfigFile and kubeconfig`];
 }
 
-/** Each route would go by way of every gateway, and nothing takes one out that is down: a second one would lower availability. */
+/** Each route has every gateway as a next hop, and nothing removes one that is down. So a second one would lower availability. */
 function failoverProblems({ gateways }: Readable): readonly string[] {
 	const number = gateways?.length ?? 0;
 	if (number < 2) return [];
 	const why =
-		"each route would go by way of all of them, and nothing notices that one is down: its share of the traffic would be lost";
-	return [`${place(["gateways"])}: lists ${number} machines, and there is no failover yet: ${why}; list one`];
+		"each route would use all of them as next hops, and if one failed, its share of the traffic would be lost";
+	return [`${settingAt(["gateways"])}: lists ${number} machines, but failover is not supported yet: ${why}; list one`];
 }
 
 function etcdProblems({ cluster }: Readable): readonly string[] {
 	const block = cluster?.calicoEtcd;
 	if (block === undefined) return [];
-	const at = place(["cluster", "calicoEtcd"]);
+	const at = settingAt(["cluster", "calicoEtcd"]);
 	const given = (["ca", "cert", "key"] as const).map((name) => {
 		const ways = ([`${name}File`, name] as const).filter((way) => block[way] !== undefined);
 		return { name, ways };
@@ -90,8 +96,8 @@ function etcdProblems({ cluster }: Readable): readonly string[] {
 			.filter(({ ways }) => ways.length > 1)
 			.map(({ ways }) => `${at}: ${ways.join(" and ")} are set; keep one of them`),
 		...(ca ? [] : [`${at}: the CA of its servers' certificates is missing; set caFile or ca`]),
-		...(cert && !key ? [`${at}: the client's certificate is without its key; set keyFile or key, too`] : []),
-		...(key && !cert ? [`${at}: the client's key is without its certificate; set certFile or cert, too`] : []),
+		...(cert && !key ? [`${at}: the client's certificate needs its key; set keyFile or key, too`] : []),
+		...(key && !cert ? [`${at}: the client's key needs its certificate; set certFile or cert, too`] : []),
 	];
 }
 
@@ -105,7 +111,7 @@ function authenticationProblems(settings: Readable): readonly string[] {
 		]),
 		...none.map(
 			({ path }) =>
-				`${place(path)}: no way to authenticate; set privateKeyFile, privateKey or agent here or in pod-gateway:ssh`,
+				`${settingAt(path)}: the way to authenticate is missing; set privateKeyFile, privateKey or agent here or in pod-gateway:ssh`,
 		),
 	];
 }
@@ -117,7 +123,7 @@ function severalWaysIn(
 	const ways = waysIn(block);
 	return ways.length <= 1
 		? []
-		: [`${place(path)}: ${ways.join(" and ")} are set; keep exactly one way to authenticate`];
+		: [`${settingAt(path)}: ${ways.join(" and ")} are set; keep exactly one way to authenticate`];
 }
 
 function waysIn(block: z.output<typeof credentials> | undefined): readonly string[] {
@@ -135,14 +141,14 @@ function rangeProblems(settings: Readable, kept: readonly KeptAddress[]): readon
 	const defaults = ranges.filter(({ value }) => isDefault(value));
 	const real = ranges.filter(({ value }) => !isDefault(value));
 	return [
-		...defaults.map(({ path }) => `${place(path)}: a default route is never pushed; write the cluster's own range`),
+		...defaults.map(({ path }) => `${settingAt(path)}: a default route is never pushed; write the cluster's own range`),
 		...real.flatMap(({ value, path }, index) =>
 			real
 				.slice(0, index)
 				.filter((earlier) => overlaps(earlier.value, value))
 				.map(
 					(earlier) =>
-						`${place(path)}: ${value.text} overlaps ${earlier.value.text} of ${place(earlier.path)}; correct one of them`,
+						`${settingAt(path)}: ${value.text} overlaps ${earlier.value.text} of ${settingAt(earlier.path)}; correct one of them`,
 				),
 		),
 		...kept.flatMap(({ address, setting }) =>
@@ -150,14 +156,14 @@ function rangeProblems(settings: Readable, kept: readonly KeptAddress[]): readon
 				.filter((range) => covers(range.value, address))
 				.map(
 					(range) =>
-						`${setting}: ${address.text} lies in ${range.value.text} of ${place(range.path)}; ` +
+						`${setting}: ${address.text} lies in ${range.value.text} of ${settingAt(range.path)}; ` +
 						"routes to that range would cut the machine off, so correct one of them",
 				),
 		),
 	];
 }
 
-/** Every address that can be read, in its canonical form. */
+/** Every valid address of a machine, in its canonical form. */
 function addresses(settings: Readable): readonly Placed<string>[] {
 	return everyMachine(settings).flatMap(({ value, path }) =>
 		ADDRESSES.flatMap((key) => {
@@ -183,7 +189,9 @@ function repeated(texts: readonly Placed<string>[], what: string): readonly stri
 		const first = texts.findIndex((earlier) => earlier.value === value);
 		const earlier = texts[first];
 		return earlier && first < index
-			? [`${place(path)}: ${what} ${value} is already that of ${place(earlier.path)}; each machine needs its own`]
+			? [
+					`${settingAt(path)}: ${what} ${value} is already that of ${settingAt(earlier.path)}; each machine needs its own`,
+				]
 			: [];
 	});
 }

@@ -9,7 +9,7 @@ import { failure, type Result, success } from "../core/values/result.ts";
 import { isLabelValue, isQualifiedName, parseTaint } from "../core/values/taint.ts";
 import { parseCertificates, parsePrivateKey } from "./pem.ts";
 
-/** A text that a parser reads; the parser's problems become the schema's. */
+/** A text that `parse` reads, with its problems as the schema's. @param missing the message for an absent value. */
 function read<Value>(parse: (text: string) => Result<Value>, missing?: string) {
 	return z
 		.string(missing === undefined ? undefined : { error: ({ input }) => (input === undefined ? missing : undefined) })
@@ -21,7 +21,7 @@ function read<Value>(parse: (text: string) => Result<Value>, missing?: string) {
 		});
 }
 
-/** A name that makes one label of a DNS name. */
+/** A name that is one label of a DNS name. */
 export const label = read(parseLabel);
 
 /** A DNS name. */
@@ -48,7 +48,7 @@ export const hostAddress6 = read((text) => {
 		: failure(`${printable(text)} is an IPv4 address; set address to it`);
 });
 
-/** A machine by address or name, for a connection only. */
+/** The address or DNS name of a machine to connect to. */
 export const host = read((text) => {
 	const parsed = parseAddress(text);
 	if (parsed.ok) return success(parsed.value.text);
@@ -62,7 +62,7 @@ export const hostKey = read(parseHostKey, HOST_KEY_MISSING);
 /** A taint, `key=value:Effect`. */
 export const taint = read(parseTaint);
 
-/** An https URL with nothing but host and port. */
+/** An https URL of only a host and a port. @param example a valid one, for the message. */
 export function httpsOrigin(example: string) {
 	return read((text) => {
 		const url = /^https:\/\/[!-~]+$/.test(text) && URL.canParse(text) ? new URL(text) : undefined;
@@ -72,18 +72,18 @@ export function httpsOrigin(example: string) {
 	});
 }
 
-/** One certificate or more, PEM. */
+/** One or more certificates, PEM. */
 export const certificates = read(parseCertificates);
 
 /** A private key, PEM. */
 export const privateKey = read(parsePrivateKey);
 
-/** A Kubernetes minor version, as text: in YAML a bare 1.30 is the number 1.3. */
+/** A Kubernetes minor version, as text, because an unquoted 1.30 in YAML is the number 1.3. */
 export const kubernetesMinor = z
 	.string('is not a minor version in quotes; example: "1.34"')
 	.regex(/^1\.\d{1,3}$/, 'is not a minor version; example: "1.34"');
 
-/** URL of an apt repository, in which `{minor}` stands for a version. */
+/** The URL of an apt repository, in which `{minor}` stands for a version. */
 export const repository = z
 	.string()
 	.refine(
@@ -91,15 +91,14 @@ export const repository = z
 		"is not the URL of an apt repository; example: https://packages.example.org/kubernetes/v{minor}/deb/",
 	);
 
-/** A user's name on another machine, also one of a directory: `user@domain`, `DOMAIN\user`. */
-export const user = z
-	.string()
-	.regex(
-		/^(?:[a-z0-9_][a-z0-9_.-]*\\)?[a-z0-9_][a-z0-9_.-]*(?:@[a-z0-9][a-z0-9_.-]*)?\$?$/i,
-		"is not a user name; example: root",
-	);
+const LOGIN = "[a-z0-9_][a-z0-9_.-]*";
+const DIRECTORY = "[a-z0-9][a-z0-9_.-]*";
+const USER = new RegExp(String.raw`^(?:${LOGIN}\\)?${LOGIN}(?:@${DIRECTORY})?\$?$`, "i");
 
-/** Secret or path: any text but an empty one. */
+/** A user's name on another machine. It may name a directory: `user@domain`, `DOMAIN\user`. */
+export const user = z.string().regex(USER, "is not a user name; example: root");
+
+/** A secret or a path: any text that is not empty. */
 export const text = z.string().min(1, "is empty; set it, or leave the key out");
 
 /** Whole seconds between two bounds. */
@@ -108,7 +107,7 @@ export function seconds(from: number, to: number) {
 	return z.int(message).min(from, message).max(to, message);
 }
 
-/** A part of a whole, in hundredths. */
+/** A share from 0 to 1, with two decimals at most. */
 export const share = z
 	.number("is not a share from 0 to 1; example: 0.3")
 	.min(0, "is not a share from 0 to 1; example: 0.3")
@@ -122,8 +121,8 @@ export const port = z
 	.max(65535, "is not a port, 1 to 65535");
 
 /**
- * Labels for a node that a kubelet may give itself: of the keys under kubernetes.io and k8s.io those below
- * `kubelet.kubernetes.io` and `node.kubernetes.io` only (the NodeRestriction admission plugin).
+ * Labels that a kubelet may set on its node. Of the keys under kubernetes.io and k8s.io, the NodeRestriction admission plugin
+ * only allows those under `kubelet.kubernetes.io` and `node.kubernetes.io`.
  */
 export const labels = z.record(z.string(), z.string()).superRefine((record, context) => {
 	for (const [key, value] of Object.entries(record)) {
@@ -136,7 +135,7 @@ export const labels = z.record(z.string(), z.string()).superRefine((record, cont
 		} else if (/(^|\.)(kubernetes|k8s)\.io$/.test(domain) && !/(^|\.)(kubelet|node)\.kubernetes\.io$/.test(domain)) {
 			context.addIssue({
 				code: "custom",
-				message: `${printable(key)} is a label no kubelet may set; use a key of your own`,
+				message: `${printable(key)} is a label that a kubelet may not set; use a key of your own`,
 			});
 		}
 	}
@@ -145,6 +144,6 @@ export const labels = z.record(z.string(), z.string()).superRefine((record, cont
 function asHost(parsed: Address): Result<Address> {
 	const reserved = reservedFor(parsed);
 	return reserved
-		? failure(`${parsed.text} is ${reserved.is} address; write the one the other machines reach it by`)
+		? failure(`${parsed.text} is ${reserved.is} address; write the one at which other machines reach it`)
 		: success(parsed);
 }

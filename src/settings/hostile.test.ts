@@ -8,32 +8,46 @@ const HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM3QhyXEK6CJPsQXWBsp5XRCxr
 const schema = stackFileSchema(drivers);
 const SECRET = "of-nobody-else";
 
-/** Settings with every block, good as they are. */
+/** Valid settings with every block. */
 const good = {
 	cluster: {
-		...{ kubeconfig: SECRET, context: "admin", apiServer: "https://10.200.0.10:6443", domain: "cluster.local" },
-		...{ podRanges: ["192.244.0.0/16"], serviceRanges: ["192.96.0.0/16"], dnsAddresses: ["192.96.0.10"] },
+		kubeconfig: SECRET,
+		context: "admin",
+		apiServer: "https://10.200.0.10:6443",
+		domain: "cluster.local",
+		podRanges: ["192.244.0.0/16"],
+		serviceRanges: ["192.96.0.0/16"],
+		dnsAddresses: ["192.96.0.10"],
 	},
 	ssh: {
-		...{ user: "root", port: 22, connectTimeout: 15, privateKey: SECRET },
+		user: "root",
+		port: 22,
+		connectTimeout: 15,
+		privateKey: SECRET,
 		bastion: { address: "10.200.0.3", port: 2222, user: "jump", hostKey: HOST_KEY, agent: true },
 	},
 	gateways: [
 		{
-			...{ name: "gw-1", address: "10.200.0.20", address6: "fd00:200::20", hostKey: HOST_KEY, nodeName: "gw-1" },
-			...{
-				taint: "pod-gateway=true:NoSchedule",
-				labels: { "pod-gateway": "true" },
-				drainTimeout: 60,
-				masquerade: false,
-			},
+			name: "gw-1",
+			address: "10.200.0.20",
+			address6: "fd00:200::20",
+			hostKey: HOST_KEY,
+			nodeName: "gw-1",
+			taint: "pod-gateway=true:NoSchedule",
+			labels: { "pod-gateway": "true" },
+			drainTimeout: 60,
+			masquerade: false,
 			kubernetes: { source: "packages", version: "1.34", repository: "https://packages.example.org/v{minor}/deb/" },
 		},
 	],
 	routes: { source: "live", mode: "blocks", convergeTimeout: 60, maxShrink: 0.3 },
 	dns: { method: "auto", searchDomains: ["svc.cluster.local"], reverseZones: true },
 	verify: {
-		...{ mode: "strict", names: ["web.cluster.local"], pods: [], outside: ["www.example.org"], rollbackAfter: 60 },
+		mode: "strict",
+		names: ["web.cluster.local"],
+		pods: [],
+		outside: ["www.example.org"],
+		rollbackAfter: 60,
 	},
 	servers: [
 		{ name: "db-1", address: "10.200.0.31", hostKey: HOST_KEY, ssh: { user: "netops" }, dns: { method: "none" } },
@@ -68,27 +82,47 @@ function changed(value: unknown, [key, ...rest]: Path, to: unknown): unknown {
 }
 
 const EVIL: readonly unknown[] = [
-	...[
-		"",
-		" ",
-		"\u0000",
-		"\n",
-		"\u001b[31m",
-		"\u202e",
-		"$(reboot)",
-		"`id`",
-		"'",
-		'"',
-		"-oProxyCommand=x",
-		"../../etc",
-		"~",
-	],
-	...["0.0.0.0/0", "0.0.0.0/1", "10.0.0.1%eth0", "::ffff:1.2.3.4", "192.244.0.7", "192.96.0.10", "x".repeat(1500)],
-	...[0, -1, 1e308, Number.NaN, 65536, null, true, [], {}, [[]], ["0.0.0.0/0"], { a: { b: 1 } }, undefined],
-	...["__proto__", "constructor", JSON.parse('{"__proto__":{"x":1}}'), "ssh-rsa AAAA", "https://u:p@10.200.0.1/x?y#z"],
+	"",
+	" ",
+	"\u0000",
+	"\n",
+	"\u001b[31m",
+	"\u202e",
+	"$(reboot)",
+	"`id`",
+	"'",
+	'"',
+	"-oProxyCommand=x",
+	"../../etc",
+	"~",
+	"0.0.0.0/0",
+	"0.0.0.0/1",
+	"10.0.0.1%eth0",
+	"::ffff:1.2.3.4",
+	"192.244.0.7",
+	"192.96.0.10",
+	"x".repeat(1500),
+	0,
+	-1,
+	1e308,
+	Number.NaN,
+	65536,
+	null,
+	true,
+	[],
+	{},
+	[[]],
+	["0.0.0.0/0"],
+	{ a: { b: 1 } },
+	undefined,
+	"__proto__",
+	"constructor",
+	JSON.parse('{"__proto__":{"x":1}}'),
+	"ssh-rsa AAAA",
+	"https://u:p@10.200.0.1/x?y#z",
 ];
 
-test("whatever stands in place of settings, each problem has its place, is safe to show, and repeats no secret", () => {
+test("for any settings, each problem names its setting, is safe to show, and does not repeat a secret", () => {
 	expect(parseSettings(good, schema).ok).toBe(true);
 	const everywhere = paths(good).filter((path) => path.length > 0);
 	const change = fc.tuple(fc.constantFrom(...everywhere), fc.constantFrom(...EVIL));
@@ -97,7 +131,7 @@ test("whatever stands in place of settings, each problem has its place, is safe 
 		fc.property(fc.array(change, { minLength: 1, maxLength: 2 }), (changes) => {
 			let raw: unknown = good;
 			for (const [path, to] of changes) {
-				// The second may be below what the first took away.
+				// The first change may have removed the parent of the second.
 				if (isThere(raw, path)) raw = changed(raw, path, to);
 			}
 			const parsed = parseSettings(raw as Record<string, unknown>, schema);

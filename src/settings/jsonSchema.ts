@@ -1,15 +1,15 @@
 import { z } from "zod";
 import { type KnownDriver, stackFileSchema } from "./schema.ts";
 
-/** As Pulumi writes a secret into a stack file. */
+/** The form in which Pulumi writes a secret into a stack file. */
 const secure = { type: "object", properties: { secure: { type: "string" } }, required: ["secure"] };
 
 /** The keys that may be secrets. */
 const SECRETS = ["kubeconfig", "privateKey", "key"];
 
 /**
- * The JSON Schema (draft 2020-12) of a stack file, for editors: completion, descriptions and errors while typing. The program
- * itself checks more (addresses, keys, what excludes each other).
+ * The JSON Schema (draft 2020-12) of a stack file, with which editors complete, describe and check settings. The program checks
+ * more: addresses, host keys, and mutually exclusive settings.
  */
 export function editorSchema(drivers: readonly KnownDriver[]): object {
 	const { $schema, properties, required } = z.toJSONSchema(stackFileSchema(drivers), {
@@ -32,7 +32,7 @@ export function editorSchema(drivers: readonly KnownDriver[]): object {
 	};
 }
 
-/** The same with every key that may be a secret either in clear or encrypted. */
+/** The schema in which every key of {@link SECRETS} may be plain text or encrypted. */
 function withSecrets(part: unknown): unknown {
 	if (Array.isArray(part)) return part.map(withSecrets);
 	if (typeof part !== "object" || part === null) return part;

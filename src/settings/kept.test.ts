@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { keptAddresses } from "./kept.ts";
 
-test("every host that settings name by an address has to stay reachable, wherever it stands", () => {
+test("every host address in the settings must stay reachable, wherever it is written", () => {
 	const hostKey = "ssh-ed25519 AAAA";
 	const settings = {
 		cluster: {
@@ -14,7 +14,10 @@ test("every host that settings name by an address has to stay reachable, whereve
 		ssh: { user: "root", bastion: { address: "10.1.0.3", hostKey } },
 		gateways: [
 			{
-				...{ name: "gw-1", address: "10.1.0.4", address6: "FD00:0::4", spareAddress: "10.1.0.5" },
+				name: "gw-1",
+				address: "10.1.0.4",
+				address6: "FD00:0::4",
+				spareAddress: "10.1.0.5",
 				labels: { rack: "10.9.9.9" },
 				libvirt: {
 					hypervisor: { address: "10.1.0.6", ssh: { bastion: { address: "jump.example.org" } } },

@@ -1,7 +1,7 @@
 import { type Address, parseAddress } from "../core/values/address.ts";
-import { place } from "./problems.ts";
+import { settingAt } from "./problems.ts";
 
-/** An address of the settings that has to stay reachable as it is: no route may swallow it. */
+/** An address in the settings that must stay reachable. No route may cover it. */
 export interface KeptAddress {
 	readonly address: Address;
 	/** Example: `pod-gateway:ssh.bastion.address`. */
@@ -9,15 +9,23 @@ export interface KeptAddress {
 }
 
 /**
- * Keys whose values are hosts outside the cluster, wherever they stand: machines, bastions, a hypervisor, the API server, etcd, and
- * what a driver's machine needs. The cluster's own addresses have others (podRanges, serviceRanges, dnsAddresses).
+ * Keys whose values are hosts outside the cluster, anywhere in the settings: machines, bastions, a hypervisor, the API server,
+ * etcd, and the hosts that a driver's machine needs. The cluster's own addresses have other keys (podRanges, serviceRanges,
+ * dnsAddresses).
  */
 const KEYS = new Set([
-	...["address", "address6", "spareAddress", "spareAddress6", "router", "router6"],
-	...["nameservers", "endpoints", "apiServer"],
+	"address",
+	"address6",
+	"spareAddress",
+	"spareAddress6",
+	"router",
+	"router6",
+	"nameservers",
+	"endpoints",
+	"apiServer",
 ]);
 
-/** Every address that settings name a host by; names are no addresses. Takes settings that may be wrong in any place. */
+/** Every host address in the settings; hosts named by DNS are left out. @param raw settings, which may be invalid anywhere. */
 export function keptAddresses(raw: unknown): readonly KeptAddress[] {
 	return found(raw, [], false);
 }
@@ -25,14 +33,14 @@ export function keptAddresses(raw: unknown): readonly KeptAddress[] {
 function found(value: unknown, path: readonly PropertyKey[], kept: boolean): readonly KeptAddress[] {
 	if (typeof value === "string") {
 		const address = kept ? hostOf(value) : undefined;
-		return address ? [{ address, setting: place(path) }] : [];
+		return address ? [{ address, setting: settingAt(path) }] : [];
 	}
 	if (Array.isArray(value)) return value.flatMap((item, index) => found(item, [...path, index], kept));
 	if (typeof value !== "object" || value === null) return [];
 	return Object.entries(value).flatMap(([key, item]) => found(item, [...path, key], KEYS.has(key)));
 }
 
-/** An address, or the one in a URL. */
+/** The address that the text is, or that its URL has as host. */
 function hostOf(text: string): Address | undefined {
 	const host = text.includes("://") && URL.canParse(text) ? new URL(text).hostname.replace(/^\[(.*)\]$/, "$1") : text;
 	const address = parseAddress(host);

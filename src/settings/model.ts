@@ -8,15 +8,15 @@ import type { KeptAddress } from "./kept.ts";
 import type { ROUTE_SOURCES, StackFile } from "./schema.ts";
 import type { SshBlock } from "./sshSchema.ts";
 
-/** Where a secret is: in a file, or in the settings themselves. */
+/** Where a secret is: in a file, or in the settings. */
 export type SecretSource = { readonly file: string } | { readonly contents: string };
 
-/** How to log in: with a private key, or with whatever the agent at SSH_AUTH_SOCK holds where there is none. */
+/** How to log in: with a private key, or without one with the agent at SSH_AUTH_SOCK. */
 export interface Authentication {
 	readonly privateKey?: SecretSource | undefined;
 }
 
-/** How one machine is reached. `Auth` is how the program holds the key: see {@link Authentication} and {@link Credentials}. */
+/** How to reach a machine. `Auth` is the form of the key: {@link Authentication} or {@link Credentials}. */
 export interface Ssh<Auth = Authentication> {
 	readonly user: string;
 	readonly port: number;
@@ -37,21 +37,21 @@ export interface Bastion<Auth = Authentication> {
 	readonly auth: Auth;
 }
 
-/** How a machine is reached, and by which key it is known. */
+/** How to reach a machine, and its pinned host key. */
 export interface Reached<Auth = Authentication> {
 	/** Type and key, without comment: `ssh-ed25519 AAAA…`. */
 	readonly hostKey: string;
 	readonly ssh: Ssh<Auth>;
 }
 
-/** A machine of the settings that is no server: how it is reached, where that differs from `pod-gateway:ssh`. */
+/** A machine in a driver's settings. `ssh` has what differs from `pod-gateway:ssh`. */
 export interface ReachedThrough {
 	readonly address: Address;
 	readonly hostKey: string;
 	readonly ssh?: SshBlock | undefined;
 }
 
-/** A machine to become a gateway; what it is and where, its driver knows. */
+/** A machine that becomes a gateway. Its driver knows what it is and where. */
 export interface Gateway<Auth = Authentication> {
 	readonly name: string;
 	readonly driver: string;
@@ -68,10 +68,10 @@ export interface Gateway<Auth = Authentication> {
 	readonly drainTimeout: number;
 }
 
-/** A machine that is to reach the pods. */
+/** A machine outside the cluster that gets routes to the pods. */
 export interface Server<Auth = Authentication> extends PlannedServer, Reached<Auth> {}
 
-/** An etcd, reached with TLS. `Text` is how the program holds what may be in a file: certificates, and a key. */
+/** An etcd, reached with TLS. `Text` is the form of certificates and keys, which may be in files. */
 export interface Etcd<Text = SecretSource> {
 	/** Example: `https://10.200.0.10:2379`. */
 	readonly endpoints: readonly string[];
@@ -79,11 +79,11 @@ export interface Etcd<Text = SecretSource> {
 	readonly client?: { readonly cert: Text; readonly key: Text } | undefined;
 }
 
-/** The cluster. What is absent is read from the cluster itself. `Text` is how the program holds what may be in a file. */
+/** The cluster. Absent values are read from the cluster itself. `Text` is the form of secrets, which may be in files. */
 export interface Cluster<Text = SecretSource> {
 	readonly kubeconfig: Text;
 	readonly context?: string | undefined;
-	/** Where Calico keeps its data, if not in the Kubernetes API. */
+	/** Calico's etcd. Absent: Calico keeps its data in the Kubernetes API. */
 	readonly calicoEtcd?: Etcd<Text> | undefined;
 	/** Example: `https://10.200.0.10:6443`. */
 	readonly apiServer?: string | undefined;
@@ -93,10 +93,10 @@ export interface Cluster<Text = SecretSource> {
 	readonly domain?: string | undefined;
 }
 
-/** A stack's settings, checked, with every default filled in and everything a machine inherits written at the machine. */
+/** A stack's checked settings. Every default is filled in, and every machine has the values that it inherits. */
 export interface Settings<Auth = Authentication, Text = SecretSource> {
 	readonly cluster: Cluster<Text>;
-	/** What every machine inherits, for those that only a driver knows. */
+	/** The values that every machine inherits, for machines that only a driver knows. */
 	readonly ssh: SshBlock;
 	readonly gateways: readonly Gateway<Auth>[];
 	/** `convergeTimeout` is in seconds, `maxShrink` a share from 0 to 1. */
@@ -110,35 +110,39 @@ export interface Settings<Auth = Authentication, Text = SecretSource> {
 	/** `rollbackAfter` is in seconds. */
 	readonly verify: Pick<StackFile["verify"], "names" | "pods" | "outside" | "rollbackAfter">;
 	readonly servers: readonly Server<Auth>[];
-	/** The hosts that the settings name by their addresses. */
+	/** The host addresses in the settings, which no route may cover. */
 	readonly kept: readonly KeptAddress[];
 }
 
-/** How the program logs in: with a key, or with the agent's where there is none. */
+/** How the program logs in: with a key, or without one with the agent. */
 export interface Credentials {
 	readonly privateKey?: Secret | undefined;
 }
 
 /**
- * A secret as resources have it: the file that it is in, which is none; or the text itself, secret to Pulumi. What resources have
- * is in the state and, in clear, in Pulumi's debug log: a file keeps a secret out of both.
+ * A secret in a resource's input: the path of its file, which is not secret, or the text itself, which is secret to Pulumi.
+ * Inputs are in the state and, in clear, in Pulumi's debug log. A file keeps the secret out of both.
  */
 export type Secret = pulumi.Output<SecretText>;
 
-/** The settings as the program uses them: every file was there to be read. */
+/** The settings as the program uses them. Every file that they name was readable. */
 export interface Config extends Settings<Credentials, Secret> {
-	/** How to reach a machine that only a driver knows of, with what it inherits from `pod-gateway:ssh`. */
+	/**
+	 * A machine in a driver's settings, with the values that it inherits from `pod-gateway:ssh`.
+	 *
+	 * @throws pulumi.RunError if a file of its settings cannot be read.
+	 */
 	reach(machine: ReachedThrough): ReachableMachine;
 }
 
-/** A machine of the settings, as far as reaching it goes. */
+/** A machine in the settings, and how to reach it. */
 export interface ReachableMachine {
 	readonly address: Address;
 	readonly hostKey: string;
 	readonly ssh: Ssh<Credentials>;
 }
 
-/** A machine that may have to be made first. */
+/** A machine that may not exist yet. Its address and host key are known once it does. */
 export interface AwaitedMachine {
 	readonly address: pulumi.Input<Address>;
 	readonly hostKey: pulumi.Input<string>;

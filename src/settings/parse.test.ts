@@ -29,7 +29,7 @@ function problems(raw: Record<string, unknown>): readonly string[] {
 }
 
 describe("defaults", () => {
-	test("the least a stack file can say", () => {
+	test("the smallest valid stack file", () => {
 		expect(must(parseSettings(least))).toMatchInlineSnapshot(`
 			{
 			  "cluster": {
@@ -148,7 +148,7 @@ describe("defaults", () => {
 		`);
 	});
 
-	test("a machine's own settings come before those for all", () => {
+	test("a machine's own settings override those for all", () => {
 		const bastion = { address: "jump.example.org", hostKey: `${HOST_KEY} comment`, privateKey: "of the bastion" };
 		const settings = must(
 			parseSettings({
@@ -189,13 +189,13 @@ describe("defaults", () => {
 		expect(settings.servers[1]?.address.text).toBe("fd00::32");
 	});
 
-	test("a bastion without a key of its own is shown the connection's", () => {
+	test("a bastion without a key of its own gets the connection's", () => {
 		const bastion = { address: "10.200.0.1", hostKey: HOST_KEY };
 		const [one] = must(parseSettings({ ...least, ssh: { ...least.ssh, bastion } })).servers;
 		expect(one?.ssh.bastion?.auth).toEqual({ privateKey: { file: "~/.ssh/id_ed25519" } });
 	});
 
-	test("what overrides the cluster's own words", () => {
+	test("settings that override the cluster's own facts", () => {
 		const cluster = {
 			...least.cluster,
 			podRanges: ["192.244.0.0/16"],
@@ -215,7 +215,8 @@ describe("defaults", () => {
 		expect(read({ endpoints, caFile: "~/ca.crt" }).cluster.calicoEtcd).toEqual({ endpoints, ca: { file: "~/ca.crt" } });
 		const { ca, client } = certificates;
 		expect(read({ endpoints, ca: ca.cert, certFile: "~/client.crt", key: client.key }).cluster.calicoEtcd).toEqual({
-			...{ endpoints, ca: { contents: ca.cert } },
+			endpoints,
+			ca: { contents: ca.cert },
 			client: { cert: { file: "~/client.crt" }, key: { contents: client.key } },
 		});
 	});
@@ -233,7 +234,7 @@ const vm = {
 	},
 };
 
-test("a gateway's driver reads the keys that are its own", () => {
+test("a gateway's driver reads its own keys", () => {
 	const [read] = must(parseSettings({ ...least, gateways: [vm] })).gateways;
 	expect(read).toMatchObject({ name: "gw-1", driver: "libvirt", nodeName: "gw-1", kubernetes: { source: "packages" } });
 	expect(read?.machine).toMatchObject({
@@ -243,17 +244,20 @@ test("a gateway's driver reads the keys that are its own", () => {
 	expect(read?.machine).not.toHaveProperty("name");
 });
 
-test.each(["root", "svc-net$", "jane.doe@example.org", "CORP\\jane", "7jane", "jane@corp"])("the login %j", (user) => {
+test.each(["root", "svc-net$", "jane.doe@example.org", "CORP\\jane", "7jane", "jane@corp"])("%j is a login", (user) => {
 	expect(must(parseSettings({ ...least, ssh: { ...least.ssh, user } })).servers[0]?.ssh.user).toBe(user);
 });
 
-test.each(["", "-l root", "a b", "a;b", "$(id)", "a@", "\\a", "-oProxyCommand=x", "a\nb"])("%j is no login", (user) => {
-	expect(problems({ ...least, ssh: { ...least.ssh, user } })).toEqual([
-		"pod-gateway:ssh.user: is not a user name; example: root",
-	]);
-});
+test.each(["", "-l root", "a b", "a;b", "$(id)", "a@", "\\a", "-oProxyCommand=x", "a\nb"])(
+	"%j is not a login",
+	(user) => {
+		expect(problems({ ...least, ssh: { ...least.ssh, user } })).toEqual([
+			"pod-gateway:ssh.user: is not a user name; example: root",
+		]);
+	},
+);
 
-describe("one problem, with its place and what to do", () => {
+describe("a problem names its setting and the next step", () => {
 	const vmWith = (change: object) => ({ ...least, gateways: [{ ...vm, libvirt: { ...vm.libvirt, ...change } }] });
 	const gatewayWith = (change: object) => ({ ...least, gateways: [{ ...gateway, ...change }] });
 	const serverWith = (change: object) => ({
@@ -272,7 +276,7 @@ describe("one problem, with its place and what to do", () => {
 	test.each<[string, Record<string, unknown>, string | RegExp]>([
 		["an unknown key", { ...least, server: [] }, "pod-gateway:server: is not a known key; did you mean servers?"],
 		[
-			"an unknown key like no other",
+			"an unknown key that does not resemble others",
 			{ ...least, zzz: 1 },
 			"pod-gateway:zzz: is not a known key; known here: cluster, ssh, gateways, routes, dns, verify, servers",
 		],
@@ -316,24 +320,24 @@ describe("one problem, with its place and what to do", () => {
 			"pod-gateway:routes.maxShrink: has more than two decimals",
 		],
 		[
-			"a rollback after too little",
+			"too short a rollbackAfter",
 			{ ...least, verify: { rollbackAfter: 19 } },
 			"pod-gateway:verify.rollbackAfter: is not a whole number of seconds from 20 to 120",
 		],
 		[
-			"a rollback after too much",
+			"too long a rollbackAfter",
 			{ ...least, verify: { rollbackAfter: 121 } },
 			"pod-gateway:verify.rollbackAfter: is not a whole number of seconds from 20 to 120",
 		],
 		[
 			"a method misspelt",
 			{ ...least, dns: { method: "resolvd" } },
-			"pod-gateway:dns.method: is none of auto, resolved, networkmanager, dnsmasq, resolvconf, none; did you mean resolved?",
+			"pod-gateway:dns.method: is not one of auto, resolved, networkmanager, dnsmasq, resolvconf, none; did you mean resolved?",
 		],
 		[
-			"a mode there is not",
+			"an unknown mode",
 			{ ...least, routes: { mode: "ospf" } },
-			"pod-gateway:routes.mode: is none of blocks, pools; choose one",
+			"pod-gateway:routes.mode: is not one of blocks, pools; choose one",
 		],
 		[
 			"no host key",
@@ -346,19 +350,19 @@ describe("one problem, with its place and what to do", () => {
 			/^pod-gateway:servers\[1\]\.hostKey: is of type ssh-rsa/,
 		],
 		[
-			"a name that is no label",
+			"a name that is not a label",
 			serverWith({ name: "ps_2" }),
 			'pod-gateway:servers[1].name: "ps_2" is not a name of at most 63 lower-case letters, digits and hyphens',
 		],
 		[
-			"an address that is none",
+			"a name for an address",
 			serverWith({ address: "ps-2.example.org" }),
 			'pod-gateway:servers[1].address: "ps-2.example.org" is not an IPv4 or IPv6 address',
 		],
 		[
 			"a loopback address",
 			gatewayWith({ address: "127.0.0.1" }),
-			"pod-gateway:gateways[0].address: 127.0.0.1 is a loopback address; write the one the other machines reach it by",
+			"pod-gateway:gateways[0].address: 127.0.0.1 is a loopback address; write the one at which other machines reach it",
 		],
 		[
 			"an IPv4 address6",
@@ -368,7 +372,7 @@ describe("one problem, with its place and what to do", () => {
 		[
 			"a link-local address6",
 			gatewayWith({ address6: "fe80::1" }),
-			"pod-gateway:gateways[0].address6: fe80::1 is a link-local address; write the one the other machines reach it by",
+			"pod-gateway:gateways[0].address6: fe80::1 is a link-local address; write the one at which other machines reach it",
 		],
 		[
 			"host bits",
@@ -397,7 +401,7 @@ describe("one problem, with its place and what to do", () => {
 			'pod-gateway:cluster.calicoEtcd.endpoints[1]: "http://10.200.0.11:2379" is not https://HOST:PORT; example: https://10.200.0.10:2379',
 		],
 		[
-			"an etcd that is nowhere",
+			"an etcd without endpoints",
 			etcdWith({ endpoints: [] }),
 			"pod-gateway:cluster.calicoEtcd.endpoints: is empty; list at least one server",
 		],
@@ -414,12 +418,12 @@ describe("one problem, with its place and what to do", () => {
 		[
 			"a client's certificate without its key",
 			etcdWith({ keyFile: undefined }),
-			"pod-gateway:cluster.calicoEtcd: the client's certificate is without its key; set keyFile or key, too",
+			"pod-gateway:cluster.calicoEtcd: the client's certificate needs its key; set keyFile or key, too",
 		],
 		[
 			"a client's key without its certificate",
 			etcdWith({ certFile: undefined }),
-			"pod-gateway:cluster.calicoEtcd: the client's key is without its certificate; set certFile or cert, too",
+			"pod-gateway:cluster.calicoEtcd: the client's key needs its certificate; set certFile or cert, too",
 		],
 		[
 			"a path for a certificate",
@@ -437,9 +441,9 @@ describe("one problem, with its place and what to do", () => {
 			"pod-gateway:cluster.calicoEtcd.etcdCACertFile: is not a known key; known here: endpoints, caFile, ca, certFile, cert, keyFile, key",
 		],
 		[
-			"a driver there is not",
+			"an unknown driver",
 			gatewayWith({ driver: "libvrit" }),
-			"pod-gateway:gateways[0].driver: is none of existing, libvirt; did you mean libvirt?",
+			"pod-gateway:gateways[0].driver: is not one of existing, libvirt; did you mean libvirt?",
 		],
 		[
 			"another driver's key",
@@ -457,7 +461,7 @@ describe("one problem, with its place and what to do", () => {
 			"pod-gateway:gateways[0].libvirt.image.sha256: is not a SHA-256 checksum of 64 hex digits; get it with sha256sum",
 		],
 		[
-			"an image that is nowhere",
+			"a relative path of an image",
 			vmWith({ image: { ...vm.libvirt.image, source: "debian.qcow2" } }),
 			"pod-gateway:gateways[0].libvirt.image.source: is neither an absolute path nor a URL",
 		],
@@ -467,31 +471,31 @@ describe("one problem, with its place and what to do", () => {
 			"pod-gateway:servers[0].address: the address 10.200.0.31 is already that of pod-gateway:gateways[0].spareAddress; each machine needs its own",
 		],
 		[
-			"a second gateway, which nothing would take out of the routes",
+			"a second gateway, which nothing would remove from the routes if it failed",
 			{ ...least, gateways: [gateway, { ...gateway, name: "gw-2", address: "10.200.0.21" }] },
-			/^pod-gateway:gateways: lists 2 machines, and there is no failover yet: .*; list one$/,
+			/^pod-gateway:gateways: lists 2 machines, but failover is not supported yet: .*; list one$/,
 		],
 		[
-			"a version that YAML made a number",
+			"a version that YAML reads as a number",
 			gatewayWith({ kubernetes: { version: 1.3 } }),
 			'pod-gateway:gateways[0].kubernetes.version: is not a minor version in quotes; example: "1.34"',
 		],
 		[
-			"a repository that is no URL",
+			"a repository without a scheme",
 			gatewayWith({ kubernetes: { repository: "packages.example.org" } }),
 			"pod-gateway:gateways[0].kubernetes.repository: is not the URL of an apt repository; example: https://packages.example.org/kubernetes/v{minor}/deb/",
 		],
 		[
-			"a taint that is none",
+			"a broken taint",
 			gatewayWith({ taint: "gateway" }),
 			/^pod-gateway:gateways\[0\]\.taint: "gateway" is not key=value:Effect/,
 		],
 		[
-			"a label no kubelet may set",
+			"a label that a kubelet may not set",
 			gatewayWith({ labels: { "node-role.kubernetes.io/gateway": "" } }),
-			'pod-gateway:gateways[0].labels: "node-role.kubernetes.io/gateway" is a label no kubelet may set; use a key of your own',
+			'pod-gateway:gateways[0].labels: "node-role.kubernetes.io/gateway" is a label that a kubelet may not set; use a key of your own',
 		],
-		["a label that is none", gatewayWith({ labels: { "a b": "c" } }), /"a b=c" is not a label/],
+		["a broken label", gatewayWith({ labels: { "a b": "c" } }), /"a b=c" is not a label/],
 		[
 			"a repeated name",
 			serverWith({ name: "gw-1" }),
@@ -503,7 +507,7 @@ describe("one problem, with its place and what to do", () => {
 			"pod-gateway:servers[1].address: the address 10.200.0.31 is already that of pod-gateway:servers[0].address; each machine needs its own",
 		],
 		[
-			"a repeated address, written otherwise",
+			"a repeated address in another spelling",
 			{ ...gatewayWith({ address6: "fd00::1" }), servers: [{ ...server, address6: "FD00:0::1" }] },
 			"pod-gateway:servers[0].address6: the address fd00::1 is already that of pod-gateway:gateways[0].address6; each machine needs its own",
 		],
@@ -513,7 +517,7 @@ describe("one problem, with its place and what to do", () => {
 			"pod-gateway:servers[0].address: 10.200.0.31 lies in 10.200.0.24/29 of pod-gateway:cluster.podRanges[0]; routes to that range would cut the machine off, so correct one of them",
 		],
 		[
-			"a bastion in the Service range, whose connections every server answers",
+			"a bastion in the Service range",
 			{
 				...clusterWith({ serviceRanges: ["10.96.0.0/12"] }),
 				ssh: { ...least.ssh, bastion: { address: "10.100.0.4", hostKey: HOST_KEY } },
@@ -528,12 +532,12 @@ describe("one problem, with its place and what to do", () => {
 		[
 			"no kubeconfig",
 			{ ...least, cluster: {} },
-			"pod-gateway:cluster: there is no way to the cluster; set exactly one of kubeconfigFile and kubeconfig",
+			"pod-gateway:cluster: the kubeconfig is missing; set exactly one of kubeconfigFile and kubeconfig",
 		],
 		[
 			"two kubeconfigs",
 			clusterWith({ kubeconfig: "apiVersion: v1" }),
-			"pod-gateway:cluster: two ways to the cluster are set; set exactly one of kubeconfigFile and kubeconfig",
+			"pod-gateway:cluster: kubeconfigFile and kubeconfig are both set; set exactly one of kubeconfigFile and kubeconfig",
 		],
 		[
 			"two ways to authenticate",
@@ -555,14 +559,14 @@ describe("one problem, with its place and what to do", () => {
 		else expect(all).toEqual([problem]);
 	});
 
-	test("no way to authenticate, once per machine that has none", () => {
+	test("a missing way to authenticate, once for each machine without one", () => {
 		expect(problems({ ...least, ssh: { agent: false }, gateways: [{ ...gateway, ssh: { agent: true } }] })).toEqual([
-			"pod-gateway:servers[0].ssh: no way to authenticate; set privateKeyFile, privateKey or agent here or in pod-gateway:ssh",
+			"pod-gateway:servers[0].ssh: the way to authenticate is missing; set privateKeyFile, privateKey or agent here or in pod-gateway:ssh",
 		]);
 	});
 });
 
-test("everything that is wrong is said at once, also what is wrong between settings that are wrong otherwise", () => {
+test("every problem is listed at once, also those between settings that have other problems", () => {
 	const all = problems({
 		clusters: {},
 		cluster: { kubeconfigFile: "x", podRanges: ["10.200.0.0/24", "nonsense"] },
@@ -603,15 +607,15 @@ test("the schema becomes a JSON Schema in which every key is described", () => {
 	expect(undescribed).toEqual([]);
 });
 
-test("the example in stacks/ is right but for the host keys, which nobody can know", () => {
+test("the example in stacks/ only lacks the host keys, which nobody can know", () => {
 	const example = readFileSync(join(import.meta.dirname, "../..", "stacks", "Pulumi.example.yaml"), "utf8");
 	const { config } = parseYaml(example) as { config: Record<string, unknown> };
 	const raw = Object.fromEntries(
 		Object.entries(config).map(([key, value]) => [key.replace("pod-gateway:", ""), value]),
 	);
 	const parsed = parseSettings(raw);
-	const places = parsed.ok ? [] : parsed.problems.map((problem) => problem.split(": ")[0]);
-	expect(places).toEqual([
+	const settings = parsed.ok ? [] : parsed.problems.map((problem) => problem.split(": ")[0]);
+	expect(settings).toEqual([
 		"pod-gateway:gateways[0].libvirt.hypervisor.hostKey",
 		"pod-gateway:servers[0].hostKey",
 		"pod-gateway:servers[1].hostKey",

@@ -7,10 +7,11 @@ import { DEFAULT_DRIVER, type StackFile, type StackFileSchema } from "./schema.t
 import type { SshBlock } from "./sshSchema.ts";
 
 /**
- * Checks a stack's settings: `raw` has the keys after `pod-gateway:`. Gives the settings, or every problem at once, each as
- * `pod-gateway:servers[1].hostKey: what is wrong; what to do`.
+ * Checks a stack's settings. Returns them with defaults, or every problem in the form
+ * `pod-gateway:servers[1].hostKey: PROBLEM; NEXT STEP`.
  *
- * @param schema of the drivers that there are.
+ * @param raw the settings, by the keys after `pod-gateway:`.
+ * @param schema the schema for all drivers.
  */
 export function parseSettings(raw: Readonly<Record<string, unknown>>, schema: StackFileSchema): Result<Settings> {
 	const parsed = schema.safeParse(raw, { error: wording });
@@ -33,7 +34,14 @@ function complete(file: StackFile, kept: readonly KeptAddress[]): Settings {
 			const { name, driver, ssh, nodeName, taint, labels, drainTimeout, kubernetes, masquerade, takeOver, ...machine } =
 				gateway;
 			return {
-				...{ name, taint, labels, drainTimeout, kubernetes, masquerade, takeOver, machine },
+				name,
+				taint,
+				labels,
+				drainTimeout,
+				kubernetes,
+				masquerade,
+				takeOver,
+				machine,
 				driver: driver ?? DEFAULT_DRIVER,
 				nodeName: nodeName ?? name,
 				ssh: completeSsh(file.ssh, ssh),
@@ -63,12 +71,12 @@ function completeEtcd(block: NonNullable<StackFile["cluster"]["calicoEtcd"]>): E
 	return { endpoints, ca: source(caFile, ca), ...((certFile ?? cert) !== undefined && { client }) };
 }
 
-/** Of the two ways to give a text, the one that was taken. */
+/** The source of a text that the settings give as a path or as contents. */
 function source(file: string | undefined, contents = ""): SecretSource {
 	return file === undefined ? { contents } : { file };
 }
 
-/** A machine's own `ssh` block comes before the one for all. */
+/** How to reach a machine. Its own `ssh` block (`here`) overrides the one for all machines (`everywhere`). */
 export function completeSsh(everywhere: SshBlock, here: SshBlock = {}): Ssh {
 	const bastion = here.bastion ?? everywhere.bastion;
 	return {
@@ -86,7 +94,7 @@ export function completeSsh(everywhere: SshBlock, here: SshBlock = {}): Ssh {
 	};
 }
 
-/** What the first block that says how to authenticate says. */
+/** The way to authenticate of the first block that has one. */
 function authentication(
 	...blocks: readonly Pick<SshBlock, "privateKeyFile" | "privateKey" | "agent">[]
 ): Authentication {

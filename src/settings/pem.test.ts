@@ -21,7 +21,7 @@ test.each([
 	["one cut short", ca.cert.slice(0, -40)],
 	["one whole and one broken", `${ca.cert}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`],
 	["nothing", ""],
-])("no certificates: %s", (_, text) => {
+])("refused as certificates: %s", (_, text) => {
 	expect(parseCertificates(text)).toEqual({ ok: false, problems: noCertificate });
 });
 
@@ -36,7 +36,7 @@ test.each([
 	["a certificate", ca.cert],
 	["one cut short", ca.key.slice(0, -60)],
 	["nothing", ""],
-])("no private key: %s", (_, text) => {
+])("refused as a private key: %s", (_, text) => {
 	expect(parsePrivateKey(text)).toEqual({ ok: false, problems: noKey });
 });
 
@@ -45,6 +45,6 @@ test.each(["pkcs8", "sec1"] as const)("a private key with a passphrase: %s", (ty
 	const text = privateKey.export({ type, format: "pem", cipher: "aes-256-cbc", passphrase: "x" }).toString();
 	expect(parsePrivateKey(text)).toEqual({
 		ok: false,
-		problems: ["asks for a passphrase; take it off: openssl pkey -in KEY -out PLAIN"],
+		problems: ["has a passphrase; remove it: openssl pkey -in KEY -out PLAIN"],
 	});
 });

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { failure, type Result, success } from "../core/values/result.ts";
 
-/** Reads certificates, PEM: every one of the text has to be whole. What is no certificate beside them is let be, as TLS does. */
+/** Reads certificates, PEM. Each must be whole. Other text around them is ignored, as TLS libraries do. */
 export function parseCertificates(text: string): Result<string> {
 	const found = text.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? [];
 	return found.length > 0 && found.every(isCertificate)
@@ -17,11 +17,11 @@ function isCertificate(pem: string): boolean {
 	}
 }
 
-/** Reads a private key, PEM, that asks for no passphrase. No problem repeats a part of it. */
+/** Reads a private key, PEM, without a passphrase. Problems never repeat a part of the key. */
 export function parsePrivateKey(text: string): Result<string> {
-	// The header of PKCS #8, and that of older forms (RFC 1421).
+	// The headers of PKCS #8 and of older forms (RFC 1421).
 	if (/^(-----BEGIN ENCRYPTED |Proc-Type: 4,ENCRYPTED)/m.test(text)) {
-		return failure("asks for a passphrase; take it off: openssl pkey -in KEY -out PLAIN");
+		return failure("has a passphrase; remove it: openssl pkey -in KEY -out PLAIN");
 	}
 	try {
 		createPrivateKey(text);

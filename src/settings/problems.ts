@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { printable } from "../core/values/printable.ts";
 
-/** The place of a setting. Example: `pod-gateway:servers[1].hostKey`. */
-export function place(path: readonly PropertyKey[]): string {
+/** The name of the setting at this path. Example: `pod-gateway:servers[1].hostKey`. */
+export function settingAt(path: readonly PropertyKey[]): string {
 	return path.reduce<string>((text, part, index) => {
 		if (typeof part === "number") return `${text}[${part}]`;
 		const key = /^[\w-]+$/.test(String(part)) ? String(part) : printable(String(part));
@@ -11,8 +11,8 @@ export function place(path: readonly PropertyKey[]): string {
 }
 
 /**
- * One text per thing that is wrong with `raw`, with its place and what to do. No text repeats a secret: only keys and choices
- * are shown.
+ * A text per problem of `raw`, with the setting and the next step. Texts only quote keys and choices, so they never repeat a
+ * secret.
  */
 export function describeIssues(
 	schema: z.ZodType,
@@ -20,25 +20,25 @@ export function describeIssues(
 	raw: unknown,
 ): readonly string[] {
 	return issues.flatMap((issue) => {
-		if (issue.code !== "unrecognized_keys") return [`${place(issue.path)}: ${issue.message}`];
-		return issue.keys.map((key) => `${place([...issue.path, key])}: ${unknownKeyAt(schema, issue.path, raw, key)}`);
+		if (issue.code !== "unrecognized_keys") return [`${settingAt(issue.path)}: ${issue.message}`];
+		return issue.keys.map((key) => `${settingAt([...issue.path, key])}: ${unknownKeyAt(schema, issue.path, raw, key)}`);
 	});
 }
 
-/** The words for what zod itself finds. */
+/** The messages for problems that zod itself finds. */
 export const wording: z.core.$ZodErrorMap = (issue) => {
 	switch (issue.code) {
 		case "invalid_type":
 			return issue.input === undefined ? "is required; set it" : `is not ${TYPES[issue.expected] ?? issue.expected}`;
 		case "invalid_value":
-			return noneOf(issue.values, issue.input);
+			return notOneOf(issue.values, issue.input);
 		case "invalid_union": {
 			const options: unknown = issue["options"];
 			if (!Array.isArray(options)) return undefined;
-			const said = new Map(Object.entries(issue.input ?? {})).get(issue.discriminator ?? "");
-			return noneOf(
+			const value = new Map(Object.entries(issue.input ?? {})).get(issue.discriminator ?? "");
+			return notOneOf(
 				options.filter((option) => option !== undefined),
-				said,
+				value,
 			);
 		}
 		default:
@@ -46,13 +46,13 @@ export const wording: z.core.$ZodErrorMap = (issue) => {
 	}
 };
 
-function noneOf(values: readonly unknown[], said: unknown): string {
+function notOneOf(values: readonly unknown[], value: unknown): string {
 	const choices = values.map(String);
-	const meant = typeof said === "string" ? nearest(said, choices) : undefined;
-	return `is none of ${choices.join(", ")}${meant ? `; did you mean ${meant}?` : "; choose one"}`;
+	const meant = typeof value === "string" ? nearest(value, choices) : undefined;
+	return `is not one of ${choices.join(", ")}${meant ? `; did you mean ${meant}?` : "; choose one"}`;
 }
 
-/** What a person calls zod's types. */
+/** Plain words for zod's types. */
 const TYPES: Readonly<Record<string, string>> = {
 	array: "a list",
 	boolean: "true or false",
@@ -67,21 +67,21 @@ function unknownKey(key: string, known: readonly string[]): string {
 	return `is not a known key; ${meant ? `did you mean ${meant}?` : `known here: ${known.join(", ")}`}`;
 }
 
-/** What is wrong with a key that the mapping at this place cannot have; `value` is what the settings say below `schema`. */
+/** The problem of an unknown key in the mapping at `path`. @param value the settings that `schema` describes. */
 function unknownKeyAt(schema: z.core.$ZodType, path: readonly PropertyKey[], value: unknown, unknown: string): string {
 	if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) {
 		return unknownKeyAt(schema.unwrap(), path, value, unknown);
 	}
 	if (schema instanceof z.ZodDiscriminatedUnion) {
 		const { discriminator } = schema.def;
-		const said = (value as Record<string, unknown> | undefined)?.[discriminator];
+		const choice = (value as Record<string, unknown> | undefined)?.[discriminator];
 		const names = (option: z.core.$ZodType) => shapeOf(option)[discriminator]?._zod.values ?? new Set();
 		const other = schema.options.find((option) => path.length === 0 && unknown in shapeOf(option));
 		if (other) {
 			const [name] = names(other);
 			return `is a key of ${discriminator} ${String(name)}; set ${discriminator}: ${String(name)}, or leave the key out`;
 		}
-		const chosen = schema.options.find((option) => names(option).has(said as string | undefined));
+		const chosen = schema.options.find((option) => names(option).has(choice as string | undefined));
 		return chosen ? unknownKeyAt(chosen, path, value, unknown) : unknownKey(unknown, []);
 	}
 	const [key, ...rest] = path;
@@ -95,10 +95,10 @@ function shapeOf(schema: z.core.$ZodType): z.core.$ZodLooseShape {
 	return schema instanceof z.ZodObject ? schema.shape : {};
 }
 
-/** A key or choice that is longer is no misspelt one, and comparing it would take its time. */
+/** The most characters of a key or choice that may be misspelt. Comparing longer ones would take too long. */
 const LONGEST_WORD = 64;
 
-/** The candidate that takes the fewest edits to reach, if they are fewer than half its letters. */
+/** The candidate with the smallest edit distance, if that is less than half its length. */
 function nearest(text: string, candidates: readonly string[]): string | undefined {
 	if (text.length > LONGEST_WORD) return undefined;
 	const [best] = candidates
@@ -108,7 +108,7 @@ function nearest(text: string, candidates: readonly string[]): string | undefine
 	return best?.candidate;
 }
 
-/** Levenshtein's distance, a row at a time. */
+/** The Levenshtein distance, computed row by row. */
 function editDistance(from: string, to: string): number {
 	let row = Array.from({ length: to.length + 1 }, (_, index) => index);
 	for (const [i, letter] of [...from].entries()) {

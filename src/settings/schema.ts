@@ -20,13 +20,13 @@ import {
 } from "./fields.ts";
 import { ssh } from "./sshSchema.ts";
 
-/** A driver, as far as the settings know it: its name, and the keys that a gateway has with it. */
+/** A driver's name, and the keys that it adds to a gateway. */
 export interface KnownDriver {
 	readonly name: string;
 	readonly driver: { readonly settings: z.ZodRawShape };
 }
 
-/** Where a gateway names no driver: the machine is there already. */
+/** The driver of a gateway that does not name one. Its machine exists already. */
 export const DEFAULT_DRIVER = "existing";
 
 /** Where a gateway's kubeadm and kubelet come from. */
@@ -36,8 +36,8 @@ export const SOFTWARE_SOURCES = ["packages", "preinstalled"] as const;
 export const ROUTE_SOURCES = ["live", "locked"] as const;
 
 /*
- * What a stack file says under `pod-gateway:`. The descriptions are the reference documentation: the JSON Schema for editors is
- * made from them.
+ * The keys of a stack file under `pod-gateway:`. The descriptions are the reference documentation: docs/settings.md and the
+ * JSON Schema for editors are made from them.
  */
 
 const cluster = z
@@ -50,13 +50,13 @@ const cluster = z
 		kubeconfig: text
 			.optional()
 			.describe(
-				"Contents of a kubeconfig, as a secret: pulumi config set --secret --path. Debug logs show it; a file they do not.",
+				"Contents of a kubeconfig, as a secret: pulumi config set --secret --path. Debug logs show it; they do not show a file's contents.",
 			),
 		context: text.optional().describe("Context in the kubeconfig. Default: its current context."),
 		calicoEtcd: etcd
 			.optional()
 			.describe(
-				"Calico's etcd, where its datastoreType is etcdv3: its records of pod blocks are read there. Default: Calico's data is in the Kubernetes API.",
+				"Calico's etcd, if its datastoreType is etcdv3. Its records of pod blocks are read there. Default: Calico keeps its data in the Kubernetes API.",
 			),
 		apiServer: httpsOrigin("https://10.200.0.10:6443")
 			.optional()
@@ -78,11 +78,11 @@ const cluster = z
 			.optional()
 			.describe("Domain of the cluster. Default: read from kubeadm-config. Example: cluster.local"),
 	})
-	.describe("The cluster, and how it is reached from here.");
+	.describe("The cluster, and how to reach it from here.");
 
 const machine = {
-	name: label.describe("Name of the machine; the names of its resources come from it, so that renaming replaces them."),
-	ssh: ssh.optional().describe("What differs from pod-gateway:ssh for this machine."),
+	name: label.describe("Name of the machine. Its resources are named after it, so a new name replaces them."),
+	ssh: ssh.optional().describe("Values for this machine that differ from pod-gateway:ssh."),
 };
 
 const kubernetes = z
@@ -91,7 +91,7 @@ const kubernetes = z
 			.enum(SOFTWARE_SOURCES)
 			.default("packages")
 			.describe(
-				"packages: what is missing of containerd, kubeadm and kubelet is installed with apt. preinstalled: it is all there. Default: packages.",
+				"packages: containerd, kubeadm and kubelet are installed with apt where missing. preinstalled: all of them are there already. Default: packages.",
 			),
 		version: kubernetesMinor
 			.optional()
@@ -101,7 +101,7 @@ const kubernetes = z
 			.describe("Flat apt repository; {minor} stands for the version. Default: the Kubernetes project's."),
 		repositoryKey: text
 			.default("https://pkgs.k8s.io/core:/stable:/v{minor}/deb/Release.key")
-			.describe("The key that signs it: its URL, or the armored key itself. Default: the Kubernetes project's."),
+			.describe("The repository's signing key: its URL, or the armored key itself. Default: the Kubernetes project's."),
 	})
 	.describe("The container runtime, kubeadm and kubelet of a gateway.");
 
@@ -113,37 +113,37 @@ const everyGateway = {
 		.boolean()
 		.default(false)
 		.describe(
-			"Whether pods see the gateway's address, for sites where they have no way back to the servers. Default: false.",
+			"Whether pods see the gateway's address in place of a server's, for sites where pods have no route back to the servers. Default: false.",
 		),
 	takeOver: z
 		.boolean()
 		.default(false)
-		.describe("Whether a machine that is a node of another cluster is reset and joined to this one. Default: false."),
+		.describe("Whether to reset a machine that is a node of another cluster and join it to this one. Default: false."),
 	taint: taint
 		.prefault("pod-gateway=true:NoSchedule")
-		.describe("Taint that keeps pods away, key=value:Effect. Default: pod-gateway=true:NoSchedule."),
+		.describe("Taint that keeps pods off the node, key=value:Effect. Default: pod-gateway=true:NoSchedule."),
 	labels: labels
 		.default({ "pod-gateway": "true" })
 		.describe(
-			'Labels of the node; one that it joined with stays there when it is taken off the list. Default: pod-gateway: "true".',
+			'Labels of the node. A label with which the node joined stays on it if you remove it here. Default: pod-gateway: "true".',
 		),
-	drainTimeout: seconds(1, 3600).default(120).describe("Seconds until a drain is given up. Default: 120."),
+	drainTimeout: seconds(1, 3600).default(120).describe("Seconds after which a drain is given up. Default: 120."),
 };
 
-/** A gateway has the keys of every gateway and those of its driver. */
+/** A gateway's keys: those of every gateway, and those of its driver. */
 function gatewaySchema(drivers: readonly KnownDriver[]) {
 	const options = drivers.map(({ name, driver }) => {
-		const named = z.literal(name).describe(`What makes the machine: ${drivers.map((one) => one.name).join(", ")}.`);
+		const literal = z.literal(name).describe(`What makes the machine: ${drivers.map((one) => one.name).join(", ")}.`);
 		return z.strictObject({
 			...everyGateway,
 			...driver.settings,
-			driver: name === DEFAULT_DRIVER ? named.optional() : named,
+			driver: name === DEFAULT_DRIVER ? literal.optional() : literal,
 		});
 	});
 	return z.discriminatedUnion("driver", options as [z.ZodObject<GatewayShape>, ...z.ZodObject<GatewayShape>[]]);
 }
 
-/** What the types know of a gateway: its driver's own keys are known to that driver alone. */
+/** The statically known keys of a gateway. Only its driver knows the driver's keys. */
 type GatewayShape = typeof everyGateway & { driver: z.ZodOptional<z.ZodLiteral<string>> };
 
 const dnsMethod = z.enum(DNS_METHODS);
@@ -152,7 +152,7 @@ const verifyMode = z.enum(VERIFY_MODES);
 const server = z.strictObject({
 	...machine,
 	address: hostAddress.describe("IPv4 or IPv6 address."),
-	address6: hostAddress6.optional().describe("IPv6 address, where address is IPv4."),
+	address6: hostAddress6.optional().describe("IPv6 address, if address is IPv4."),
 	hostKey: hostKey.describe("Public host key, ed25519 or ecdsa. Example: ssh-ed25519 AAAA…"),
 	dns: z
 		.strictObject({
@@ -161,7 +161,7 @@ const server = z.strictObject({
 				.describe("Who on this server is told the nameserver. Default: as in pod-gateway:dns."),
 		})
 		.optional()
-		.describe("What differs from pod-gateway:dns."),
+		.describe("Values for this server that differ from pod-gateway:dns."),
 	verify: z
 		.strictObject({
 			mode: verifyMode
@@ -169,7 +169,7 @@ const server = z.strictObject({
 				.describe("What becomes of a change that fails its check on this server. Default: as in pod-gateway:verify."),
 		})
 		.optional()
-		.describe("What differs from pod-gateway:verify."),
+		.describe("Values for this server that differ from pod-gateway:verify."),
 });
 
 const routes = z
@@ -178,19 +178,19 @@ const routes = z
 			.enum(ROUTE_SOURCES)
 			.default("live")
 			.describe(
-				"live: the gateways' routes as they are. locked: stacks/<env>.routes.json; up refuses when they differ. Default: live.",
+				"live: the gateways' routes as they are now. locked: the routes in stacks/<env>.routes.json; up refuses if the live ones differ. Default: live.",
 			),
 		mode: z
 			.enum(ROUTE_MODES)
 			.default("blocks")
-			.describe("blocks: one route per pod block the gateway has. pools: one per pod range. Default: blocks."),
+			.describe("blocks: one route per pod block that the gateway reaches. pools: one per pod range. Default: blocks."),
 		convergeTimeout: seconds(1, 600)
 			.default(60)
-			.describe("Seconds for the gateway's routes to come to rest after it joined. Default: 60."),
+			.describe("Seconds that the gateway's routes may take to settle after it joined. Default: 60."),
 		maxShrink: share
 			.default(0.3)
 			.describe(
-				"The share of its routes, of either family, that a server may lose in one up, and of the blocks in Calico's records that the gateway may have no route to. More is refused: half a table is no table. 1 lets everything go. Default: 0.3.",
+				"The share of its routes of either family that a server may lose in one up, and the share of the blocks in Calico's records that the gateway may lack routes to. A larger loss is refused, because the gateway's table is then probably incomplete. 1 allows any loss. Default: 0.3.",
 			),
 	})
 	.describe("The routes that servers get.");
@@ -199,7 +199,9 @@ const dns = z
 	.strictObject({
 		method: dnsMethod
 			.default("auto")
-			.describe("Who on a server is told the nameserver; auto finds out, none changes nothing. Default: auto."),
+			.describe(
+				"Which program on a server gets the nameserver. auto: the owner of resolv.conf. none: DNS is not changed. Default: auto.",
+			),
 		searchDomains: z.array(domainName).default([]).describe("Search domains. Example: default.svc.cluster.local"),
 		reverseZones: z
 			.boolean()
@@ -212,7 +214,9 @@ const verify = z
 	.strictObject({
 		mode: verifyMode
 			.default("strict")
-			.describe("strict: what fails is rolled back. warn: it is kept, with a warning. off: no check. Default: strict."),
+			.describe(
+				"strict: a change that fails a check is rolled back. warn: it is kept, with a warning. off: it is not checked. Default: strict.",
+			),
 		names: z
 			.array(domainName)
 			.default([])
@@ -226,14 +230,14 @@ const verify = z
 		outside: z
 			.array(domainName)
 			.default([])
-			.describe("Names outside the cluster that must not stop resolving. Example: www.example.org"),
+			.describe("Names outside the cluster that must still resolve if they did before. Example: www.example.org"),
 		rollbackAfter: seconds(20, 120)
 			.default(90)
-			.describe("Seconds until a server undoes by itself what was not committed. 20 to 120. Default: 90."),
+			.describe("Seconds after which a server undoes a change that was not committed. 20 to 120. Default: 90."),
 	})
-	.describe("How a server checks a change before it is kept.");
+	.describe("How a server checks a change before it keeps it.");
 
-/** Everything under `pod-gateway:` in a stack file. @param drivers what a gateway's `driver` may be. */
+/** The schema of everything under `pod-gateway:` in a stack file. @param drivers the possible values of a gateway's `driver`. */
 export function stackFileSchema(drivers: readonly KnownDriver[]) {
 	return z.strictObject({
 		cluster,
@@ -241,18 +245,18 @@ export function stackFileSchema(drivers: readonly KnownDriver[]) {
 		gateways: z
 			.array(gatewaySchema(drivers))
 			.min(1, "is empty; list at least one machine")
-			.describe("The machines to become gateways."),
+			.describe("The machines that become gateways."),
 		routes: routes.prefault({}),
 		dns: dns.prefault({}),
 		verify: verify.prefault({}),
 		servers: z
 			.array(server)
 			.min(1, "is empty; list at least one machine")
-			.describe("The machines outside the cluster that are to reach its pods."),
+			.describe("The machines outside the cluster that get routes to its pods."),
 	});
 }
 
 export type StackFileSchema = ReturnType<typeof stackFileSchema>;
 
-/** What the schema makes of a stack file. */
+/** A stack file's settings after the schema has read them. */
 export type StackFile = z.output<StackFileSchema>;

@@ -1,7 +1,7 @@
 import { editorSchema } from "./jsonSchema.ts";
 import type { KnownDriver } from "./schema.ts";
 
-/** What this page reads of a JSON Schema. */
+/** The parts of a JSON Schema that this page uses. */
 interface Part {
 	readonly type?: string;
 	readonly description?: string;
@@ -18,7 +18,7 @@ interface Part {
 
 const HEADER = ["setting", "value", "meaning"];
 
-/** docs/settings.md: every setting of a stack file, made of the same schema that editors use. */
+/** The text of docs/settings.md: every setting of a stack file, from the schema that editors use. */
 export function settingsPage(drivers: readonly KnownDriver[]): string {
 	const stackFile: Part = editorSchema(drivers);
 	const config = stackFile.properties?.["config"] ?? {};
@@ -36,12 +36,12 @@ const PREFACE = `# Settings
 
 \`npm run schema\` makes this page from the program's own schema. Do not edit it.
 
-A setting stands in \`stacks/Pulumi.<env>.yaml\`, below \`config\`. A dot leads into a block: \`image.sha256\` is the key \`sha256\` in the block
+Settings are in \`stacks/Pulumi.<env>.yaml\`, below \`config\`. A dot leads into a block: \`image.sha256\` is the key \`sha256\` in the block
 \`image\`. [stacks/Pulumi.example.yaml](../stacks/Pulumi.example.yaml) is an example to copy. Copies of it name
-[the JSON Schema](../stacks/settings.schema.json), by which editors complete and check the settings. The program itself checks more: addresses,
+[the JSON Schema](../stacks/settings.schema.json), with which editors complete and check the settings. The program itself checks more: addresses,
 keys, and settings that exclude each other.`;
 
-/** One table; where the keys depend on a driver, one for all drivers and one for each. */
+/** One table. If the keys depend on the driver: a table of the common keys, and one for each driver. */
 function tables(section: Part, ssh: string | undefined): string[] {
 	const kinds = section.oneOf;
 	if (!kinds) return [table(rows(section, "", ssh))];
@@ -55,9 +55,13 @@ function tables(section: Part, ssh: string | undefined): string[] {
 	return ["Every driver has these keys:", table(common), ...own];
 }
 
-/** A row per key. An `ssh` block within a machine has the keys of pod-gateway:ssh, which are not listed again. */
+/**
+ * A row per key. Does not list the keys of an `ssh` block within a machine again.
+ *
+ * @param ssh the keys of pod-gateway:ssh as JSON.
+ */
 function rows(part: Part, prefix: string, ssh: string | undefined): string[][] {
-	// Of a block with two forms, the key that tells them apart is no more than allowed.
+	// The schema requires the key that distinguishes two forms of a block, but a person may leave it out.
 	const [form] = Object.entries(part.properties ?? {}).filter(([, { const: value }]) => typeof value === "boolean");
 	return Object.entries(part.properties ?? {}).flatMap(([key, value]) => {
 		const required =
@@ -89,7 +93,7 @@ function valuesOf(part: Part): string {
 	}
 }
 
-/** A table as the formatter wants it: columns of one width. */
+/** A Markdown table in the formatter's form: all cells of a column have the same width. */
 function table(body: string[][]): string {
 	const cells = [HEADER, ...body].map((row) => row.map(escaped));
 	const widths = HEADER.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
@@ -98,7 +102,7 @@ function table(body: string[][]): string {
 	return [line(head), line(widths.map((width) => "-".repeat(width))), ...rest.map(line)].join("\n");
 }
 
-/** As Markdown shows it: no HTML, no new column. */
+/** The text without HTML tags and column separators. */
 function escaped(text: string): string {
 	return text.replaceAll("<", "\\<").replaceAll("|", "\\|");
 }

@@ -8,9 +8,9 @@ const authentication = {
 	privateKey: text
 		.optional()
 		.describe(
-			"An OpenSSH private key, as a secret: pulumi config set --secret --path. Debug logs show it; a file they do not.",
+			"An OpenSSH private key, as a secret: pulumi config set --secret --path. Debug logs show it; they do not show a file's contents.",
 		),
-	agent: z.boolean().optional().describe("Whether the SSH agent at SSH_AUTH_SOCK holds the key. Default: false."),
+	agent: z.boolean().optional().describe("Whether to use the keys of the SSH agent at SSH_AUTH_SOCK. Default: false."),
 };
 
 const bastion = z
@@ -21,22 +21,22 @@ const bastion = z
 		hostKey: hostKey.describe("The bastion's public host key, ed25519 or ecdsa."),
 		...authentication,
 	})
-	.describe("A host to connect through. Without a key of its own, the connection's way to authenticate is used.");
+	.describe("A host to connect through. Without a way to authenticate of its own, it uses that of the connection.");
 
-/** The keys of an `ssh` block: how one machine, or every machine, is reached. */
+/** The keys of an `ssh` block: how to reach one machine, or every machine. */
 export const ssh = z
 	.strictObject({
 		user: user
 			.optional()
 			.describe(
-				"User to log in as: root, or on a physical server one whom sudo lets run the host script. Default: root.",
+				"User to log in as: root, or on a physical server a user whom sudo allows to run the host script. Default: root.",
 			),
 		port: port.optional().describe("TCP port. Default: 22."),
 		...authentication,
 		bastion: bastion.optional(),
 		connectTimeout: seconds(1, 120).optional().describe("Seconds to wait for a connection. Default: 15."),
 	})
-	.describe("How machines are reached over SSH. Exactly one of privateKeyFile, privateKey and agent.");
+	.describe("How to reach machines over SSH. Exactly one of privateKeyFile, privateKey and agent.");
 
-/** The way to authenticate as a stack file writes it. */
+/** An `ssh` block as a stack file writes it. */
 export type SshBlock = z.output<typeof ssh>;

@@ -7,7 +7,7 @@ import {
 } from "../../tests/fixtures/state.ts";
 import { deployedOutputs, deployedServers, deployedSite } from "./deployed.ts";
 
-test("servers are read out of the state, in order, whatever else is in it", () => {
+test("servers are read from the state in order, whatever else is in it", () => {
 	const stack = {
 		urn: "urn:pulumi:prod::pod-gateway::pulumi:pulumi:Stack::pod-gateway-prod",
 		type: "pulumi:pulumi:Stack",
@@ -24,7 +24,7 @@ test("servers are read out of the state, in order, whatever else is in it", () =
 	);
 });
 
-test("a server of a former version is read, and what replaces its commands comes first", () => {
+test("a server of a former version is read, and new commands win over its former ones", () => {
 	const network = (desired: string) => ({
 		urn: urn("db-1", "remote:Command:", "network"),
 		type: "command:remote:Command",
@@ -43,8 +43,8 @@ test("a stack that was never deployed has no servers", () => {
 });
 
 test.each([
-	["something else", {}, /this is no state of a stack/],
-	["a server half made", { deployment: { resources: resources("db-1").slice(1) } }, /the state of server db-1/],
+	["another object", {}, /not a stack state/],
+	["an unfinished server", { deployment: { resources: resources("db-1").slice(1) } }, /the state of server db-1/],
 ])("%s is an error", (_, exported, message) => {
 	expect(() => deployedServers(exported)).toThrow(message);
 });
@@ -84,7 +84,7 @@ describe("the site", () => {
 		},
 	});
 
-	test("has its gateways, and how the cluster's records are read", () => {
+	test("has its gateways, and how to read the cluster's records", () => {
 		const [gateway] = deployedSite(joined({ ...cluster, context: "admin" })).gateways;
 		expect(gateway).toEqual({
 			name: "gw-1",
@@ -94,18 +94,18 @@ describe("the site", () => {
 		});
 	});
 
-	test("has Calico's etcd, where there is one", () => {
+	test("has Calico's etcd, if there is one", () => {
 		const calicoEtcd = { endpoints: ["https://10.0.0.10:2379"], ca: "CA", client: { cert: "CERT", key: "KEY" } };
 		const [gateway] = deployedSite(joined(cluster, { calicoEtcd: secret(JSON.stringify(calicoEtcd)) })).gateways;
 		expect(gateway?.access).toEqual({ kubeconfig: "KUBECONFIG", calicoEtcd });
 	});
 
-	test("has none before a gateway has joined", () => {
+	test("cannot be read before a gateway has joined", () => {
 		expect(() => deployedSite({ deployment: {} })).toThrow("no gateway has joined yet; run pulumi up first");
 	});
 });
 
-test("the outputs that a report is made of", () => {
+test("the outputs that a report needs", () => {
 	const outputs = {
 		gateways: { "gw-1": { node: "gw-1", addresses: ["10.200.0.20"] } },
 		ranges: { pods: ["192.244.0.0/16"], services: ["192.96.0.0/16"] },

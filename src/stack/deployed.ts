@@ -8,37 +8,36 @@ import type { RecordsAccess } from "../survey/blocks.ts";
 import { etcdAccess } from "../survey/etcd/etcd.ts";
 import { COMPONENTS, type CommandRole, commandOf, partsOf } from "./resources.ts";
 
-/** A server as the last deployment left it. */
+/** A server as it was last deployed. */
 export interface DeployedServer {
 	readonly name: string;
 	readonly target: SshTarget;
 	/** The desired state, as the host script read it. */
 	readonly desired: string;
-	/** What the host script said when it was done. */
+	/** The host script's outcome. */
 	readonly outcome: Outcome;
-	/** The resource that brings it there, for `pulumi up --target-replace`. */
+	/** The resource that applies the desired state, for `pulumi up --target-replace`. */
 	readonly urn: string;
 }
 
-/** A gateway as the last deployment left it. */
+/** A gateway as it was last deployed. */
 export interface DeployedGateway {
 	readonly name: string;
 	/** The Node's name. */
 	readonly node: string;
 	readonly target: SshTarget;
-	/** How its cluster's records are read. */
+	/** How to read its cluster's records. */
 	readonly access: RecordsAccess;
 }
 
-/** A deployed stack, as far as a survey needs it. */
+/** The parts of a deployed stack that a survey needs. */
 export interface DeployedSite {
 	/** In order of their names. */
 	readonly gateways: readonly [DeployedGateway, ...DeployedGateway[]];
-	/** Prefixes the pods' addresses come from. */
 	readonly podRanges: readonly Prefix[];
 }
 
-/** How the engine marks a secret that it shows all the same (sdk/go/common/resource/properties.go). */
+/** The engine's mark of a secret in an export with plain secrets (sdk/go/common/resource/properties.go). */
 const SECRET = "4dabf18193072939515e22adb298388d";
 const shownSecret = z.object({ [SECRET]: z.string(), plaintext: z.string() });
 
@@ -51,9 +50,9 @@ const state = z.object({
 					type: z.string(),
 					inputs: z.record(z.string(), z.unknown()).default({}),
 					outputs: z.record(z.string(), z.unknown()).default({}),
-					/** It was replaced and is about to go. */
+					/** Whether the resource was replaced and will be deleted. */
 					delete: z.boolean().default(false),
-					/** By a change of it the resource is replaced. */
+					/** A change of this value replaces the resource. */
 					replacementTrigger: z.unknown().optional(),
 				}),
 			)
@@ -62,12 +61,13 @@ const state = z.object({
 });
 
 /**
- * The servers of a stack, in order of their names, out of its state with secrets shown (`pulumi stack export --show-secrets`).
+ * The servers of a stack, in order of their names.
  *
- * @throws Error when it is no such state.
+ * @param exported the state with plain secrets, from `pulumi stack export --show-secrets`.
+ * @throws Error if it is not such a state.
  */
 export function deployedServers(exported: unknown): readonly DeployedServer[] {
-	// Where an update from a former version was cut off, its remote commands are beside those that come after them.
+	// An interrupted update from a former version leaves its remote commands beside the new ones. The new ones come later and win.
 	const former = ({ type }: { type: string }) => type.startsWith("command:remote:");
 	const commands = resourcesOf(exported)
 		.sort((a, b) => Number(former(b)) - Number(former(a)))
@@ -76,21 +76,21 @@ export function deployedServers(exported: unknown): readonly DeployedServer[] {
 		new Map(commands.flatMap((one) => (one.command?.role === role ? [[one.command.owner, one] as const] : [])));
 	const [network, restore] = [commandsOf("network"), commandsOf("restore")];
 	return [...network.keys()].sort().map((name) => {
-		const desired = shown(network.get(name)?.inputs["stdin"]);
-		const target = sshTargetSchema.safeParse(JSON.parse(shown(restore.get(name)?.inputs["stdin"]) ?? "null"));
+		const desired = plainText(network.get(name)?.inputs["stdin"]);
+		const target = sshTargetSchema.safeParse(JSON.parse(plainText(restore.get(name)?.inputs["stdin"]) ?? "null"));
 		if (desired === undefined || !target.success) {
-			throw new Error(`the state of server ${name} is not as this version writes it; run pulumi up first`);
+			throw new Error(`the state of server ${name} does not have this version's form; run pulumi up first`);
 		}
 		const urn = (restore.get(name)?.urn ?? "").replace(/-restore$/, "-network");
-		const outcome = parseOutcome(shown(network.get(name)?.outputs["stdout"]) ?? "");
+		const outcome = parseOutcome(plainText(network.get(name)?.outputs["stdout"]) ?? "");
 		return { name, target: target.data, desired, outcome, urn };
 	});
 }
 
-/** The resources of a state. @throws Error when it is none. */
+/** The resources of a state. @throws Error if it is not a state. */
 export function resourcesOf(exported: unknown) {
 	const parsed = state.safeParse(exported);
-	if (!parsed.success) throw new Error("this is no state of a stack");
+	if (!parsed.success) throw new Error("not a stack state: expected the output of `pulumi stack export`");
 	return parsed.data.deployment.resources;
 }
 
@@ -111,13 +111,13 @@ const outputs = z.object({
 	podRoutes: z.array(z.array(z.string().regex(/^\S+ of .+$/))),
 });
 
-/** What a stack's outputs say of its site, as `index.ts` exports it. */
+/** The parts of a stack's outputs that a report needs, as `index.ts` exports them. */
 export type DeployedOutputs = z.infer<typeof outputs>;
 
 /**
- * The outputs of a stack, out of its state.
+ * The outputs in a stack's state.
  *
- * @throws Error when it is no such state, or nothing was deployed yet.
+ * @throws Error if it is not a state, or if nothing was deployed yet.
  */
 export function deployedOutputs(exported: unknown): DeployedOutputs {
 	const stack = resourcesOf(exported).find(({ type }) => type === "pulumi:pulumi:Stack");
@@ -127,9 +127,10 @@ export function deployedOutputs(exported: unknown): DeployedOutputs {
 }
 
 /**
- * The gateways of a stack, and the cluster's pod ranges, out of its state with secrets shown.
+ * The gateways of a stack, and the cluster's pod ranges.
  *
- * @throws Error when it is no such state, or nothing was deployed yet.
+ * @param exported the state with plain secrets.
+ * @throws Error if it is not such a state, or if no gateway has joined yet.
  */
 export function deployedSite(exported: unknown): DeployedSite {
 	const resources = resourcesOf(exported);
@@ -137,12 +138,12 @@ export function deployedSite(exported: unknown): DeployedSite {
 		.flatMap(({ urn, inputs, delete: leaving }) => {
 			const command = commandOf(urn);
 			if (command?.role !== "node" || leaving) return [];
-			return [{ name: command.owner, request: request.parse(JSON.parse(shown(inputs["stdin"]) ?? "null")) }];
+			return [{ name: command.owner, request: request.parse(JSON.parse(plainText(inputs["stdin"]) ?? "null")) }];
 		})
 		.sort((a, b) => a.name.localeCompare(b.name));
 	const etcdOf = (gateway: string) => {
 		const survey = resources.find(({ type, urn }) => type === COMPONENTS.routeSurvey && partsOf(urn).name === gateway);
-		const access = shown(survey?.outputs["calicoEtcd"]);
+		const access = plainText(survey?.outputs["calicoEtcd"]);
 		return access === undefined ? undefined : etcdAccess.parse(JSON.parse(access));
 	};
 	const stack = resources.find(({ type }) => type === "pulumi:pulumi:Stack");
@@ -150,16 +151,18 @@ export function deployedSite(exported: unknown): DeployedSite {
 	const [first, ...others] = requests;
 	if (!first || !declared.success) throw new Error("no gateway has joined yet; run pulumi up first");
 	const podRanges = all(declared.data.pods.map((text) => parsePrefix(text)));
-	if (!podRanges.ok) throw new Error(`the stack's outputs make no sense: ${podRanges.problems.join("; ")}`);
+	if (!podRanges.ok) throw new Error(`the stack's outputs cannot be read: ${podRanges.problems.join("; ")}`);
 	const gateway = ({ name, request: { cluster, node, machine } }: typeof first): DeployedGateway => ({
-		...{ name, node: node.name, target: machine },
+		name,
+		node: node.name,
+		target: machine,
 		access: { kubeconfig: cluster.kubeconfig, context: cluster.context, calicoEtcd: etcdOf(name) },
 	});
 	return { gateways: [gateway(first), ...others.map(gateway)], podRanges: podRanges.value };
 }
 
-/** A text of the state, whether it is a secret or not. */
-function shown(value: unknown): string | undefined {
+/** A text in the state, plain or marked as secret; undefined for any other value. */
+function plainText(value: unknown): string | undefined {
 	const secret = shownSecret.safeParse(value);
 	const plain: unknown = secret.success ? JSON.parse(secret.data.plaintext) : value;
 	return typeof plain === "string" ? plain : undefined;

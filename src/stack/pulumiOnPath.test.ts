@@ -18,8 +18,8 @@ function file(path: string, mode = 0o755): string {
 	return whole;
 }
 
-test("the installed one is found past npm's, which npm run puts first", () => {
-	// As npm has it: a link into the package.
+test("the installed command is found behind npm's, which npm run puts first", () => {
+	// npm makes a link into the package.
 	const npm = join(root, "node_modules/.bin");
 	mkdirSync(npm, { recursive: true });
 	symlinkSync(file("node_modules/pulumi/run.js"), join(npm, "pulumi"));

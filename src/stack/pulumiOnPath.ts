@@ -2,10 +2,10 @@ import { accessSync, constants, realpathSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /**
- * The Pulumi that a person has installed: the first on PATH that is not the npm package's, which `npm run` puts first and which
- * downloads the CLI when it is called. Undefined where there is none.
+ * The installed pulumi command: the first on PATH that is not the npm package's. `npm run` puts that one first, and it
+ * downloads the CLI when it is called. Undefined if there is no other.
  *
- * @param path folders, parted as in PATH. Default: PATH.
+ * @param path folders, separated as in PATH. Default: PATH.
  */
 export function pulumiOnPath(path = process.env["PATH"] ?? ""): string | undefined {
 	return path

@@ -3,7 +3,7 @@ import { COMPONENTS, commandName, commandOf } from "./resources.ts";
 
 const urn = (parent: string, type: string, name: string) => `urn:pulumi:prod::pod-gateway::${parent}$${type}::${name}`;
 
-test("what is named is read back, also of a server whose name ends as a role does", () => {
+test("owner and role are read back from a name, also if the server's name ends like a role", () => {
 	for (const owner of ["db-1", "my-network", "a-node"]) {
 		for (const [parent, role] of [
 			[COMPONENTS.physicalServer, "network"],
@@ -20,7 +20,7 @@ test.each([
 	["another type", urn(COMPONENTS.physicalServer, "command:remote:CopyToRemote", "db-1-network")],
 	["another component", urn(COMPONENTS.gatewayMachine, "command:local:Command", "gw-1-network")],
 	["another role", urn(COMPONENTS.gatewayNode, "command:local:Command", "gw-1-restore")],
-	["no URN", "db-1-network"],
-])("%s is no command of ours", (_, text) => {
+	["a text that is not a URN", "db-1-network"],
+])("%s is not a command of this program", (_, text) => {
 	expect(commandOf(text)).toBeUndefined();
 });

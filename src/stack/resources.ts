@@ -1,9 +1,9 @@
 /*
- * The names of our resources, and how they are read from a URN, which is urn:pulumi:STACK::PROJECT::PARENT_TYPE$TYPE::NAME. They
- * stand in the state of every stack: under another name a resource is another resource.
+ * The names of this program's resources, and how to read them from a URN (urn:pulumi:STACK::PROJECT::PARENT_TYPE$TYPE::NAME).
+ * Every stack's state has these names. A renamed resource would count as another one, so they must not change.
  */
 
-/** The type tokens of our components. */
+/** The type tokens of this program's components. */
 export const COMPONENTS = {
 	clusterFacts: "pod-gateway:index:ClusterFacts",
 	gatewayMachine: "pod-gateway:index:GatewayVm",
@@ -13,8 +13,8 @@ export const COMPONENTS = {
 } as const;
 
 /**
- * What a command of ours does: `network` brings the desired state to a server, `restore` takes it away, `node` makes a machine the
- * gateway's node.
+ * The role of a command of this program. `network`: applies the desired state to a server. `restore`: removes it. `node`: makes
+ * a machine the gateway's node.
  */
 export type CommandRole = "network" | "restore" | "node";
 
@@ -28,10 +28,10 @@ const ROLES: Readonly<Record<string, readonly CommandRole[]>> = {
 	[COMPONENTS.gatewayNode]: ["node"],
 };
 
-/** The environment variable in which a server's `network` command has the SSH target, as JSON. */
+/** The environment variable with which a server's `network` command gets the SSH target, as JSON. */
 export const TARGET_VARIABLE = "POD_GATEWAY_TARGET";
 
-/** Reads the URN of a command of ours; undefined of any other resource. Former versions had remote commands. */
+/** Reads the URN of a command of this program; undefined for any other resource. Former versions had remote commands. */
 export function commandOf(urn: string): { readonly owner: string; readonly role: CommandRole } | undefined {
 	const { types, name } = partsOf(urn);
 	if (!/^command:(local|remote):Command$/.test(types.at(-1) ?? "")) return undefined;
@@ -39,7 +39,7 @@ export function commandOf(urn: string): { readonly owner: string; readonly role:
 	return role && { owner: name.slice(0, -role.length - 1), role };
 }
 
-/** The name of the server whose desired state a resource carries; undefined of any other resource. */
+/** The name of the server to which a resource applies the desired state; undefined for any other resource. */
 export function serverOf(urn: string): string | undefined {
 	const command = commandOf(urn);
 	return command?.role === "network" ? command.owner : undefined;
@@ -54,7 +54,7 @@ export interface UrnParts {
 	readonly name: string;
 }
 
-/** Parts a URN. */
+/** Splits a URN into its parts. */
 export function partsOf(urn: string): UrnParts {
 	const [head = "", project = "", types = "", ...name] = urn.split("::");
 	return { stack: head.replace(/^urn:pulumi:/, ""), project, types: types.split("$"), name: name.join("::") };

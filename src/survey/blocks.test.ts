@@ -48,59 +48,59 @@ test.each<[string, number | object]>([
 	expect(notes).toEqual([]);
 });
 
-test("where nobody keeps records that is said", async () => {
+test("a cluster without records of Calico gives a note", async () => {
 	const answers = { [BLOCKS]: 404, [POOLS]: 404, [NODES]: nodes };
 	const { notes } = await readExpectedBlocks({ kubeconfig: await apiServer(answers), context: "one" }, [], []);
-	expect(notes).toEqual([expect.stringMatching(/^no records of Calico are there/)]);
+	expect(notes).toEqual([expect.stringMatching(/^the cluster does not have records of Calico/)]);
 });
 
-test("native v3 CRDs that may not be listed are not none", async () => {
+test("native v3 CRDs that may not be listed give a note", async () => {
 	const answers = { [BLOCKS]: 404, [POOLS]: 404, [BLOCKS_V3]: 403, [POOLS_V3]: 403, [NODES]: nodes };
 	const { owners, notes } = await readExpectedBlocks({ kubeconfig: await apiServer(answers), context: "one" }, [], []);
 	expect(owners).toBeUndefined();
 	expect(notes).toContain(`${unknown}the kubeconfig's user may not list blockaffinities.projectcalico.org`);
 });
 
-const unknown = "not known which blocks the gateway is to have routes to: ";
+const unknown = "it is unknown which blocks the gateway should have routes to: ";
 
 test.each<[string, Record<string, object | number>, string[]]>([
 	["a cluster without such records", { [BLOCKS]: 404, [NODES]: nodes }, []],
 	[
-		"a user who may not",
+		"a user who may not list blocks",
 		{ [BLOCKS]: 403, [NODES]: nodes },
 		[`${unknown}the kubeconfig's user may not list blockaffinities.crd.projectcalico.org`],
 	],
 	[
-		"a user who may not see nodes",
+		"a user who may not list nodes",
 		{ [BLOCKS]: blocks, [NODES]: 403 },
 		[`${unknown}the kubeconfig's user may not list nodes`],
 	],
 	[
-		"an API server in trouble",
+		"an API server with an error",
 		{ [BLOCKS]: 500, [NODES]: nodes },
 		[
 			`${unknown}the API server answers 500 to «list blockaffinities.crd.projectcalico.org»: "{\\"kind\\":\\"Status\\",\\"code\\":500}"`,
 		],
 	],
 	[
-		"an answer that is no list",
+		"an answer that is not a list",
 		{ [BLOCKS]: {}, [NODES]: nodes },
-		[`${unknown}the answer to «list blockaffinities.crd.projectcalico.org» is no list`],
+		[`${unknown}the answer to «list blockaffinities.crd.projectcalico.org» is not a list`],
 	],
-])("%s is no error: nothing is known", async (_, byPath, notes) => {
+])("%s is not an error: the records are unknown", async (_, byPath, notes) => {
 	expect(await readCalicoBlocks({ kubeconfig: await apiServer(byPath), context: "one" })).toEqual({ notes });
 });
 
 test.each<[string, number, boolean]>([
-	["may not be read", 403, false],
-	["nobody keeps", 404, true],
-])("of records that %s, the owners are unknown or none", async (_, status, known) => {
+	["unknown if the records may not be read", 403, false],
+	["known to be none if there are no records", 404, true],
+])("the owners are %s", async (_, status, known) => {
 	const kubeconfig = await apiServer({ [BLOCKS]: status, [POOLS]: status, [NODES]: nodes });
 	const { owners } = await readExpectedBlocks({ kubeconfig, context: "one" }, [], []);
 	expect(owners).toEqual(known ? new Map() : undefined);
 });
 
-test("an API server that does not answer is given up", async () => {
+test("an API server that does not answer is given up after 10 s", async () => {
 	const real = AbortSignal.timeout;
 	const limit = vi.spyOn(AbortSignal, "timeout").mockImplementation(() => real.call(AbortSignal, 50));
 	const { records, notes } = await readCalicoBlocks({
@@ -108,22 +108,24 @@ test("an API server that does not answer is given up", async () => {
 		context: "one",
 	});
 	expect(records).toBeUndefined();
-	expect(notes.join()).toMatch(/cannot list blockaffinities\.crd\.projectcalico\.org: .*: no answer within 10 s$/);
+	expect(notes.join()).toMatch(
+		/cannot list blockaffinities\.crd\.projectcalico\.org: .*: it did not answer within 10 s$/,
+	);
 	expect(limit).toHaveBeenCalledWith(10_000);
 });
 
-test("an API server that is not there is a note too", async () => {
+test("an API server that refuses connections gives a note, too", async () => {
 	const kubeconfig = (await apiServer({})).replace(/127\.0\.0\.1:\d+/, "127.0.0.1:1");
 	const { records, notes } = await readCalicoBlocks({ kubeconfig, context: "one" });
 	expect(records).toBeUndefined();
 	expect(notes.join()).toMatch(/cannot list nodes: .*ECONNREFUSED/);
 });
 
-test("a kubeconfig that is none is an error that does not quote it", async () => {
+test("a broken kubeconfig is an error that does not quote it", async () => {
 	await expect(readCalicoBlocks({ kubeconfig: "token: [secret" })).rejects.toThrow(/^the kubeconfig cannot be read$/);
 });
 
-describe("where Calico keeps its data in etcd", () => {
+describe("if Calico keeps its data in etcd", () => {
 	const { ca, otherCa, client, server: own } = exampleCertificates();
 	const podRanges = [must(parsePrefix("192.244.0.0/16"))];
 	let etcd: ExampleEtcd;
@@ -134,14 +136,14 @@ describe("where Calico keeps its data in etcd", () => {
 	});
 	afterAll(() => etcd.stop());
 
-	/** As a cluster answers that has none of Calico's custom resources. */
+	/** Access to a cluster without Calico's custom resources. */
 	async function access(trusted: string) {
 		const up = { ...nodes.items[0], status: { conditions: [{ type: "Ready", status: "True" }] } };
 		const kubeconfig = await apiServer({ [BLOCKS]: 404, [POOLS]: 404, [NODES]: { items: [up] } });
 		return { kubeconfig, context: "one", calicoEtcd: { endpoints: [etcd.endpoint], ca: trusted, client } };
 	}
 
-	test("blocks and pools are read there, the nodes of the cluster", async () => {
+	test("blocks and pools are read from etcd, and nodes from the cluster", async () => {
 		kept = [
 			{ key: "/calico/ipam/v2/host/ku13-1/ipv4/block/192.244.190.128-26", value: '{"state":"confirmed"}' },
 			{ key: "/calico/ipam/v2/host/ku13-9/ipv4/block/192.244.9.0-26", value: '{"state":"confirmed"}' },
@@ -158,16 +160,16 @@ describe("where Calico keeps its data in etcd", () => {
 		expect(notes).toEqual([]);
 	});
 
-	test("another etcd than Calico's is no cluster without blocks", async () => {
+	test("another etcd than Calico's does not count as a cluster without blocks", async () => {
 		kept = [{ key: "/registry/pods/default/x", value: "" }];
 		expect(await readCalicoBlocks(await access(ca.cert))).toEqual({
 			notes: [
-				`${unknown}cannot read Calico's etcd: ${etcd.endpoint}: no records of Calico are there; correct calicoEtcd.endpoints`,
+				`${unknown}cannot read Calico's etcd: ${etcd.endpoint}: does not hold Calico's records; correct calicoEtcd.endpoints`,
 			],
 		});
 	});
 
-	test("one that cannot be read is no error: nothing is known", async () => {
+	test("an etcd that cannot be read is not an error: the records are unknown", async () => {
 		expect(await readCalicoBlocks(await access(otherCa.cert))).toEqual({
 			notes: [
 				`${unknown}cannot read Calico's etcd: ${etcd.endpoint}: its certificate is not signed by the CA in the settings; correct calicoEtcd.ca or caFile`,

@@ -10,23 +10,23 @@ import { type EtcdAccess, readKeys } from "./etcd/etcd.ts";
 
 /** How to read the cluster's records. */
 export interface RecordsAccess {
-	/** Contents of a kubeconfig file, or the file. */
+	/** A kubeconfig's text or file. */
 	readonly kubeconfig: SecretText;
-	/** Its context; default: its current one. */
+	/** A context of it. Default: its current one. */
 	readonly context?: string | undefined;
-	/** Calico's etcd, where its records are no custom resources. */
+	/** Calico's etcd. Absent if Calico's records are custom resources. */
 	readonly calicoEtcd?: EtcdAccess | undefined;
 }
 
-/** Which nodes have which blocks of pod addresses, by Calico's own records. */
+/** Calico's records of which node owns which block. */
 export interface CalicoBlocks {
-	/** Undefined where that is not known, such as with another network. */
+	/** Undefined if they are unknown, for example in a cluster with another network. */
 	readonly records?: BlockRecords;
-	/** Why it is not known, where a person can do something about it. */
+	/** Why they are unknown, if a person can do something about it. */
 	readonly notes: readonly string[];
 }
 
-/** The blocks that a gateway is to have routes to, as far as that can be read: see {@link readCalicoBlocks}, {@link expectedBlocks}. */
+/** Reads the blocks that a gateway should have routes to. See {@link readCalicoBlocks} and {@link expectedBlocks}. */
 export async function readExpectedBlocks(
 	access: RecordsAccess,
 	podRanges: readonly Prefix[],
@@ -36,15 +36,15 @@ export async function readExpectedBlocks(
 	if (records) return expectedBlocks(records, podRanges, gateways);
 	if (notes.length > 0) return { blocks: [], owners: undefined, pools: [], notes };
 	const groups = CALICO_GROUPS.map(({ group }) => group).join(" nor ");
-	const nobody = `no records of Calico are there (neither ${groups} is known): the gateway's routes are taken as they are, once there is one`;
-	return { blocks: [], owners: new Map(), pools: [], notes: [nobody] };
+	const without = `the cluster does not have records of Calico (its API knows neither ${groups}), so the gateway's routes are used as soon as there is one`;
+	return { blocks: [], owners: new Map(), pools: [], notes: [without] };
 }
 
 /**
- * Reads Calico's block affinities and pools and the cluster's nodes, all at once. What cannot be read is a note and no error: the
- * records only say what to wait for.
+ * Reads Calico's block affinities and pools and the cluster's nodes, all at once. Records that cannot be read give a note and
+ * not an error, because they only tell what to wait for.
  *
- * @throws Error when the kubeconfig is none.
+ * @throws Error if the kubeconfig cannot be read.
  */
 export async function readCalicoBlocks({ kubeconfig, context, calicoEtcd }: RecordsAccess): Promise<CalicoBlocks> {
 	const connection = clusterConnection(kubeconfig, context);
@@ -63,30 +63,30 @@ export async function readCalicoBlocks({ kubeconfig, context, calicoEtcd }: Reco
 	return { records: { affinities: affinities.items, pools: pools.items ?? [], nodes: nodes.items }, notes };
 }
 
-/** Where Calico's records are: native v3 CRDs (3.32) have the second group, for which an aggregation server may answer, too. */
+/** The API groups of Calico's records. Calico 3.32's native v3 CRDs, or an aggregation server, have the second one. */
 const CALICO_GROUPS = [
 	{ group: "crd.projectcalico.org", version: "v1" },
 	{ group: "projectcalico.org", version: "v3" },
 ] as const;
 
-/** The records of the first group that has any; nobody's where no group does. */
+/** The records of the first group that has any. */
 async function inFirstGroup(list: (resource: (typeof CALICO_GROUPS)[number]) => Promise<Attempt>): Promise<Attempt> {
 	let found: Attempt = { notes: [] };
 	for (const resource of CALICO_GROUPS) {
 		const here = await list(resource);
-		// A group that was left behind empty by a migration is not the one in use.
+		// A migration may leave an empty group behind, which is not in use.
 		if (here.items === undefined ? here.notes.length > 0 : here.items.length > 0) return here;
 		if (here.items !== undefined) found = here;
 	}
 	return found;
 }
 
-/** Affinities and pools, each as the cluster's API would have them. */
+/** Affinities and pools, in the form of the cluster's API. */
 async function listFromEtcd(access: EtcdAccess): Promise<readonly [Attempt, Attempt]> {
 	try {
 		const { affinities, pools } = recordsOf(await readKeys(access, CALICO_PREFIXES));
 		if (affinities.length === 0 && pools.length === 0) {
-			throw new Error(`${access.endpoints.join(", ")}: no records of Calico are there; correct calicoEtcd.endpoints`);
+			throw new Error(`${access.endpoints.join(", ")}: does not hold Calico's records; correct calicoEtcd.endpoints`);
 		}
 		return [
 			{ items: affinities, notes: [] },
@@ -102,22 +102,22 @@ interface Attempt {
 	readonly notes: readonly string[];
 }
 
-/** @param what the permission that it takes: verb and resource. */
+/** @param what the request as a permission: verb and resource. */
 async function listOrNote(what: string, list: () => Promise<{ items?: unknown }>): Promise<Attempt> {
 	try {
 		const { items } = await list();
 		if (Array.isArray(items)) return { items, notes: [] };
-		return { notes: [unknown(`the answer to «${what}» is no list`)] };
+		return { notes: [unknown(`the answer to «${what}» is not a list`)] };
 	} catch (error) {
-		// Nobody keeps such records here: another network, or Calico on an etcd that the settings do not name.
+		// The cluster has another network, or Calico uses an etcd that the settings do not name.
 		if (isNotFound(error)) return { notes: [] };
 		if (error instanceof ApiException) return { notes: [unknown(problemOf(error, what))] };
-		// The connection's own words are in plain text already.
+		// The message of ClusterUnreachable is already safe to show.
 		const why = error instanceof ClusterUnreachable ? error.message : printableReason((error as Error).message);
 		return { notes: [unknown(`cannot ${what}: ${why}`)] };
 	}
 }
 
 function unknown(why: string): string {
-	return `not known which blocks the gateway is to have routes to: ${why}`;
+	return `it is unknown which blocks the gateway should have routes to: ${why}`;
 }

@@ -28,7 +28,7 @@ async function read(answers: ApiAnswers) {
 	return readCluster(server.kubeconfig, "one");
 }
 
-test("what the cluster says of itself", async () => {
+test("reads the cluster's own facts", async () => {
 	expect(await read(cluster)).toMatchObject({
 		ok: true,
 		value: {
@@ -43,7 +43,7 @@ test("what the cluster says of itself", async () => {
 	});
 });
 
-test("everything that makes no sense is a problem, each once", async () => {
+test("every unreadable record is a problem, each once", async () => {
 	const nonsense = await read({
 		...cluster,
 		[KUBEADM_CONFIG]: {},
@@ -51,8 +51,8 @@ test("everything that makes no sense is a problem, each once", async () => {
 		[KUBE_DNS]: { spec: { clusterIP: "None" } },
 	});
 	expect(nonsense.ok ? [] : nonsense.problems).toEqual([
-		expect.stringContaining("kubeadm-config holds no ClusterConfiguration"),
-		expect.stringContaining("cluster-info holds no kubeconfig"),
+		expect.stringContaining("kubeadm-config does not hold a ClusterConfiguration"),
+		expect.stringContaining("cluster-info does not hold a kubeconfig"),
 		expect.stringContaining("None"),
 	]);
 });
@@ -60,8 +60,8 @@ test("everything that makes no sense is a problem, each once", async () => {
 test.each<[number, string, string]>([
 	[403, KUBE_DNS, "the kubeconfig's user may not read Service kube-system/kube-dns"],
 	[500, KUBE_DNS, "the API server answers 500 to «read Service kube-system/kube-dns»"],
-	[404, KUBEADM_CONFIG, "the cluster has no ConfigMap kube-system/kubeadm-config, which kubeadm makes"],
-])("an answer %i says what could not be read", async (code, path, words) => {
+	[404, KUBEADM_CONFIG, "the cluster does not have the ConfigMap kube-system/kubeadm-config, which kubeadm makes"],
+])("an answer %i gives an error that names what could not be read", async (code, path, words) => {
 	await expect(read({ ...cluster, [path]: code })).rejects.toThrow(words);
 });
 
@@ -70,7 +70,7 @@ const service = (name: string, clusterIP: string) => ({
 	spec: { clusterIP, clusterIPs: [clusterIP] },
 });
 
-test("a nameserver by another name is found by its label", async () => {
+test("a nameserver with another name is found by its label", async () => {
 	const items = [service("coredns", "192.96.0.3"), service("coredns-metrics", "None")];
 	expect(await read({ ...cluster, [KUBE_DNS]: 404, [LABELLED]: { items } })).toMatchObject({
 		ok: true,
@@ -79,17 +79,17 @@ test("a nameserver by another name is found by its label", async () => {
 });
 
 test.each<[string, object[], string]>([
-	["no", [], "none there has the label k8s-app=kube-dns; set pod-gateway:cluster.dnsAddresses"],
+	["missing", [], "none there has the label k8s-app=kube-dns; set pod-gateway:cluster.dnsAddresses"],
 	[
-		"more than one",
+		"ambiguous",
 		[service("a", "192.96.0.3"), service("b", "192.96.0.4")],
-		'more than one there has the label k8s-app=kube-dns ("a", "b"); set pod-gateway:cluster.dnsAddresses',
+		'several Services there have the label k8s-app=kube-dns ("a", "b"); set pod-gateway:cluster.dnsAddresses',
 	],
-])("where %s nameserver is found, the refusal names the setting", async (_, items, words) => {
+])("if the nameserver is %s, the refusal names the setting", async (_, items, words) => {
 	await expect(read({ ...cluster, [KUBE_DNS]: 404, [LABELLED]: { items } })).rejects.toThrow(words);
 });
 
-test("what is set is not asked for", async () => {
+test("the cluster is not asked for values that the settings give", async () => {
 	const dnsAddresses = [must(parseAddress("192.96.0.7"))];
 	server = await exampleApiServer({ ...cluster, [KUBE_DNS]: 403 });
 	expect(await readCluster(server.kubeconfig, "one", { dnsAddresses })).toMatchObject({

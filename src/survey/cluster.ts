@@ -12,11 +12,13 @@ import { clusterConnection } from "../kube/connection.ts";
 import { isNotFound, problemOf } from "../kube/problem.ts";
 
 /**
- * What the cluster says about itself now.
+ * Reads the cluster's own facts as they are now.
  *
- * @param kubeconfig contents of a kubeconfig file, or the file. @param context its context; default: its current one.
- * @param instead what stands in place of the cluster's words: it is not asked for them.
- * @throws Error when the kubeconfig is none, the cluster cannot be asked, or it has no nameserver or more than one.
+ * @param kubeconfig a kubeconfig's text or file.
+ * @param context a context of it. Default: its current one.
+ * @param instead values that the settings give. The cluster is not asked for them.
+ * @returns the facts, or every problem with the cluster's records.
+ * @throws Error if the kubeconfig or the cluster cannot be read, or if the cluster's nameserver is missing or ambiguous.
  */
 export async function readCluster(
 	kubeconfig: SecretText,
@@ -42,15 +44,19 @@ export async function readCluster(
 	const { podRanges, serviceRanges, domain } = ranges.value;
 	const { major, minor } = version.value;
 	return success({
-		...{ podRanges, serviceRanges, domain, dnsAddresses: dnsAddresses.value },
-		...{ endpoint: endpointOf(identity.value.apiServer), caCertHashes: identity.value.caCertHashes },
+		podRanges,
+		serviceRanges,
+		domain,
+		dnsAddresses: dnsAddresses.value,
+		endpoint: endpointOf(identity.value.apiServer),
+		caCertHashes: identity.value.caCertHashes,
 		kubernetesVersion: `${major}.${minor}`,
 	});
 }
 
 /**
- * The addresses of the cluster's nameserver: of the Service `kube-system/kube-dns`, or of the one there that has its label, whatever
- * its name (kubespray's is `coredns`).
+ * The addresses of the cluster's nameserver: those of the Service `kube-system/kube-dns`, or of the one Service in
+ * `kube-system` with the label of kube-dns (kubespray names it `coredns`).
  */
 async function dnsAddressesOf(api: CoreV1Api): Promise<Result<readonly Address[]>> {
 	const [namespace, name, labelSelector] = ["kube-system", "kube-dns", "k8s-app=kube-dns"];
@@ -69,8 +75,8 @@ async function dnsAddressesOf(api: CoreV1Api): Promise<Result<readonly Address[]
 	if (only && others.length === 0) return addressesOf(only);
 	const found = services.map(({ metadata }) => printable(metadata?.name)).join(", ");
 	throw new Error(
-		`there is no Service ${namespace}/${name}, and ${only ? `more than one there has` : "none there has"} the label ` +
-			`${labelSelector}${only ? ` (${found})` : ""}; set pod-gateway:cluster.dnsAddresses`,
+		`the cluster does not have the Service ${namespace}/${name}, and ${only ? "several Services there have" : "none there has"} ` +
+			`the label ${labelSelector}${only ? ` (${found})` : ""}; set pod-gateway:cluster.dnsAddresses`,
 	);
 }
 
@@ -78,10 +84,11 @@ function addressesOf({ spec }: V1Service): Result<readonly Address[]> {
 	return all((spec?.clusterIPs ?? [spec?.clusterIP ?? ""]).map(parseAddress));
 }
 
-/** @param what the permission that it takes: verb and object. */
+/** Waits for the answer, with an error for people if it fails. @param what the request as a permission: verb and object. */
 async function withApiError<Answer>(what: string, answer: Promise<Answer>): Promise<Answer> {
 	return answer.catch((error: Error) => {
-		if (isNotFound(error)) throw new Error(`the cluster has no ${what.replace("read ", "")}, which kubeadm makes`);
+		if (isNotFound(error))
+			throw new Error(`the cluster does not have the ${what.replace("read ", "")}, which kubeadm makes`);
 		throw error instanceof ApiException ? new Error(problemOf(error, what)) : error;
 	});
 }

@@ -17,7 +17,7 @@ function blocks(...texts: string[]): ExpectedBlocks {
 	return { blocks: texts.map(of), owners: new Map(), pools: [], notes: ["a note"] };
 }
 
-/** The gateway has these routes at the first reading, the second and so on; the last one stays. */
+/** A gateway that has these routes at the first reading, the second and so on. The last ones stay. */
 function readings(...tables: string[][]): void {
 	run.mockImplementation(async () => {
 		const table = tables.length > 1 ? tables.shift() : tables[0];
@@ -30,7 +30,7 @@ const texts = (all: readonly { prefix: { text: string } }[]) => all.map(({ prefi
 
 beforeEach(() => void run.mockReset());
 
-test("one reading is enough where every block is there", async () => {
+test("one reading is enough if the routes lead to every block", async () => {
 	readings([first, second]);
 	const survey = await readRoutes(gateway, pods, 60, async () => blocks(first, second), run);
 	expect(texts(survey.prefixes)).toEqual([first, second]);
@@ -38,21 +38,21 @@ test("one reading is enough where every block is there", async () => {
 	expect(run).toHaveBeenCalledTimes(1);
 });
 
-test("one route is enough where no block is known", async () => {
+test("one route is enough if no block is known", async () => {
 	readings([], [first]);
 	const survey = await readRoutes(gateway, pods, 60, async () => blocks(), run);
 	expect(texts(survey.prefixes)).toEqual([first]);
 	expect(run).toHaveBeenCalledTimes(2);
 });
 
-test("a gateway that has some blocks only is read until it has all", async () => {
+test("a gateway with routes to only some blocks is read until it has all", async () => {
 	readings([first], [first, second]);
 	const survey = await readRoutes(gateway, pods, 60, async () => blocks(first, second), run);
 	expect(texts(survey.prefixes)).toEqual([first, second]);
 	expect(survey.missing).toEqual([]);
 });
 
-test("a block that is taken away meanwhile is not waited for", async () => {
+test("a block that is released meanwhile is not waited for", async () => {
 	readings([first]);
 	const expectations = [blocks(first, second), blocks(first)];
 	const survey = await readRoutes(gateway, pods, 60, async () => expectations.shift() ?? blocks(first), run);
@@ -60,14 +60,14 @@ test("a block that is taken away meanwhile is not waited for", async () => {
 	expect(run).toHaveBeenCalledTimes(2);
 });
 
-test("when the time is over, what is missing is told", async () => {
+test("after the time limit, the missing blocks are returned", async () => {
 	readings([first]);
 	const survey = await readRoutes(gateway, pods, 0.5, async () => blocks(first, second), run);
 	expect(texts(survey.prefixes)).toEqual([first]);
 	expect(texts(survey.missing)).toEqual([second]);
 });
 
-test("the cluster is asked while the gateway is read", async () => {
+test("the cluster and the gateway are read at the same time", async () => {
 	readings([first]);
 	let asked = false;
 	run.mockImplementationOnce(async () => {
@@ -93,7 +93,7 @@ test("a gateway that cannot be read is an error", async () => {
 	);
 });
 
-test("a later reading has what is left of the time, and not all of it once more", async () => {
+test("a later reading only gets the remaining time", async () => {
 	readings([first], [first], [first, second]);
 	const clock = vi.spyOn(Date, "now");
 	let now = 0;

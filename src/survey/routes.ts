@@ -9,32 +9,33 @@ import { hostScript } from "../remote/hostScript.ts";
 import { type Run, runScript } from "../remote/shell.ts";
 import type { SshTarget } from "../remote/sshTarget.ts";
 
-/** Seconds that a reading needs to see that routes rest, where the gateway is slow. */
+/** The least seconds for a reading, so that even a slow gateway can see that its routes have settled. */
 const SHORTEST = 10;
 
-/** A survey, and what is wrong with it. */
+/** A gateway's survey, compared with Calico's records. */
 export interface GatewaySurvey extends Survey {
-	/** A text for each row of the routing table that made no sense. */
+	/** A text for each row of the routing table that could not be read. */
 	readonly unreadable: readonly string[];
-	/** The blocks that there were to be routes to when the time was over. */
+	/** The blocks that the gateway should have routes to, as of the last reading. */
 	readonly expected: readonly Block[];
-	/** Those of them to which there was none. */
+	/** The expected blocks to which it has no route. */
 	readonly missing: readonly Block[];
-	/** What there is to say of the expectation. */
+	/** Texts about Calico's records, such as those that could not be read. */
 	readonly notes: readonly string[];
-	/** The node of every block by the block's prefix; undefined where Calico's records could not be read. */
+	/** The owner of every block by the block's prefix; undefined if Calico's records could not be read. */
 	readonly owners: ReadonlyMap<string, string> | undefined;
-	/** Calico's pools, where they are known. */
+	/** Calico's pools; empty if they are unknown. */
 	readonly pools: readonly Pool[];
 }
 
 /**
- * Reads a gateway's routes once they have come to rest and lead to every block that is expected, and changes nothing. A gateway
- * that has just joined can rest with the routes of some peers only. Where no block is expected, one route to the pods will do.
+ * Waits until a gateway's routes have settled and lead to every expected block, and returns them. Does not change anything. A
+ * gateway that has just joined may settle with the routes of only some peers. If no blocks are expected, one route to pods is
+ * enough.
  *
- * @param seconds how long that may take; what is there by then is the answer.
- * @param expected asked beside each reading, for blocks come and go while the gateway is waited for.
- * @throws Error when the routes do not come to rest in that time or the gateway cannot be read.
+ * @param seconds the time limit. After it, the last reading is returned even if blocks are missing.
+ * @param expected reads the expected blocks. It is called for each reading, because blocks may change meanwhile.
+ * @throws Error if the routes do not settle in time, or the gateway cannot be read.
  */
 export async function readRoutes(
 	gateway: SshTarget,
@@ -45,7 +46,7 @@ export async function readRoutes(
 ): Promise<GatewaySurvey> {
 	const deadline = Date.now() + seconds * 1000;
 	for (;;) {
-		// A later reading has what is left of the time: each could use up all of it otherwise.
+		// A later reading only gets the remaining time.
 		const left = Math.max(SHORTEST, Math.ceil((deadline - Date.now()) / 1000));
 		const [table, { blocks, notes, owners, pools }] = await Promise.all([
 			readTable(gateway, Math.min(seconds, left), run),

@@ -3,7 +3,7 @@ import { few } from "../core/values/few.ts";
 import type { Prefix } from "../core/values/prefix.ts";
 import type { GatewaySurvey } from "./routes.ts";
 
-/** What there is to say of a survey, a line each: what made no sense, what was left out, what the pools mean for servers. */
+/** The warnings of a survey, a line each: unreadable records and rows, routes left out, and effects of the pools' settings. */
 export function surveyWarnings(
 	{ rejected, unreadable, notes, pools }: GatewaySurvey,
 	podRanges: readonly Prefix[],
@@ -12,7 +12,7 @@ export function surveyWarnings(
 		...few(notes),
 		...[outsideProblem(pools, podRanges)].filter((problem) => problem !== undefined),
 		...poolWarnings(pools),
-		...few(unreadable.map((problem) => `left out what is no route: ${problem}`)),
+		...few(unreadable.map((problem) => `left out a row that is not a route: ${problem}`)),
 		...few(
 			rejected
 				.filter(({ suspicious }) => suspicious)

@@ -30,8 +30,8 @@ function expected(affinities: readonly unknown[], among: readonly unknown[] = no
 	return { blocks: blocks.map(({ prefix, node }) => `${prefix.text} of ${node}`), notes };
 }
 
-describe("the blocks that a gateway is to have routes to", () => {
-	test("are those of other nodes that are up, sorted, both families, each once", () => {
+describe("the blocks that a gateway should have routes to", () => {
+	test("are those of other ready nodes, sorted, of both families, each once", () => {
 		expect(
 			expected([
 				affinity("ku13-2", "fd00:244:0:7::/122"),
@@ -48,22 +48,22 @@ describe("the blocks that a gateway is to have routes to", () => {
 	test.each<[string, unknown]>([
 		["the gateway's own", affinity("gw-1", "192.244.1.0/26")],
 		["another gateway's", affinity("gw-2", "192.244.1.0/26")],
-		["those of a node that is not there", affinity("load-balancer", "192.244.1.0/26")],
-		["those of a node that is not up", affinity("ku13-3", "192.244.1.0/26")],
-		["those of a node that says nothing of itself", affinity("ku13-4", "192.244.1.0/26")],
-		["those not yet given for good", affinity("ku13-1", "192.244.1.0/26", { state: "pending" })],
+		["those of an unknown node", affinity("load-balancer", "192.244.1.0/26")],
+		["those of a node that is not ready", affinity("ku13-3", "192.244.1.0/26")],
+		["those of a node without status", affinity("ku13-4", "192.244.1.0/26")],
+		["those not confirmed yet", affinity("ku13-1", "192.244.1.0/26", { state: "pending" })],
 		["those without a state", affinity("ku13-1", "192.244.1.0/26", { state: undefined })],
-		["those being taken back", affinity("ku13-1", "192.244.1.0/26", { deleted: "true" })],
-		["those being taken back, in another spelling", affinity("ku13-1", "192.244.1.0/26", { deleted: true })],
+		["deleted ones", affinity("ku13-1", "192.244.1.0/26", { deleted: "true" })],
+		["deleted ones, in another spelling", affinity("ku13-1", "192.244.1.0/26", { deleted: true })],
 		["those outside the pod ranges", affinity("ku13-1", "10.200.0.0/26")],
 		["one that is a whole pod range", affinity("ku13-1", "192.244.0.0/16")],
 		["everything", affinity("ku13-1", "0.0.0.0/0")],
-	])("leave out %s, without a word", (_, record) => {
+	])("leave out %s, without a note", (_, record) => {
 		const among = [...nodes, node("ku13-3", "Unknown"), { metadata: { name: "ku13-4" } }, null, "x"];
 		expect(expected([record], among)).toEqual({ blocks: [], notes: [] });
 	});
 
-	test("leave out those of a pool that is not announced: no route to them ever comes", () => {
+	test("leave out those of a pool that is not announced, since the gateway never gets routes to them", () => {
 		const pools = [{ spec: { cidr: "192.244.1.0/24", disableBGPExport: true } }];
 		const both = [affinity("ku13-1", "192.244.1.0/26"), affinity("ku13-1", "192.244.2.0/26")];
 		expect(expected(both, nodes, pools).blocks).toEqual(["192.244.2.0/26 of ku13-1"]);
@@ -76,21 +76,21 @@ describe("the blocks that a gateway is to have routes to", () => {
 			'left out a block of "ku13-1": "192.244.1.0" has no prefix length',
 		],
 		["host bits", affinity("ku13-1", "192.244.1.1/26"), "has host bits set"],
-		["a cidr that is no text", affinity("ku13-1", 7), "left out what is no block affinity: {"],
-		["no spec", { kind: "BlockAffinity" }, 'left out what is no block affinity: {"kind":"BlockAffinity"}'],
-		["nothing", null, "left out what is no block affinity: null"],
+		["a cidr that is not a string", affinity("ku13-1", 7), "left out a record that is not a block affinity: {"],
+		["no spec", { kind: "BlockAffinity" }, 'left out a record that is not a block affinity: {"kind":"BlockAffinity"}'],
+		["null in its place", null, "left out a record that is not a block affinity: null"],
 		[
 			"control characters",
 			affinity("ku13-1", "\u001b[2J"),
 			'left out a block of "ku13-1": "\\u001b[2J" is not a prefix',
 		],
-	])("leave out %s, with a text", (_, record, text) => {
+	])("leave out a record with %s, with a note", (_, record, text) => {
 		const { blocks, notes } = expected([record]);
 		expect(blocks).toEqual([]);
 		expect(notes.join()).toContain(text);
 	});
 
-	test("are never anything but prefixes inside the pod ranges, whatever the records hold", () => {
+	test("are always prefixes inside the pod ranges, whatever the records hold", () => {
 		const anyRecord = fc.oneof(
 			fc.anything(),
 			anyPrefix.map(({ text }) => affinity("ku13-1", text)),
@@ -122,8 +122,8 @@ describe("a block is missing", () => {
 		["when only others were gathered", ["192.244.190.128/26", "fd00:244::/64"], true],
 	])("%s", (_, gathered, expected) => expect(missing(gathered)).toBe(expected));
 
-	test("whatever there is, exactly when no gathered prefix holds it", () => {
-		// Few addresses, so that many hold each other.
+	test("exactly when no gathered prefix contains it", () => {
+		// Few addresses, so that many prefixes contain each other.
 		const addresses = ["10.0.0.0", "10.128.0.0", "10.0.128.0", "fd00::", "fd00:80::"].map((text) =>
 			must(parseAddress(text)),
 		);
@@ -144,7 +144,7 @@ describe("a block is missing", () => {
 	});
 });
 
-test("each family is judged by itself, and a share as a person does it", () => {
+test("each family is counted on its own, and the share has no rounding error", () => {
 	const blocks = (count: number, family: 4 | 6) =>
 		Array.from({ length: count }, (_, index) => ({
 			prefix: must(parsePrefix(family === 4 ? `10.244.${index}.0/26` : `fd00:244:${index}::/122`)),

@@ -5,38 +5,38 @@ import { comparePrefixes, contains, type Prefix, parsePrefix, sortedPrefixes } f
 import { printable } from "../values/printable.ts";
 import { type Pool, poolsOf } from "./pools.ts";
 
-/** A block of pod addresses and the node that has it. */
+/** A block of pod addresses and the node that owns it. */
 export interface Block {
 	readonly prefix: Prefix;
 	/** The node's name. */
 	readonly node: string;
 }
 
-/** The blocks that a gateway is to have routes to. */
+/** The blocks that a gateway should have routes to. */
 export interface ExpectedBlocks {
 	/** In order, each prefix once. */
 	readonly blocks: readonly Block[];
 	/**
-	 * The node of every block that is given to one, by the block's prefix; also of nodes that are down. Undefined where Calico's
-	 * records could not be read; empty where nobody keeps any.
+	 * The owner of every assigned block, by the block's prefix, including nodes that are down. Undefined if Calico's records could
+	 * not be read; empty if the cluster has none.
 	 */
 	readonly owners: ReadonlyMap<string, string> | undefined;
 	readonly pools: readonly Pool[];
-	/** A text for each record that made no sense, and for what could not be read. */
+	/** A text for each record that could not be parsed, and for each kind that could not be read. */
 	readonly notes: readonly string[];
 }
 
-/** What the cluster keeps of its blocks: objects as its API gave them. */
+/** The cluster's records of its blocks: objects as its API returned them, not parsed yet. */
 export interface BlockRecords {
-	/** Calico's, of kind BlockAffinity in crd.projectcalico.org/v1. */
+	/** Kind BlockAffinity of crd.projectcalico.org/v1. */
 	readonly affinities: readonly unknown[];
-	/** Calico's, of kind IPPool in crd.projectcalico.org/v1. */
+	/** Kind IPPool of crd.projectcalico.org/v1. */
 	readonly pools: readonly unknown[];
-	/** The cluster's, of kind Node in v1. */
+	/** Kind Node of v1. */
 	readonly nodes: readonly unknown[];
 }
 
-// https://github.com/projectcalico/api/blob/master/pkg/apis/projectcalico/v3/blockaffinity.go; `deleted` is a text there.
+// https://github.com/projectcalico/api/blob/master/pkg/apis/projectcalico/v3/blockaffinity.go, where `deleted` is a string.
 const affinity = z.object({
 	spec: z.object({
 		cidr: z.string(),
@@ -52,10 +52,10 @@ const node = z.object({
 });
 
 /**
- * The blocks that have been given to other nodes for good, are announced, and whose nodes are up. Blocks outside the pod ranges, or as wide as
- * one, are none: no such route is ever kept.
+ * The blocks that are confirmed, announced, and owned by other nodes that are ready. Ignores blocks outside the pod ranges or
+ * as wide as a whole range, because the survey drops such routes.
  *
- * @param gateways the gateways' own nodes: drained, they have no pods that a server could want.
+ * @param gateways the gateways' own node names. Their blocks are left out: drained nodes run no pods that a server needs.
  */
 export function expectedBlocks(
 	records: BlockRecords,
@@ -71,7 +71,7 @@ export function expectedBlocks(
 	for (const record of records.affinities) {
 		const parsed = affinity.safeParse(record);
 		if (!parsed.success) {
-			notes.push(`left out what is no block affinity: ${printable(record)}`);
+			notes.push(`left out a record that is not a block affinity: ${printable(record)}`);
 			continue;
 		}
 		const { cidr, node, state, deleted } = parsed.data.spec;
@@ -89,7 +89,7 @@ export function expectedBlocks(
 	return { blocks: [...blocks.values()].sort((a, b) => comparePrefixes(a.prefix, b.prefix)), owners, pools, notes };
 }
 
-/** The expected blocks to which no gathered prefix leads, in order. Both may be many: each is gone through once. */
+/** The expected blocks that no gathered prefix contains, in order. Takes one pass over each list, since both may be long. */
 export function missingBlocks(
 	expected: readonly Block[],
 	gathered: readonly Pick<GatheredPrefix, "prefix">[],
@@ -99,7 +99,7 @@ export function missingBlocks(
 	return [...expected]
 		.sort((a, b) => comparePrefixes(a.prefix, b.prefix))
 		.filter((block) => {
-			// Of those that begin before the block, or with it, one that holds it ends last.
+			// If any prefix that begins at or before the block contains it, then the one that ends last does.
 			for (let at = prefixes[next]; at && comparePrefixes(at, block.prefix) <= 0; at = prefixes[++next]) {
 				if (widest?.family !== at.family || at.last > widest.last) widest = at;
 			}
@@ -108,18 +108,18 @@ export function missingBlocks(
 }
 
 /**
- * Whether a gateway lacks more than this share of the expected blocks, in either family, for each has a BIRD of its own: then its
- * table is taken for one that is not whole.
+ * Whether a gateway lacks more than this share (0 to 1) of the expected blocks of either family. Its routing table then counts as
+ * incomplete. Each family is counted on its own, because each has its own BIRD.
  */
 export function tooManyMissing(expected: readonly Block[], missing: readonly Block[], share: number): boolean {
 	return ([4, 6] as const).some((family) => {
 		const count = (blocks: readonly Block[]) => blocks.filter(({ prefix }) => prefix.family === family).length;
-		// In hundredths, since 0.07 × 100 is more than 7.
+		// In whole hundredths, because 0.07 * 100 is slightly more than 7 in floating point.
 		return count(missing) * 100 > Math.round(share * 100) * count(expected);
 	});
 }
 
-/** A node's name, if it is ready. */
+/** The name of a ready node in a list of one; an empty list for any other record. */
 function readyName(record: unknown): readonly string[] {
 	const parsed = node.safeParse(record);
 	return parsed.success && isReady(parsed.data) ? [parsed.data.metadata.name] : [];

@@ -9,7 +9,7 @@ import { poolsOf } from "./pools.ts";
 const host = "/calico/ipam/v2/host";
 const pools = "/calico/resources/v3/projectcalico.org/ippools";
 
-/** The keys of the operations note that the project began with. */
+/** Keys as in the operations note that the project began with. */
 const noted = [
 	`${host}/ku13-1/ipv4/block/192.244.190.128-26`,
 	`${host}/ku13-1/ipv4/block/192.244.190.192-26`,
@@ -23,7 +23,7 @@ function affinity(key: string, value = '{"state":"confirmed","deleted":false}') 
 	return record;
 }
 
-/** What the survey makes of the records, with every node up. */
+/** The expected blocks of these records, with every node ready. */
 function expected(pairs: readonly { key: string; value: string }[]) {
 	const ready = { conditions: [{ type: "Ready", status: "True" }] };
 	const nodes = ["ku13-1", "ku13-2"].map((name) => ({ metadata: { name }, status: ready }));
@@ -33,7 +33,7 @@ function expected(pairs: readonly { key: string; value: string }[]) {
 }
 
 describe("blocks", () => {
-	test("are the nodes' that the keys name", () => {
+	test("belong to the nodes that the keys name", () => {
 		const pairs = noted.map((key) => ({ key, value: '{"state":"confirmed"}' }));
 		expect(expected([...pairs, { key: `${host}/ku13-2/ipv6/block/fd00:244:0:7::-122`, value: "" }])).toEqual({
 			blocks: [
@@ -59,22 +59,24 @@ describe("blocks", () => {
 		expect(affinity(noted[0] ?? "", value)).toMatchObject({ spec: { state: "confirmed", deleted: false } });
 	});
 
-	test("of no node are known too, and are those of the name they have", () => {
+	test("without a node belong to the name in their key", () => {
 		const key = "/calico/ipam/v2/virtual/load-balancer/ipv4/block/192.244.1.0-26";
 		expect(affinity(key)).toMatchObject({ spec: { cidr: "192.244.1.0/26", node: "load-balancer" } });
 	});
 
 	test.each(["no JSON", "null", "[]", "7", '"confirmed"', '{"state":1}', '{"deleted":"perhaps"}'])(
-		"with a value that makes no sense are told of, and none: %s",
+		"with an unreadable value are left out, with a note: %s",
 		(value) => {
 			const { blocks, notes } = expected([{ key: noted[0] ?? "", value }]);
 			expect(blocks).toEqual([]);
-			expect(notes).toEqual([expect.stringContaining('left out what is no block affinity: {"key":"/calico/ipam')]);
+			expect(notes).toEqual([
+				expect.stringContaining('left out a record that is not a block affinity: {"key":"/calico/ipam'),
+			]);
 		},
 	);
 
 	test.each(["192.244.1.0", "192.244.1.1-26", "192.244.1.0-26-26", "%2e%2e", "-"])(
-		"with a prefix that is none are told of, and none: %s",
+		"with a broken prefix are left out, with a note: %s",
 		(block) => {
 			const { blocks, notes } = expected([{ key: `${host}/ku13-1/ipv4/block/${block}`, value: "" }]);
 			expect(blocks).toEqual([]);
@@ -92,11 +94,11 @@ describe("blocks", () => {
 		"/calico/ipam/v2/assignment/ipv4/block/192.244.1.0-26",
 		`${pools}`,
 		`${pools}/a/b`,
-	])("are not what another key says: %s", (key) => {
+	])("do not come from other keys: %s", (key) => {
 		expect(recordsOf([{ key, value: "{}" }])).toEqual({ affinities: [], pools: [] });
 	});
 
-	test("survive the way into a key and back, whatever they are", () => {
+	test("are read back from the keys that they make, whatever they are", () => {
 		const name = fc.stringMatching(/^[a-z0-9]([a-z0-9.-]{0,60}[a-z0-9])?$/);
 		fc.assert(
 			fc.property(name, anyPrefix, (node, { text, family }) => {
@@ -106,7 +108,7 @@ describe("blocks", () => {
 		);
 	});
 
-	test("and nothing that etcd may hold is more than a note", () => {
+	test("never come from unreadable content of etcd: it gives notes that are safe to show", () => {
 		const below = fc.constantFrom(...CALICO_PREFIXES);
 		const key = fc
 			.tuple(below, fc.array(fc.oneof(fc.string(), fc.constantFrom("ipv4", "block", "__proto__"))))
@@ -122,7 +124,7 @@ describe("blocks", () => {
 });
 
 describe("pools", () => {
-	test("are those of resources as Calico's API has them", () => {
+	test("are read from the resources of Calico's API", () => {
 		const spec = { cidr: "192.244.0.0/16", ipipMode: "Always", vxlanMode: "Never", natOutgoing: true, disabled: false };
 		const value = JSON.stringify({ kind: "IPPool", apiVersion: "projectcalico.org/v3", metadata: { name: "a" }, spec });
 		const { affinities, pools: records } = recordsOf([{ key: `${pools}/a`, value }]);
@@ -133,9 +135,9 @@ describe("pools", () => {
 		});
 	});
 
-	test.each(["", "null", "x", "[]", '{"spec":{"cidr":7}}'])("that make no sense are told of: %j", (value) => {
+	test.each(["", "null", "x", "[]", '{"spec":{"cidr":7}}'])("that cannot be read give a note: %j", (value) => {
 		const { pools: found, notes } = poolsOf(recordsOf([{ key: `${pools}/a`, value }]).pools);
 		expect(found).toEqual([]);
-		expect(notes).toEqual([expect.stringContaining("left out what is no IP pool")]);
+		expect(notes).toEqual([expect.stringContaining("left out a record that is not an IP pool")]);
 	});
 });

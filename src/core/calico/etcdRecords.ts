@@ -3,8 +3,8 @@ import { parseJson } from "../values/read.ts";
 import type { BlockRecords } from "./blocks.ts";
 
 /**
- * Where Calico keeps its records in etcd: the blocks of nodes, those of no node (addresses of load balancers), the pools
- * (libcalico-go/lib/backend/model: block_affinity.go, resource.go).
+ * Where Calico keeps its records in etcd: blocks of nodes, blocks without a node (addresses of load balancers), and pools.
+ * Source: libcalico-go/lib/backend/model, block_affinity.go and resource.go.
  */
 export const CALICO_PREFIXES = [
 	"/calico/ipam/v2/host/",
@@ -12,16 +12,17 @@ export const CALICO_PREFIXES = [
 	"/calico/resources/v3/projectcalico.org/ippools/",
 ] as const;
 
-/** Example: `/calico/ipam/v2/host/ku13-1/ipv4/block/192.244.190.128-26`. What a name has in it stands there as it is. */
+/** Example: `/calico/ipam/v2/host/ku13-1/ipv4/block/192.244.190.128-26`. Calico does not escape the node's name. */
 const affinityKey = /^\/calico\/ipam\/v2\/(?:host|virtual)\/([^/]+)\/ipv.\/block\/([^/]+)$/;
 const poolKey = /^\/calico\/resources\/v3\/projectcalico\.org\/ippools\/[^/]+$/;
 
-// Before Calico 3.0.7 a block had no value, and no state. Without one it is confirmed: BIRD announces it (bird_aggr.cfg.template).
+// Before Calico 3.0.7 a block had neither value nor state. BIRD announces a block without a state (bird_aggr.cfg.template), so it
+// counts as confirmed.
 const affinityValue = z.object({ state: z.string().default(""), deleted: z.boolean().default(false) });
 
 /**
- * Calico's keys and values of etcd as the custom resources that a cluster has whose Calico keeps them there. A value that
- * makes no sense becomes a record that makes none. Other keys are left out, as Calico does.
+ * Converts Calico's keys and values in etcd to the custom resources that Calico keeps in a cluster without etcd of its own. An
+ * unreadable value becomes a record that fails to parse later, which then gives a note. Other keys are ignored, as Calico does.
  */
 export function recordsOf(
 	pairs: readonly { readonly key: string; readonly value: string }[],

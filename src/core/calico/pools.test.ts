@@ -10,7 +10,7 @@ const record = (spec: object) => ({
 });
 const warningsOf = (spec: object) => poolWarnings(poolsOf([record(spec)]).pools);
 
-test("a pool without overlay, NAT or silence is nothing to speak of", () => {
+test("an announced pool without overlay and NAT gives no warning", () => {
 	expect(warningsOf({ ipipMode: "Never", vxlanMode: "Never", natOutgoing: false })).toEqual([]);
 	expect(warningsOf({})).toEqual([]);
 });
@@ -19,25 +19,25 @@ test.each([
 	[{ vxlanMode: "CrossSubnet" }, /^pool 192\.244\.0\.0\/16 is in VXLAN mode: .*MTU/],
 	[{ ipipMode: "Always" }, /^pool 192\.244\.0\.0\/16 is in IP-in-IP mode: /],
 	[{ natOutgoing: true }, /^pool 192\.244\.0\.0\/16 has natOutgoing: .*node's address/],
-	[{ disableBGPExport: true }, /^pool 192\.244\.0\.0\/16 has disableBGPExport: .*no route/],
-])("%j is a warning with its reason", (spec, warning) => {
+	[{ disableBGPExport: true }, /^pool 192\.244\.0\.0\/16 has disableBGPExport: .*does not get routes/],
+])("%j gives a warning with its reason", (spec, warning) => {
 	const warnings = warningsOf(spec);
 	expect(warnings).toHaveLength(1);
 	expect(warnings[0]).toMatch(warning);
 });
 
-test("a disabled pool is none, and what makes no sense is named", () => {
+test("a disabled pool is left out, and an unreadable record gives a note", () => {
 	expect(poolsOf([record({ disabled: true, vxlanMode: "Always" })])).toEqual({ pools: [], notes: [] });
 	const { pools, notes } = poolsOf([null, record({ cidr: "\u001b[2J" })]);
 	expect(pools).toEqual([]);
 	expect(notes).toEqual([
-		"left out what is no IP pool: null",
-		expect.stringContaining("left out what is no IP pool: {"),
+		"left out a record that is not an IP pool: null",
+		expect.stringContaining("left out a record that is not an IP pool: {"),
 	]);
 	expect(notes.join()).not.toContain("\u001b");
 });
 
-test("a VXLAN pool has routes whatever BGP exports", () => {
+test("a VXLAN pool has routes even without BGP export", () => {
 	const [pool] = poolsOf([record({ vxlanMode: "Always", disableBGPExport: true })]).pools;
 	expect(pool?.announced).toBe(true);
 	expect(warningsOf({ vxlanMode: "Always", disableBGPExport: true })).toHaveLength(1);

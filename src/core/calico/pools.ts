@@ -5,11 +5,11 @@ import { printable } from "../values/printable.ts";
 /** A pool of pod addresses, as Calico keeps it. */
 export interface Pool {
 	readonly prefix: Prefix;
-	/** How packets between nodes are wrapped: `Always`, `CrossSubnet`; undefined where they are not. */
+	/** How packets between nodes are encapsulated, always or across subnets only; undefined if they are not. */
 	readonly overlay?: "IP-in-IP" | "VXLAN";
-	/** Whether what pods begin towards addresses outside the pools leaves under the node's address. */
+	/** Whether connections from pods to addresses outside the pools get the node's address as their source. */
 	readonly natOutgoing: boolean;
-	/** Whether the other nodes get routes to its blocks: by VXLAN, or announced to BGP peers. */
+	/** Whether other nodes get routes to its blocks, through VXLAN or BGP. */
 	readonly announced: boolean;
 }
 
@@ -25,7 +25,7 @@ const pool = z.object({
 	}),
 });
 
-/** The pools in use, and a text for each record that made no sense. @param records objects of kind IPPool. */
+/** The pools that are not disabled, and a text for each record that could not be parsed. @param records objects of kind IPPool. */
 export function poolsOf(records: readonly unknown[]): { pools: readonly Pool[]; notes: readonly string[] } {
 	const pools: Pool[] = [];
 	const notes: string[] = [];
@@ -33,13 +33,13 @@ export function poolsOf(records: readonly unknown[]): { pools: readonly Pool[]; 
 		const parsed = pool.safeParse(record);
 		const prefix = parsed.success ? parsePrefix(parsed.data.spec.cidr) : undefined;
 		if (!parsed.success || !prefix?.ok) {
-			notes.push(`left out what is no IP pool: ${printable(record)}`);
+			notes.push(`left out a record that is not an IP pool: ${printable(record)}`);
 			continue;
 		}
 		const { ipipMode, vxlanMode, natOutgoing, disabled, disableBGPExport } = parsed.data.spec;
 		if (disabled) continue;
 		const overlay = vxlanMode !== "Never" ? "VXLAN" : ipipMode !== "Never" ? "IP-in-IP" : undefined;
-		// With VXLAN it is Felix that makes the routes, and no BGP peer.
+		// With VXLAN, Felix makes the routes and BGP is not involved.
 		const announced = !disableBGPExport || overlay === "VXLAN";
 		pools.push({ prefix: prefix.value, natOutgoing, announced, ...(overlay && { overlay }) });
 	}
@@ -47,38 +47,38 @@ export function poolsOf(records: readonly unknown[]): { pools: readonly Pool[]; 
 }
 
 /**
- * The pools that the pod ranges do not hold: two sources of one fact that differ, for kubeadm and Calico do not ask each other. No
- * server gets a route to their pods.
+ * The pools outside the pod ranges. The two can differ because kubeadm and Calico do not ask each other. Servers get no routes
+ * to the pods of such a pool.
  */
 function poolsOutside(pools: readonly Pool[], podRanges: readonly Prefix[]): readonly Pool[] {
 	return pools.filter(({ prefix }) => !podRanges.some((range) => contains(range, prefix)));
 }
 
-/** What to say of pools that the pod ranges do not hold; undefined where there are none. */
+/** The problem with pools outside the pod ranges, as a message; undefined if there are none. */
 export function outsideProblem(pools: readonly Pool[], podRanges: readonly Prefix[]): string | undefined {
 	const outside = poolsOutside(pools, podRanges);
 	if (outside.length === 0) return undefined;
 	const texts = (prefixes: readonly Prefix[]) => prefixes.map(({ text }) => text).join(", ");
-	const named = texts(outside.map(({ prefix }) => prefix));
+	const listed = texts(outside.map(({ prefix }) => prefix));
 	return (
-		`Calico's IP pools ${named} are not in the pod ranges (${texts(podRanges)}), so that servers get no routes to their pods; ` +
-		"if they are to, set pod-gateway:cluster.podRanges to all ranges that pods have addresses of"
+		`Calico's IP pools ${listed} are not in the pod ranges (${texts(podRanges)}), so servers do not get routes to their pods; ` +
+		"to reach these pods, set pod-gateway:cluster.podRanges to all ranges from which pods get addresses"
 	);
 }
 
-/** What a pool's settings mean for servers outside the cluster, where that is not what they would expect. */
+/** A warning for each setting of a pool that has an unexpected effect on servers outside the cluster. */
 export function poolWarnings(pools: readonly Pool[]): readonly string[] {
 	return pools.flatMap(({ prefix: { text }, overlay, natOutgoing, announced }) => [
 		...(overlay
 			? [
-					`pool ${text} is in ${overlay} mode: the gateway wraps what servers send, so that packets longer than the tunnel's MTU need path MTU discovery`,
+					`pool ${text} is in ${overlay} mode: the gateway encapsulates packets from servers, so packets longer than the tunnel's MTU need path MTU discovery`,
 				]
 			: []),
 		...(natOutgoing
 			? [
-					`pool ${text} has natOutgoing: connections that its pods begin towards servers come from their node's address, answers to servers from the pod's own`,
+					`pool ${text} has natOutgoing: connections from its pods to servers come from the node's address, answers to servers from the pod's own address`,
 				]
 			: []),
-		...(announced ? [] : [`pool ${text} has disableBGPExport: the gateway gets no route to its blocks`]),
+		...(announced ? [] : [`pool ${text} has disableBGPExport: the gateway does not get routes to its blocks`]),
 	]);
 }

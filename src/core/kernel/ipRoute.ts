@@ -3,12 +3,12 @@ import { type Family, parseAddress } from "../values/address.ts";
 import { printable } from "../values/printable.ts";
 import { parseJson } from "../values/read.ts";
 import { all, failure, type Result, success } from "../values/result.ts";
-import { type KernelRoute, type KernelTable, named, parseDestination, table, tooMany } from "./kernelRoutes.ts";
+import { aboutRow, type KernelRoute, type KernelTable, parseDestination, table, tooMany } from "./kernelRoutes.ts";
 
 const word = z.string().regex(/^[!-~]{1,64}$/);
 const hop = z.object({
 	gateway: word.optional(),
-	// RFC 5549: an IPv4 route by way of an IPv6 next hop has this instead of `gateway`.
+	// An IPv4 route with an IPv6 next hop (RFC 5549) has this instead of `gateway`.
 	via: z.object({ host: word }).optional(),
 	flags: z.array(word).default([]),
 });
@@ -21,14 +21,14 @@ const row = hop.extend({
 });
 
 /**
- * Reads the output of `ip -j route show table main` (`family` 4) or `ip -j -6 route …` (6), which names the default route and
- * single addresses without saying of which family they are. A row that makes no sense is reported, the others are kept;
- * anything but a JSON list is an error.
+ * Reads the output of `ip -j route show table main` (`family` 4) or `ip -j -6 route …` (6). The caller gives the family,
+ * because the output does not name it for the default route. A row that cannot be read is reported and the others are kept.
+ * Anything but a JSON list is an error.
  */
 export function parseIpRoutes(text: string, family: Family): Result<KernelTable> {
 	const rows = parseJson(text);
 	if (!Array.isArray(rows)) return failure(`ip -j route answered ${printable(text)}, which is not a JSON list`);
-	return tooMany(rows.length) ?? success(table(rows.map((raw) => named(raw, readRow(raw, family)))));
+	return tooMany(rows.length) ?? success(table(rows.map((raw) => aboutRow(raw, readRow(raw, family)))));
 }
 
 function readRow(raw: unknown, family: Family): Result<KernelRoute> {

@@ -4,7 +4,7 @@ import { parseIpRoutes } from "./ipRoute.ts";
 import type { KernelTable } from "./kernelRoutes.ts";
 import { parseRouteCommand } from "./routeCommand.ts";
 
-/** Recorded on Linux 6.18 with iproute2 6.1, as all the texts here. */
+/** All outputs here were recorded on Linux 6.18 with iproute2 6.1. */
 const IP_JSON_4 = `[{"dst":"default","gateway":"10.0.0.9","dev":"va","flags":[]},
 {"dst":"10.0.0.0/24","dev":"va","protocol":"kernel","scope":"link","prefsrc":"10.0.0.1","flags":[]},
 {"dst":"192.244.1.0/26","gateway":"10.0.0.2","dev":"va","protocol":"bird","flags":["linkdown"]},
@@ -96,7 +96,7 @@ describe("parseIpRoutes", () => {
 		expect(table.unreadable[0]).toMatch(problem);
 	});
 
-	test.each(["", "{}", "null", '"x"', "[", "Object \\"])("%j is no list", (text) => {
+	test.each(["", "{}", "null", '"x"', "[", "Object \\"])("%j is not a list", (text) => {
 		expect(parseIpRoutes(text, 4)).toMatchObject({
 			ok: false,
 			problems: [expect.stringContaining("is not a JSON list")],
@@ -133,7 +133,7 @@ describe("parseRouteCommand", () => {
 		["192.244.1.0 10.0.0.2 255.0.255.0 UG 0 0 0 va", /"255.0.255.0" is not a netmask/],
 		["192.244.1.0 gw-1 255.255.255.0 UG 0 0 0 va", /"gw-1" is not an IPv4 or IPv6 address/],
 		["192.244.1.1 10.0.0.2 255.255.255.0 UG 0 0 0 va", /host bits set/],
-		["192.244.1.0 10.0.0.2 UG", /not as many columns/],
+		["192.244.1.0 10.0.0.2 UG", /does not have as many columns/],
 	])("reports the row %s", (row, problem) => {
 		const table = must(parseRouteCommand(`${ROUTE_N}${row}\n`, 4));
 		expect(table.routes).toHaveLength(7);

@@ -6,25 +6,25 @@ import { failure, type Result, success } from "../values/result.ts";
 /** A row of a kernel's routing table. */
 export interface KernelRoute {
 	readonly destination: Prefix;
-	/** `unicast`, or what becomes of a packet instead: `blackhole`, `unreachable`, `prohibit`, `throw`, … */
+	/** `unicast`, or what happens to a packet instead: `blackhole`, `unreachable`, `prohibit`, `throw`, … */
 	readonly type: string;
-	/** The hosts by way of which it goes, without those that the kernel calls dead; none when it is on the link. */
+	/** The next hops, without those that the kernel calls dead; empty for a route to the link itself. */
 	readonly nextHops: readonly Address[];
 	/** Who made the route: `kernel`, `bird`, a number, … */
 	readonly protocol?: string | undefined;
 	readonly metric?: number | undefined;
-	/** What the kernel says of the route: `onlink`, `linkdown`, `dead`, … */
+	/** The kernel's flags of the route: `onlink`, `linkdown`, `dead`, … */
 	readonly flags: readonly string[];
 }
 
-/** A table as far as it could be read. */
+/** The readable rows of a routing table, and the others as texts. */
 export interface KernelTable {
 	readonly routes: readonly KernelRoute[];
 	/** One text per row that could not be read. */
 	readonly unreadable: readonly string[];
 }
 
-/** Reads destination as `ip route` prints it: `default`, a prefix, or a single address. */
+/** Reads a destination as `ip route` prints it: `default`, a prefix, or a single address. */
 export function parseDestination(text: string, family: Family): Result<Prefix> {
 	if (text === "default") return parsePrefix(family === 4 ? "0.0.0.0/0" : "::/0");
 	const address = parseAddress(text);
@@ -35,21 +35,24 @@ export function parseDestination(text: string, family: Family): Result<Prefix> {
 	return prefix;
 }
 
-/** Rows of a table. The internet has a million prefixes; a node has its pods' blocks. */
+/** The most rows of a table that are read. A node has thousands of blocks at most; a full internet table has a million prefixes. */
 export const MOST_ROWS = 200_000;
 
-/** Why a table of so many rows is not read, if it is not: each takes its time, and would come to every server. */
+/**
+ * A failure if the table has more than {@link MOST_ROWS} rows: each takes time to read, and would become a route on every
+ * server.
+ */
 export function tooMany(rows: number): Result<never> | undefined {
 	if (rows <= MOST_ROWS) return undefined;
-	return failure(`the routing table has ${rows} rows, more than ${MOST_ROWS}: what sets them there?`);
+	return failure(`the routing table has ${rows} rows, more than ${MOST_ROWS}; find out what adds them`);
 }
 
-/** Says of which row a problem is. */
-export function named<Value>(source: unknown, result: Result<Value>): Result<Value> {
+/** The result, with the row that it comes from in front of its problems. */
+export function aboutRow<Value>(source: unknown, result: Result<Value>): Result<Value> {
 	return result.ok ? result : failure(`route ${printable(source)}: ${result.problems.join("; ")}`);
 }
 
-/** Parts what was read from what was not. */
+/** Separates the routes from the problems of unreadable rows. */
 export function table(rows: readonly Result<KernelRoute>[]): KernelTable {
 	return {
 		routes: rows.flatMap((result) => (result.ok ? [result.value] : [])),

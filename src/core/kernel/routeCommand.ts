@@ -2,7 +2,7 @@ import { IPv4Mask } from "ip-num";
 import { type Family, parseAddress } from "../values/address.ts";
 import { printable } from "../values/printable.ts";
 import { failure, type Result, success } from "../values/result.ts";
-import { type KernelRoute, type KernelTable, named, parseDestination, table, tooMany } from "./kernelRoutes.ts";
+import { aboutRow, type KernelRoute, type KernelTable, parseDestination, table, tooMany } from "./kernelRoutes.ts";
 
 /** The columns of `route -n` (net-tools), by family. */
 const COLUMNS = {
@@ -11,8 +11,8 @@ const COLUMNS = {
 } as const satisfies Record<Family, readonly string[]>;
 
 /**
- * Reads the output of `route -n` or `route -n -6`, for hosts whose iproute2 has no JSON. As the operations note did: a row
- * with the flags `UG` goes by way of another host. A route for packets to be thrown away shows as `!` or without interface.
+ * Reads the output of `route -n` or `route -n -6`, for hosts whose iproute2 has no JSON. A row has a next hop if its flags
+ * include `U` and `G`. A route that drops packets has the flag `!` or no interface.
  */
 export function parseRouteCommand(text: string, family: Family): Result<KernelTable> {
 	const lines = text.split("\n").filter((line) => line.trim() !== "");
@@ -20,7 +20,8 @@ export function parseRouteCommand(text: string, family: Family): Result<KernelTa
 	if (header < 0)
 		return failure(`route -n answered ${printable(text)}, which has no line ${COLUMNS[family].join(" ")}`);
 	return (
-		tooMany(lines.length) ?? success(table(lines.slice(header + 1).map((line) => named(line, readLine(line, family)))))
+		tooMany(lines.length) ??
+		success(table(lines.slice(header + 1).map((line) => aboutRow(line, readLine(line, family)))))
 	);
 }
 
@@ -29,7 +30,7 @@ function readLine(line: string, family: Family): Result<KernelRoute> {
 	const [address = "", gateway = ""] = cells;
 	const [mask, flags = "", metric = ""] = family === 4 ? cells.slice(2) : [undefined, ...cells.slice(2)];
 	const device = cells.at(-1) ?? "";
-	if (cells.length !== (family === 4 ? 8 : 7)) return failure("has not as many columns as the header");
+	if (cells.length !== (family === 4 ? 8 : 7)) return failure("does not have as many columns as the header");
 	const length = mask === undefined ? success("") : maskLength(mask);
 	if (!length.ok) return length;
 	const destination = parseDestination(`${address}${length.value}`, family);

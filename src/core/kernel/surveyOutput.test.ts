@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { parseSurveyOutput } from "./surveyOutput.ts";
 
-test("both families of ip -j are one table", () => {
+test("the routes of both families are in one table", () => {
 	const text = `== ip -j -4 route
 [{"dst":"192.244.32.0/26","gateway":"10.200.0.12","dev":"eth0","protocol":"bird","flags":[]}]
 

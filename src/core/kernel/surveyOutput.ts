@@ -4,9 +4,7 @@ import { parseIpRoutes } from "./ipRoute.ts";
 import type { KernelTable } from "./kernelRoutes.ts";
 import { parseRouteCommand } from "./routeCommand.ts";
 
-/**
- * Reads what host/read-routes.sh prints: the output of each command after a line `== COMMAND`.
- */
+/** Reads the output of host/read-routes.sh: a line `== COMMAND` before the output of each command. */
 export function parseSurveyOutput(text: string): Result<KernelTable> {
 	const sections = text.split(/^== /m).slice(1);
 	if (sections.length === 0) return failure(`read-routes.sh printed no line "== COMMAND"`);

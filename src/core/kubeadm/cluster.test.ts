@@ -6,7 +6,7 @@ import { caCertHash, parseClusterInfo } from "./clusterInfo.ts";
 import { parseClusterConfiguration } from "./clusterRanges.ts";
 import { endpointOf, renderJoinConfiguration } from "./joinConfiguration.ts";
 
-/** Made for this test; its key was thrown away. The hash is what openssl x509, pkey and sha256sum say. */
+/** Made for this test; its key was deleted. The hash comes from openssl x509, pkey and sha256sum. */
 const CA = `-----BEGIN CERTIFICATE-----
 MIIBgjCCASegAwIBAgIURzzq/+RZ8hDEry5JqlkbNOv156wwCgYIKoZIzj0EAwIw
 FTETMBEGA1UEAwwKa3ViZXJuZXRlczAgFw0yNjExMjIxOTEzMzBaGA8yMTI2MTAy
@@ -37,7 +37,7 @@ describe("parseClusterConfiguration", () => {
 		).toEqual({ pods: ["192.244.0.0/16"], services: ["192.96.0.0/16"], domain: "cluster.local" });
 	});
 
-	test("with two families, in any order, and host bits that Kubernetes takes no notice of", () => {
+	test("with two families, in any order, and with host bits, which Kubernetes ignores", () => {
 		expect(
 			read("networking:\n  podSubnet: fd00:244::1/56, 192.244.0.1/16\n  serviceSubnet: 192.96.0.0/16,fd00:96::/112\n"),
 		).toEqual({
@@ -66,7 +66,7 @@ describe("parseClusterConfiguration", () => {
 		expect(parseClusterConfiguration(`${head}imageRepository: "a; reboot"\n`).ok).toBe(false);
 	});
 
-	test("all that is wrong is said", () => {
+	test("every problem is listed", () => {
 		expect(
 			read('networking:\n  podSubnet: 192.244.0.0\n  serviceSubnet: "; reboot"\n  dnsDomain: "a b"\n', '"1,34"'),
 		).toEqual([
@@ -82,7 +82,7 @@ describe("parseClusterConfiguration", () => {
 		(yaml) => {
 			expect(parseClusterConfiguration(yaml)).toMatchObject({
 				ok: false,
-				problems: [expect.stringContaining("kubeadm-config holds no ClusterConfiguration")],
+				problems: [expect.stringContaining("kubeadm-config does not hold a ClusterConfiguration")],
 			});
 		},
 	);
@@ -104,7 +104,7 @@ describe("parseClusterInfo", () => {
 		["no YAML", "["],
 		["no cluster", "clusters: []"],
 		["plain http", kubeconfig("http://10.200.0.10:6443", CA)],
-		["a URL that is none", kubeconfig('"https://10.200.0.10:6443\\nx"', CA)],
+		["a broken URL", kubeconfig('"https://10.200.0.10:6443\\nx"', CA)],
 		["no certificate", kubeconfig("https://10.200.0.10:6443", "hello")],
 		["a broken certificate", kubeconfig("https://10.200.0.10:6443", CA.replace("MII", "AAA"))],
 	])("%s is an error", (_, yaml) => {
@@ -194,7 +194,7 @@ describe("renderJoinConfiguration", () => {
 		`);
 	});
 
-	test("the CA goes where the cluster's kubelets look for it", () => {
+	test("the CA's path is that of the cluster's kubelets", () => {
 		const own = renderJoinConfiguration(node, { ...discovery, caCertPath: "/etc/kubernetes/ssl/ca.crt" });
 		expect(own).toContain("\ncaCertPath: /etc/kubernetes/ssl/ca.crt\n");
 		expect(renderJoinConfiguration(node, discovery)).not.toContain("caCertPath");

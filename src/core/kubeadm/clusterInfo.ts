@@ -4,7 +4,7 @@ import { printable } from "../values/printable.ts";
 import { parseYaml } from "../values/read.ts";
 import { failure, type Result, success } from "../values/result.ts";
 
-/** What a joining node has to know of the cluster to trust it. */
+/** How a joining node finds the cluster and verifies it. */
 export interface ClusterInfo {
 	/** The API server's URL. Example: `https://10.200.0.10:6443`. */
 	readonly apiServer: string;
@@ -20,10 +20,10 @@ const kubeconfig = z.object({
 	]),
 });
 
-/** Reads the key `kubeconfig` of the ConfigMap `cluster-info` in `kube-public`, which kubeadm's discovery is built on. */
+/** Reads the key `kubeconfig` of the ConfigMap `cluster-info` in `kube-public`, as kubeadm's discovery does. */
 export function parseClusterInfo(yaml: string): Result<ClusterInfo> {
 	const parsed = kubeconfig.safeParse(parseYaml(yaml));
-	if (!parsed.success) return failure(`cluster-info holds no kubeconfig with one cluster: ${printable(yaml)}`);
+	if (!parsed.success) return failure(`cluster-info does not hold a kubeconfig with one cluster: ${printable(yaml)}`);
 	const { server, "certificate-authority-data": data } = parsed.data.clusters[0].cluster;
 	if (!/^https:\/\/[!-~]+$/.test(server) || !URL.canParse(server)) {
 		return failure(`cluster-info: the API server's URL ${printable(server)} is not an https:// URL`);
@@ -33,17 +33,17 @@ export function parseClusterInfo(yaml: string): Result<ClusterInfo> {
 		const caCertHashes = certificates(caCertificate).map(caCertHash);
 		return caCertHashes.length > 0
 			? success({ apiServer: server, caCertificate, caCertHashes })
-			: failure("cluster-info: certificate-authority-data holds no certificate");
+			: failure("cluster-info: certificate-authority-data does not hold a certificate");
 	} catch {
 		return failure("cluster-info: certificate-authority-data is not a certificate");
 	}
 }
 
 /**
- * The hash of a certificate's public key as kubeadm's `--discovery-token-ca-cert-hash` takes it: SHA-256 of the subject public
+ * The hash of a certificate's public key in the form of kubeadm's `--discovery-token-ca-cert-hash`: SHA-256 of the subject public
  * key info (RFC 7469).
  *
- * @throws Error when the PEM text is not a certificate.
+ * @throws Error if the PEM text is not a certificate.
  */
 export function caCertHash(pem: string): string {
 	const publicKey = new X509Certificate(pem).publicKey.export({ type: "spki", format: "der" });

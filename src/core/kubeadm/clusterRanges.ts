@@ -6,19 +6,19 @@ import { parseYaml } from "../values/read.ts";
 import { all, failure, type Result, success } from "../values/result.ts";
 import { parseKubernetesVersion } from "./versionSkew.ts";
 
-/** The addresses and names a cluster uses, and its software, as kubeadm recorded them. */
+/** The cluster's addresses, names and software, as kubeadm recorded them. */
 export interface ClusterRanges {
-	/** Empty where the cluster was made without one. */
+	/** Empty if kubeadm was run without a pod subnet. */
 	readonly podRanges: readonly Prefix[];
 	readonly serviceRanges: readonly Prefix[];
 	readonly domain: string;
 	/** Example: `v1.34.4`. */
 	readonly kubernetesVersion: string;
-	/** Where the control plane's images come from. Example: `registry.k8s.io`. */
+	/** The registry of the control plane's images. Default: `registry.k8s.io`. */
 	readonly imageRepository: string;
 }
 
-// kubeadm.k8s.io/v1beta3 and v1beta4 have the same fields, with these defaults for what is not set.
+// kubeadm.k8s.io/v1beta3 and v1beta4 have the same fields and these defaults.
 const clusterConfiguration = z.object({
 	kind: z.literal("ClusterConfiguration"),
 	kubernetesVersion: z.string().default(""),
@@ -36,12 +36,12 @@ const clusterConfiguration = z.object({
 });
 
 /**
- * Reads the key `ClusterConfiguration` of the ConfigMap `kubeadm-config` in `kube-system`. A subnet can be two, parted by a
- * comma, in a dual-stack cluster.
+ * Reads the key `ClusterConfiguration` of the ConfigMap `kubeadm-config` in `kube-system`. In a dual-stack cluster a subnet field
+ * holds two prefixes, separated by a comma.
  */
 export function parseClusterConfiguration(yaml: string): Result<ClusterRanges> {
 	const parsed = clusterConfiguration.safeParse(parseYaml(yaml));
-	if (!parsed.success) return failure(`kubeadm-config holds no ClusterConfiguration: ${printable(yaml)}`);
+	if (!parsed.success) return failure(`kubeadm-config does not hold a ClusterConfiguration: ${printable(yaml)}`);
 	const { networking, kubernetesVersion, imageRepository } = parsed.data;
 	const { podSubnet, serviceSubnet, dnsDomain } = networking;
 	const pods = subnets("podSubnet", podSubnet);
@@ -49,8 +49,13 @@ export function parseClusterConfiguration(yaml: string): Result<ClusterRanges> {
 	const domain = parseDomainName(dnsDomain);
 	const version = parseKubernetesVersion(kubernetesVersion);
 	if (pods.ok && services.ok && domain.ok && version.ok) {
-		const ranges = { podRanges: pods.value, serviceRanges: services.value, domain: domain.value };
-		return success({ ...ranges, kubernetesVersion, imageRepository });
+		return success({
+			podRanges: pods.value,
+			serviceRanges: services.value,
+			domain: domain.value,
+			kubernetesVersion,
+			imageRepository,
+		});
 	}
 	const versionProblems = version.ok
 		? []

@@ -3,8 +3,8 @@ import type { Address } from "../values/address.ts";
 import type { Taint } from "../values/taint.ts";
 
 /**
- * How long kubeadm asks for the cluster, which answers in seconds; its default is 5 minutes. A join whose token was removed, since
- * nobody waits for it any more, asks for so long, and the next one waits for it.
+ * Time limit of kubeadm's discovery; kubeadm's default is 5 minutes. The cluster answers within seconds. kubeadm only reaches the
+ * limit if an earlier `pulumi up` was interrupted and deleted its token; the next join then waits for that leftover kubeadm.
  */
 const DISCOVERY_WITHIN = "60s";
 
@@ -17,20 +17,21 @@ export interface JoiningNode {
 	readonly labels: Readonly<Record<string, string>>;
 	/** The addresses the kubelet reports as the node's: one, or one of each family. */
 	readonly addresses: readonly Address[];
-	/** Preflight checks whose failure is no matter. Example: `["SystemVerification"]`. */
+	/** Preflight checks that may fail. Default: none. Example: `["SystemVerification"]`. */
 	readonly ignorePreflightErrors?: readonly string[] | undefined;
+	/** Default: kubeadm's own. */
 	readonly imagePullPolicy?: "Always" | "IfNotPresent" | "Never" | undefined;
 }
 
-/** How the node finds the cluster and knows it for the right one. */
+/** How the node finds the cluster and verifies that it is the right one. */
 export interface Discovery {
 	/** Host and port. Example: `10.200.0.10:6443`. */
 	readonly apiServerEndpoint: string;
-	/** A bootstrap token: a secret, so the rendered text is one too. */
+	/** A bootstrap token. It is a secret, and so is the rendered text. */
 	readonly token: string;
-	/** From `caCertHash`; one of them must be the cluster's. */
+	/** From `caCertHash`. The cluster's CA must match one of them. */
 	readonly caCertHashes: readonly string[];
-	/** Where the cluster's kubelets look for its CA. Default: kubeadm's own place. */
+	/** The path at which the cluster's kubelets look for its CA. Default: kubeadm's own path. */
 	readonly caCertPath?: string | undefined;
 }
 
@@ -57,7 +58,7 @@ export function renderJoinConfiguration(
 			...(imagePullPolicy ? { imagePullPolicy } : {}),
 		},
 	};
-	// Go's reader is one of YAML 1.1, where a bare `yes` is no text.
+	// kubeadm reads YAML 1.1, in which an unquoted `yes` is a boolean.
 	return stringify(configuration, { version: "1.1", aliasDuplicateObjects: false, lineWidth: 0 });
 }
 

@@ -15,7 +15,7 @@ describe("parseKubernetesVersion", () => {
 	});
 
 	test.each(["", "1", "v1", "1.034", "1.34.", "1.34.4;x", "1.34.x", "one.two", "1.34 ", "-1.34", "1.34-rc.1"])(
-		"%j is none",
+		"%j is refused",
 		(text) =>
 			expect(parseKubernetesVersion(text)).toEqual({
 				ok: false,
@@ -39,12 +39,12 @@ describe("checkSkew", () => {
 		expect(checkSkew(kubelet, apiServer)).toEqual({
 			ok: false,
 			problems: [
-				`kubelet ${kubelet} does not fit the API server, which is ${apiServer}: ${rule}; set kubernetes.version to "1.34" or leave it out, and where kubelet is installed already, install that version`,
+				`kubelet ${kubelet} does not fit the API server, which is ${apiServer}: ${rule}; set kubernetes.version to "1.34" or leave it out, and if kubelet is installed already, install that version`,
 			],
 		});
 	});
 
-	test("what is no version is said of both", () => {
+	test("a broken version is reported for both", () => {
 		expect(checkSkew("new", "old")).toEqual({
 			ok: false,
 			problems: [

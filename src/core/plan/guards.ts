@@ -8,18 +8,18 @@ import { STACK } from "../wire/parseDesired.ts";
 import type { ServerPlan } from "./serverPlan.ts";
 import { destinations, type PlannedServer, type Site } from "./site.ts";
 
-/** A server is not to be flooded: the largest cluster, of 5,000 nodes with several blocks each, has less. */
+/** The most routes for one server. The largest cluster, of 5,000 nodes with several blocks each, needs fewer. */
 const MOST_ROUTES = 50_000;
 
-/** What stands against pushing this site's routes to any server. Everything here may come from another machine. */
+/** Every reason not to push this site's routes to any server. All input may come from another machine, so none of it is trusted. */
 export function siteProblems(site: Site): readonly string[] {
 	return unique([
 		...(STACK.test(site.stack)
 			? []
 			: [
 					/^[\w.@/-]+$/.test(site.stack)
-						? `the stack name ${printable(site.stack)} is none for a folder of that name on each server: it begins with . - or /, or has .. in it`
-						: `the stack name ${printable(site.stack)} has characters that no stack name has`,
+						? `the stack name ${printable(site.stack)} cannot be the name of a folder on the servers: it begins with . - or /, or contains ..`
+						: `the stack name ${printable(site.stack)} has characters that a stack name cannot have`,
 				]),
 		...rangeProblems(site),
 		...gatheredProblems(site),
@@ -29,25 +29,27 @@ export function siteProblems(site: Site): readonly string[] {
 	]);
 }
 
-/** What stands against this plan on this server. */
+/** Every reason not to push this plan to this server. */
 export function serverProblems(server: PlannedServer, plan: ServerPlan): readonly string[] {
-	const place = `pod-gateway:servers: ${printable(server.name)}`;
-	const named = parseDomainName(server.name);
+	const setting = `pod-gateway:servers: ${printable(server.name)}`;
+	const name = parseDomainName(server.name);
 	return unique([
-		...(named.ok ? [] : named.problems.map((problem) => `${place}: ${problem}`)),
-		...(plan.routes.length > 0 ? [] : [`${place} has no address of the cluster's family; set address6 or address`]),
+		...(name.ok ? [] : name.problems.map((problem) => `${setting}: ${problem}`)),
+		...(plan.routes.length > 0 ? [] : [`${setting} has no address of the cluster's family; set address6 or address`]),
 		...plan.routes.flatMap(({ prefix, via }) => [
 			...addressesOf(server)
 				.filter((address) => covers(prefix, address))
-				.map((address) => `${place}: the route to ${prefix.text} would cover the server's own address ${address.text}`),
-			// Without the server's name, so that a thousand servers give one problem.
+				.map(
+					(address) => `${setting}: the route to ${prefix.text} would cover the server's own address ${address.text}`,
+				),
+			// Does not name the server, so that a thousand servers give one problem.
 			...(via.length > 0
 				? []
 				: [`no gateway has an IPv${prefix.family} address; set address6 in pod-gateway:gateways`]),
 		]),
 		...(plan.dns.method === "none" || plan.dns.nameservers.length > 0
 			? []
-			: [`${place} has no address of the family of the cluster's nameserver; set pod-gateway:cluster.dnsAddresses`]),
+			: [`${setting} has no address of the family of the cluster's nameserver; set pod-gateway:cluster.dnsAddresses`]),
 	]);
 }
 
@@ -72,20 +74,22 @@ function rangeProblems({ ranges }: Site): readonly string[] {
 }
 
 function unroutable(prefix: Prefix): readonly string[] {
-	if (isDefault(prefix)) return ["is everything: a default route is never pushed"];
+	if (isDefault(prefix)) return ["is a default route, which is never pushed"];
 	const never = neverRouted(prefix);
-	return never ? [`overlaps ${never.text}, which is never routed by way of another host`] : [];
+	return never ? [`overlaps ${never.text}, which is never routed through another host`] : [];
 }
 
 function gatheredProblems({ mode, gathered, ranges, gateways }: Site): readonly string[] {
 	if (mode === "pools") return [];
 	if (gathered.length === 0) {
 		const names = gateways.map(({ name }) => name).join(", ");
-		return [`no route to a pod block was found on ${names}; is calico-node running and connected there?`];
+		return [
+			`the survey did not find a route to a pod block on ${names}; check that calico-node runs and is connected there`,
+		];
 	}
 	if (gathered.length > MOST_ROUTES) {
 		return [
-			`the gateways have ${gathered.length} routes to pods, more than ${MOST_ROUTES}: what sets them there? or set pod-gateway:routes.mode to pools`,
+			`the gateways have ${gathered.length} routes to pods, more than ${MOST_ROUTES}; find out what adds them, or set pod-gateway:routes.mode to pools`,
 		];
 	}
 	return gathered.flatMap(({ prefix }) => {
@@ -105,8 +109,8 @@ function coverProblems(site: Site): readonly string[] {
 		["the operator's machine", site.operator],
 		["the API server", site.apiServer],
 	];
-	const named = new Set(kept.map(([, address]) => address?.text));
-	const others = (site.kept ?? []).filter(({ address }) => !named.has(address.text));
+	const listed = new Set(kept.map(([, address]) => address?.text));
+	const others = (site.kept ?? []).filter(({ address }) => !listed.has(address.text));
 	return destinations(site).flatMap((prefix) => [
 		...kept.flatMap(([whose, address]) =>
 			address && covers(prefix, address) ? [`the route to ${prefix.text} would cover ${whose}, ${address.text}`] : [],
@@ -117,14 +121,17 @@ function coverProblems(site: Site): readonly string[] {
 	]);
 }
 
-/** A nameserver that no route leads to (node-local, outside every range) would be found out by each server, after its deadline. */
+/**
+ * Nameservers that no planned route leads to, such as node-local ones. Each server would otherwise only fail after its
+ * deadline.
+ */
 function nameserverProblems(site: Site): readonly string[] {
 	const routed = destinations(site);
 	return site.dns.addresses.flatMap((address) =>
 		routed.some((prefix) => covers(prefix, address))
 			? []
 			: [
-					`no route that is planned leads to the nameserver ${address.text}; set pod-gateway:cluster.dnsAddresses to an address that the Service ranges hold`,
+					`no planned route leads to the nameserver ${address.text}; set pod-gateway:cluster.dnsAddresses to an address in the Service ranges`,
 				],
 	);
 }
@@ -135,7 +142,7 @@ function nameProblems({ dns, verify }: Site): readonly string[] {
 		...[domain, ...searchDomains, ...verify.names, ...verify.pods, ...verify.outside].flatMap((name) => {
 			const parsed = parseDomainName(name);
 			if (!parsed.ok) return parsed.problems;
-			return parsed.value === name ? [] : [`the DNS name ${printable(name)} is to be written ${parsed.value}`];
+			return parsed.value === name ? [] : [`the DNS name ${printable(name)} must be written ${parsed.value}`];
 		}),
 		...(["names", "pods"] as const).flatMap((key) =>
 			verify[key]

@@ -53,7 +53,7 @@ describe("the lock file", () => {
 		]);
 	});
 
-	test("says the same when it is read and written again, whatever the routes are", () => {
+	test("stays the same when it is read and written again, whatever the routes are", () => {
 		const nodes = fc.constantFrom("ku13-1", "node.example.org", "10.0.0.1, 10.0.0.2");
 		const routes = fc.array(fc.record({ prefix: anyPrefix, node: nodes }));
 		fc.assert(
@@ -67,7 +67,7 @@ describe("the lock file", () => {
 	});
 
 	test.each<[string, (file: ReturnType<typeof parsed>) => unknown, RegExp]>([
-		["a prefix that is none", (file) => ({ ...file, routes: [{ prefix: "x", family: 4, node: "a" }] }), /"x"/],
+		["a broken prefix", (file) => ({ ...file, routes: [{ prefix: "x", family: 4, node: "a" }] }), /"x"/],
 		[
 			"another family",
 			(file) => ({ ...file, routes: [{ prefix: "10.0.0.0/8", family: 6, node: "a" }] }),
@@ -80,18 +80,14 @@ describe("the lock file", () => {
 			(file) => ({ ...file, routes: [{ prefix: "10.0.0.0/8", family: 4, node: "$(reboot)" }] }),
 			/routes\.0\.node/,
 		],
-		[
-			"an endpoint that is none",
-			(file) => ({ ...file, cluster: { ...file.cluster, endpoint: "x" } }),
-			/cluster\.endpoint/,
-		],
-	])("with %s is refused with its place", (_, change, problem) => {
+		["a broken endpoint", (file) => ({ ...file, cluster: { ...file.cluster, endpoint: "x" } }), /cluster\.endpoint/],
+	])("with %s is refused, and the problem names the key or value", (_, change, problem) => {
 		const lock = parseLock(JSON.stringify(change(parsed())));
 		expect(lock.ok).toBe(false);
 		if (!lock.ok) expect(lock.problems.join("\n")).toMatch(problem);
 	});
 
-	test("that is no JSON is refused", () => {
+	test("that is not JSON is refused", () => {
 		expect(parseLock("{")).toMatchObject({ ok: false, problems: [expect.stringContaining("not JSON")] });
 	});
 });
@@ -100,7 +96,7 @@ function parsed(): { cluster: object; routes: unknown[] } {
 	return JSON.parse(renderLock({ cluster, routes: [] }));
 }
 
-test("differences name what is live only, locked only, and a block that changed hands, in order of prefixes", () => {
+test("differences list routes that are only live or only locked, and a block with another owner, in order", () => {
 	const locked = [
 		route("192.244.32.0/26", "ku13-2"),
 		route("192.244.6.192/26", "ku13-3"),
@@ -119,7 +115,7 @@ test("differences name what is live only, locked only, and a block that changed 
 	]);
 });
 
-test("how the cluster differs from the locked one, a line for each side", () => {
+test("each difference of the cluster is a line as locked and a line as live", () => {
 	expect(clusterDifferences(cluster, cluster)).toEqual([]);
 	const live = { ...cluster, dnsAddresses: [must(parseAddress("192.96.0.11"))], kubernetesVersion: "1.35" };
 	expect(clusterDifferences(cluster, live)).toEqual([

@@ -7,7 +7,7 @@ import { all, failure, type Result, success } from "../values/result.ts";
 import { words } from "../values/words.ts";
 import type { PodRoute } from "./podRoutes.ts";
 
-/** What the cluster says of itself, as far as a plan needs it. */
+/** The facts of the cluster that a plan needs. */
 export interface LockedCluster {
 	readonly podRanges: readonly Prefix[];
 	readonly serviceRanges: readonly Prefix[];
@@ -21,7 +21,7 @@ export interface LockedCluster {
 	readonly kubernetesVersion: string;
 }
 
-/** What was surveyed and committed, so that a plan needs no network and a change is a line of a diff. */
+/** A survey that was written to a file and committed. A plan from it needs no network, and a change is a line of a diff. */
 export interface Lock {
 	readonly cluster: LockedCluster;
 	/** In order, each prefix once. */
@@ -43,7 +43,7 @@ const file = z.strictObject({
 	),
 });
 
-/** Reads `stacks/<env>.routes.json`. */
+/** Reads the text of `stacks/<env>.routes.json`. */
 export function parseLock(text: string): Result<Lock> {
 	let json: unknown;
 	try {
@@ -53,7 +53,7 @@ export function parseLock(text: string): Result<Lock> {
 	}
 	const parsed = file.safeParse(json);
 	if (!parsed.success) {
-		// Keys are shown that a merge, or somebody, may have put there.
+		// A message can quote unknown keys of the file, so it is made safe for a terminal.
 		return failure(
 			...parsed.error.issues.map(({ path, message }) =>
 				words(`${path.join(".")}: ${message}`, 400).replaceAll("\n", " "),
@@ -90,7 +90,7 @@ function lockedRoute({ prefix: text, family, node }: z.infer<typeof file>["route
 	return success({ prefix: prefix.value, node });
 }
 
-/** The file's text: the same for the same lock, a line per route, so that a change is a line of a diff. */
+/** The file's text: a line per route, in order, so that equal locks give equal texts and a change is a line of a diff. */
 export function renderLock({ cluster, routes }: Lock): string {
 	const head = clusterLines(cluster).map((line) => `\t\t${line}`);
 	const rows = inOrder(routes).map(
@@ -100,7 +100,7 @@ export function renderLock({ cluster, routes }: Lock): string {
 	return `{\n\t"cluster": {\n${head.join(",\n")}\n\t},\n\t"routes": [\n${rows.join(",\n")}\n\t]\n}\n`;
 }
 
-/** A line of JSON for each thing that the cluster says of itself. */
+/** A line of JSON for each fact of the cluster. */
 function clusterLines(cluster: LockedCluster): readonly string[] {
 	const texts = (values: readonly { readonly text: string }[]) => list(values.map(({ text }) => text));
 	const facts = {
@@ -115,7 +115,7 @@ function clusterLines(cluster: LockedCluster): readonly string[] {
 	return Object.entries(facts).map(([key, json]) => `"${key}": ${json}`);
 }
 
-/** How the live cluster differs from the locked one, a line each: `+ …` is live only, `- …` locked only. */
+/** How the live cluster differs from the locked one: two lines per fact, `- …` as locked and `+ …` as live. */
 export function clusterDifferences(locked: LockedCluster, live: LockedCluster): readonly string[] {
 	const [before, now] = [clusterLines(locked), clusterLines(live)];
 	return before.flatMap((line, index) => (line === now[index] ? [] : [`- ${line}`, `+ ${now[index]}`]));
@@ -125,7 +125,10 @@ function list(values: readonly string[]): string {
 	return `[${values.map((value) => JSON.stringify(value)).join(", ")}]`;
 }
 
-/** How the live routes differ from the locked ones, a line each: `+ PREFIX of NODE` is live only, `- …` locked only. */
+/**
+ * How the live routes differ from the locked ones: a line `+ PREFIX of NODE` for a route that is only live, `- …` if only
+ * locked.
+ */
 export function lockDifferences(locked: readonly PodRoute[], live: readonly PodRoute[]): readonly string[] {
 	const line = ({ prefix, node }: PodRoute) => `${prefix.text} of ${node}`;
 	const lacking = (these: readonly PodRoute[], those: readonly PodRoute[]) => {

@@ -1,17 +1,17 @@
 import { contains, type Prefix, sortedPrefixes } from "../values/prefix.ts";
 
-/** The nftables table of each family that holds the rules; prepare-node.sh and reset-node.sh remove it by this name. */
+/** The name of the nftables table of each family. prepare-node.sh and reset-node.sh remove the tables by this name. */
 export const TABLE = "pod_gateway_masquerade";
 
 /**
- * Rules for `nft -f` that make forwarded packets from outside the pod ranges look as if they came from the gateway, which every
- * pod can answer. For sites where pods have no way back to the servers.
+ * Rules for `nft -f` that give forwarded packets the gateway's source address if they come from outside the pod ranges. They
+ * serve sites where pods have no route back to the servers, since every pod can answer the gateway.
  *
- * Loading the text again replaces the rules in one transaction, those of a family without ranges included. They come after those
- * of kube-proxy and Calico, whose translation of an address, where there is one, stays. What the gateway itself sends is left alone.
+ * Loading the text again replaces all rules in one transaction, and removes those of a family without ranges. The rules come
+ * after those of kube-proxy and Calico, so their address translations stay. Packets of the gateway itself are not changed.
  *
- * @param podRanges in any order; one inside another is left out, as nftables refuses sets that overlap.
- * @returns "" where there is nothing to masquerade.
+ * @param podRanges in any order. A range inside another is left out, because nftables refuses sets that overlap.
+ * @returns "" if there are no ranges.
  */
 export function renderMasquerade(podRanges: readonly Prefix[]): string {
 	const ranges = sortedPrefixes(podRanges);
@@ -20,7 +20,7 @@ export function renderMasquerade(podRanges: readonly Prefix[]): string {
 	const tables = ([4, 6] as const).flatMap((family) => {
 		const header = family === 4 ? "ip" : "ip6";
 		const pods = widest.filter((prefix) => prefix.family === family).map(({ text }) => text);
-		// A table has to be there to be deleted.
+		// nft only deletes a table that exists.
 		const removed = [`table ${header} ${TABLE}`, `delete table ${header} ${TABLE}`];
 		return pods.length === 0 ? removed : [...removed, ...table(header, `{ ${pods.join(", ")} }`)];
 	});

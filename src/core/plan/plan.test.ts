@@ -61,7 +61,7 @@ test.each([["169.254.20.10"], ["10.8.0.10"], ["192.97.0.10"]])(
 		const one = { ...site, dns: { ...site.dns, addresses: [address("192.96.0.10"), address(own)] } };
 		const plan = planSite(one, [server]);
 		expect(plan.ok ? [] : plan.problems).toEqual([
-			`no route that is planned leads to the nameserver ${own}; set pod-gateway:cluster.dnsAddresses to an address that the Service ranges hold`,
+			`no planned route leads to the nameserver ${own}; set pod-gateway:cluster.dnsAddresses to an address in the Service ranges`,
 		]);
 	},
 );
@@ -161,14 +161,14 @@ describe("the desired state", () => {
 describe("a plan is refused when", () => {
 	test.each<[string, Partial<Site>, string]>([
 		[
-			"a pod range is everything",
+			"a pod range is a default route",
 			{ ranges: { ...site.ranges, pods: [prefix("0.0.0.0/0")] } },
-			"the pod range 0.0.0.0/0 is everything: a default route is never pushed",
+			"the pod range 0.0.0.0/0 is a default route, which is never pushed",
 		],
 		[
 			"a range overlaps loopback",
 			{ ranges: { ...site.ranges, services: [prefix("127.0.0.0/8")] } },
-			"the Service range 127.0.0.0/8 overlaps 127.0.0.0/8, which is never routed by way of another host",
+			"the Service range 127.0.0.0/8 overlaps 127.0.0.0/8, which is never routed through another host",
 		],
 		[
 			"pod and Service ranges overlap",
@@ -188,7 +188,7 @@ describe("a plan is refused when", () => {
 		[
 			"no block was found",
 			{ gathered: [] },
-			"no route to a pod block was found on gw-1; is calico-node running and connected there?",
+			"the survey did not find a route to a pod block on gw-1; check that calico-node runs and is connected there",
 		],
 		[
 			"a gathered prefix is a default route",
@@ -221,7 +221,7 @@ describe("a plan is refused when", () => {
 			"the route to 192.96.0.0/16 would cover 192.96.7.7, which is pod-gateway:ssh.bastion.address",
 		],
 		[
-			"the domain is none",
+			"the domain is not a DNS name",
 			{ dns: { ...site.dns, domain: "cluster local" } },
 			'"cluster local" is not a DNS name such as cluster.local',
 		],
@@ -235,11 +235,15 @@ describe("a plan is refused when", () => {
 			{ verify: { ...site.verify, names: ["www.example.org"] } },
 			'pod-gateway:verify.names: "www.example.org" is not below the cluster\'s domain "cluster.local"',
 		],
-		["the stack's name is none", { stack: "a b" }, 'the stack name "a b" has characters that no stack name has'],
+		[
+			"the stack's name has other characters",
+			{ stack: "a b" },
+			'the stack name "a b" has characters that a stack name cannot have',
+		],
 		...["-x", ".x", "a..b", "/a"].map((stack): [string, Partial<Site>, string] => [
-			`the stack's name is none for a folder: ${stack}`,
+			`the stack's name cannot name a folder: ${stack}`,
 			{ stack },
-			`the stack name "${stack}" is none for a folder of that name on each server: it begins with . - or /, or has .. in it`,
+			`the stack name "${stack}" cannot be the name of a folder on the servers: it begins with . - or /, or contains ..`,
 		]),
 	])("%s", (_, change, problem) => {
 		expect(planSite({ ...site, ...change }, [server])).toEqual({
@@ -268,7 +272,7 @@ describe("a plan is refused when", () => {
 			"no gateway has an IPv6 address; set address6 in pod-gateway:gateways",
 		],
 		[
-			"the server has not the cluster's family",
+			"the server does not have the cluster's family",
 			site,
 			{ address: address("fd00:200::31") },
 			'pod-gateway:servers: "ps-resolved" has no address of the cluster\'s family; set address6 or address',
@@ -292,12 +296,12 @@ describe("a plan is refused when", () => {
 		expect(planSite({ ...site, gathered }, [server])).toEqual({
 			ok: false,
 			problems: [
-				"the gateways have 50001 routes to pods, more than 50000: what sets them there? or set pod-gateway:routes.mode to pools",
+				"the gateways have 50001 routes to pods, more than 50000; find out what adds them, or set pod-gateway:routes.mode to pools",
 			],
 		});
 	});
 
-	test("a host that has a name of its own here is named once", () => {
+	test("a route would cover a gateway that the settings name, too: it is named once", () => {
 		const own = address("192.244.32.5");
 		const kept = [{ address: own, setting: "pod-gateway:gateways[0].address" }];
 		expect(planSite({ ...site, kept, gateways: [{ name: "gw-1", address: own }] }, [server])).toEqual({
@@ -306,7 +310,7 @@ describe("a plan is refused when", () => {
 		});
 	});
 
-	test("anything is wrong with any server: all of it is said, each thing once", () => {
+	test("servers have problems: all are listed, each once", () => {
 		const without = { ...dualStack, gateways: site.gateways };
 		const servers = ["a", "b", "c"].map((name) => ({ ...server, name, address6: address("fd00:200::31") }));
 		expect(planSite(without, servers)).toEqual({
@@ -328,9 +332,9 @@ test("a thousand servers share one list of routes for each of their families", (
 	expect(plans.map(({ routes }) => routes.length).slice(0, 2)).toEqual([3, 5]);
 });
 
-/** Sites of all kinds: close enough to a good one that some plans pass, and full of traps. */
+/** Random sites with traps in them, yet close enough to a good one that some plans pass. */
 const anySite: fc.Arbitrary<Site> = fc.record({
-	// Of all that may be wrong, one thing or none is at most times: else hardly any plan would pass.
+	// Most sites have one trap or none; otherwise hardly any plan would pass.
 	gateways: fc.oneof(
 		{ weight: 2, arbitrary: fc.constant(dualStack.gateways) },
 		fc.array(
@@ -388,7 +392,7 @@ const anyServer: fc.Arbitrary<PlannedServer> = fc.record({
 	verify: fc.record({ mode: fc.constantFrom(...VERIFY_MODES) }),
 });
 
-test("whatever is planned, no plan that passes cuts a machine off, and its text reads back as the plan", {
+test("no plan that passes cuts a machine off, and each plan's text reads back as the plan", {
 	timeout: 60_000,
 }, () => {
 	let passed = 0;
@@ -451,14 +455,14 @@ describe("parseDesired refuses", () => {
 		["an unknown method", good.replace("dns-method auto", "dns-method magic")],
 		["a value too many", good.replace("stack lab", "stack lab prod")],
 		["a value too few", good.replace("stack lab", "stack")],
-		["a time that is none", good.replace("rollback-after 90", "rollback-after soon")],
+		["a time that is not a number", good.replace("rollback-after 90", "rollback-after soon")],
 		["a verified name with a broken prefix", `${good}verify-name web 192.244.0.1/16\n`],
 	])("%s", (_, broken) => {
 		expect(parseDesired(broken).ok).toBe(false);
 	});
 });
 
-test("a plan with more than one word in a value is never rendered", () => {
+test("a plan with a value of several words is not rendered", () => {
 	const plan = must(planSite(site, [server]))[0] ?? expect.fail();
 	expect(() => renderDesired({ ...plan, stack: "lab\nroute 0.0.0.0/0 via 10.0.0.1" })).toThrow(RangeError);
 });
@@ -470,7 +474,7 @@ describe("summary", () => {
 		expect(summed(dualStack, { ...server, address6: address("fd00:200::31") })).toBe(
 			"5 routes via 10.200.0.20 and 10.200.0.21 and fd00:200::20 and fd00:200::21; cluster.local at 192.96.0.10 and fd00:96::a",
 		);
-		expect(summed(site, { ...server, dns: { method: "none" } })).toBe("3 routes via 10.200.0.20; names left alone");
+		expect(summed(site, { ...server, dns: { method: "none" } })).toBe("3 routes via 10.200.0.20; DNS not managed");
 		expect(summed(site, { ...server, dns: { method: "resolvconf" } })).toBe(
 			"3 routes via 10.200.0.20; cluster.local at 192.96.0.10, which every lookup asks first",
 		);

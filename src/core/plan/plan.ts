@@ -7,12 +7,12 @@ import { reverseZones } from "./reverseZones.ts";
 import type { PlannedDns, PlannedRoute, PlannedVerification, ServerPlan } from "./serverPlan.ts";
 import { type DnsMethod, destinations, type PlannedServer, type Site } from "./site.ts";
 
-/** The plans of these servers, or everything that stands against them, each problem once. */
+/** The plans of these servers, or every problem with them, each once. */
 export function planSite(site: Site, servers: readonly PlannedServer[]): Result<readonly ServerPlan[]> {
 	const problems = siteProblems(site);
 	if (problems.length > 0) return failure(...problems);
 	const everyRoute = destinations(site).map((prefix) => ({ prefix, via: nextHops(site, prefix.family) }));
-	// Servers of the same families share a list: a thousand of them have thousands of routes each.
+	// Servers of the same families share one list, because a thousand servers may have thousands of routes each.
 	const lists = new Map<string, readonly PlannedRoute[]>();
 	const routesOf = (families: ReadonlySet<Family>) => {
 		const key = [...families].sort().join();
@@ -24,8 +24,8 @@ export function planSite(site: Site, servers: readonly PlannedServer[]): Result<
 }
 
 /**
- * The plan of one server. It gets routes of the families it has an address of, to the Service ranges and to the pods, by way of
- * every gateway that has an address of that family.
+ * The plan of one server: routes to the Service ranges and the pods, of each family in which the server has an address. Every
+ * gateway with an address of that family is a next hop.
  */
 function planServer(
 	site: Site,

@@ -25,7 +25,7 @@ function gathered(...routes: KernelRoute[]): string[] {
 }
 
 describe("gatherRoutes keeps", () => {
-	test("blocks by way of other hosts, sorted, both families", () => {
+	test("blocks with a next hop, sorted, of both families", () => {
 		expect(
 			gathered(
 				route("192.244.190.128/26", "10.200.0.11"),
@@ -45,7 +45,7 @@ describe("gatherRoutes keeps", () => {
 		).toEqual(["192.244.7.0/26 via 10.200.0.12,10.200.0.13"]);
 	});
 
-	test("a single pod that lives away from its block", () => {
+	test("the route of a single pod outside its node's blocks", () => {
 		expect(gathered(route("192.244.7.5/32", "10.200.0.12"))).toEqual(["192.244.7.5/32 via 10.200.0.12"]);
 	});
 });
@@ -57,7 +57,7 @@ describe("gatherRoutes rejects", () => {
 		["a route of type blackhole", { ...route("192.244.9.0/26"), type: "blackhole" }, false],
 		["a route of type unreachable", { ...route("192.244.9.0/26"), type: "unreachable" }, false],
 		["a route of type prohibit", { ...route("192.244.9.0/26", "10.200.0.1"), type: "prohibit" }, false],
-		["not by way of another host", route("192.244.9.1/32"), false],
+		["has no next hop", route("192.244.9.1/32"), false],
 		["outside the pod ranges", route("192.96.0.0/16", "10.200.0.11"), false],
 		["outside the pod ranges", route("192.245.0.0/26", "10.200.0.11"), false],
 		["covers the whole pod range 192.244.0.0/16", route("192.244.0.0/16", "10.200.0.11"), true],
@@ -94,7 +94,7 @@ function holds(routes: readonly KernelRoute[], ranges: typeof pods) {
 	).toBeGreaterThanOrEqual(routes.length);
 }
 
-describe("whatever rows come in, nothing is kept but parts of the pod ranges", () => {
+describe("whatever the rows are, only parts of the pod ranges are kept", () => {
 	test("any routes, any ranges", () => {
 		const ranges = fc.array(anyPrefix, { maxLength: 3 });
 		fc.assert(fc.property(fc.array(anyRoute), ranges, (routes, some) => holds(routes, some)));
@@ -135,7 +135,7 @@ describe("whatever rows come in, nothing is kept but parts of the pod ranges", (
 	});
 });
 
-test("with several gateways, a prefix counts that every one of them reaches", () => {
+test("with several gateways, only prefixes that all of them reach are kept", () => {
 	const [a, b] = [
 		["192.244.1.0/26", "192.244.2.0/26"],
 		["192.244.2.0/26", "192.244.3.0/26"],
@@ -158,13 +158,13 @@ describe("the node behind a prefix", () => {
 
 	test.each([
 		["is the block's, by Calico's records", new Map([[prefix.text, "ku13-3"]]), "ku13-3"],
-		["is not known of a prefix without a block", new Map(), "10.200.0.11, 10.200.0.12"],
+		["is the gateway's next hops, for a prefix without a block", new Map(), "10.200.0.11, 10.200.0.12"],
 		["is the locked one while Calico cannot be asked", undefined, "ku13-2"],
 	])("%s", (_, owners, node) => {
 		expect(withNodes(gathered, owners, locked)).toEqual([{ prefix, node }]);
 	});
 
-	test("is not known where nothing is", () => {
+	test("is also the next hops without owners and without a lock", () => {
 		expect(withNodes(gathered, undefined)).toEqual([{ prefix, node: "10.200.0.11, 10.200.0.12" }]);
 	});
 });

@@ -2,30 +2,30 @@ import type { KernelRoute } from "../kernel/kernelRoutes.ts";
 import { type Address, sortedAddresses } from "../values/address.ts";
 import { comparePrefixes, contains, isDefault, type Prefix } from "../values/prefix.ts";
 
-/** A prefix of pods that the gateway reaches by way of other hosts: in most clusters a block. */
+/** A prefix of pod addresses that the gateway reaches through other nodes; in most clusters a block. */
 export interface GatheredPrefix {
 	readonly prefix: Prefix;
-	/** The nodes by way of which the gateway reaches it, in order. */
+	/** The nodes that are the gateway's next hops to it, in order. */
 	readonly nodes: readonly Address[];
 }
 
-/** A prefix of pods, and who is behind it. */
+/** A prefix of pod addresses, and the node behind it. */
 export interface PodRoute {
 	readonly prefix: Prefix;
-	/** The node that has the block; where nobody knows, the addresses by way of which the gateways reach it. */
+	/** The node that owns the block. If the owner is unknown: the gateways' next hops to it, separated by `, `. */
 	readonly node: string;
 }
 
-/** A route of the gateway that no server is to have. */
+/** A route of the gateway that servers do not get. */
 export interface RejectedRoute {
 	readonly route: KernelRoute;
-	/** Why, in words that follow "…: ". */
+	/** Why. The text continues a sentence after "…: ". */
 	readonly reason: string;
-	/** Whether a person should look at it. The routes that every machine has (default, on-link, blackhole) are not. */
+	/** Whether a person should look at it. False for routes that every machine has (default, on-link, blackhole). */
 	readonly suspicious: boolean;
 }
 
-/** What a gateway's routing table says of the pods. */
+/** A gateway's routes, sorted into those to pods and the others. */
 export interface Survey {
 	/** In order, each once. */
 	readonly prefixes: readonly GatheredPrefix[];
@@ -33,7 +33,7 @@ export interface Survey {
 	readonly rejected: readonly RejectedRoute[];
 }
 
-/** Keeps the routes that go by way of another host to a part of a pod range; never the default route. */
+/** Keeps the routes that have a next hop and lead to a part of a pod range. Never keeps the default route. */
 export function gatherRoutes(routes: readonly KernelRoute[], podRanges: readonly Prefix[]): Survey {
 	const kept = new Map<string, GatheredPrefix>();
 	const rejected: RejectedRoute[] = [];
@@ -44,29 +44,29 @@ export function gatherRoutes(routes: readonly KernelRoute[], podRanges: readonly
 			continue;
 		}
 		const { destination: prefix, nextHops } = route;
-		// Several rows for one prefix (other metrics, multipath as IPv6 shows it) are one prefix with several nodes.
+		// Several rows can have the same prefix: with other metrics, or as the hops of an IPv6 multipath route.
 		kept.set(prefix.text, { prefix, nodes: sortedAddresses([...(kept.get(prefix.text)?.nodes ?? []), ...nextHops]) });
 	}
 	return { prefixes: [...kept.values()].sort((a, b) => comparePrefixes(a.prefix, b.prefix)), rejected };
 }
 
 /**
- * The prefixes that every gateway has found: traffic may take any gateway, so none may be a dead end. With one gateway: all of
- * its own.
+ * The prefixes that every gateway reaches. A server may use any gateway, so a prefix that one of them lacks is left out. With one
+ * gateway, all of its prefixes.
  */
 export function onEveryGateway<Route extends { readonly prefix: Prefix }>(
 	surveys: readonly (readonly Route[])[],
 ): readonly Route[] {
 	const [first = [], ...others] = surveys;
-	const found = others.map((survey) => new Set(survey.map(({ prefix }) => prefix.text)));
-	return first.filter(({ prefix }) => found.every((texts) => texts.has(prefix.text)));
+	const prefixesOfOthers = others.map((survey) => new Set(survey.map(({ prefix }) => prefix.text)));
+	return first.filter(({ prefix }) => prefixesOfOthers.every((texts) => texts.has(prefix.text)));
 }
 
 /**
- * The prefixes with the nodes behind them.
+ * Adds to each prefix the node behind it.
  *
- * @param owners the node of a block by its prefix. Where Calico cannot be asked (undefined), the nodes are those of `locked`:
- *   not knowing who has a block is no change of it.
+ * @param owners the owner of a block by its prefix; undefined if Calico's records cannot be read. The owners then come from
+ * `locked`, because an unknown owner must not count as a change.
  */
 export function withNodes(
 	prefixes: readonly GatheredPrefix[],
@@ -92,6 +92,6 @@ function objectionTo(
 		return { reason: "outside the pod ranges", suspicious: false };
 	}
 	if (flags.includes("dead")) return { reason: "dead: its link is down", suspicious: true };
-	if (nextHops.length === 0) return { reason: "not by way of another host", suspicious: false };
+	if (nextHops.length === 0) return { reason: "has no next hop", suspicious: false };
 	return undefined;
 }

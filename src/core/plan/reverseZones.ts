@@ -1,14 +1,13 @@
 import { ADDRESS_BITS, type Family } from "../values/address.ts";
 import type { Prefix } from "../values/prefix.ts";
 
-/** How many bits one label of a reverse name stands for: an octet (RFC 1035, 3.5) or a nibble (RFC 3596, 2.5). */
+/** The bits of one label of a reverse name: an octet (RFC 1035, 3.5) or a nibble (RFC 3596, 2.5). */
 const LABEL_BITS = { 4: 8, 6: 4 } as const satisfies Record<Family, number>;
 
 /**
- * The zones of the reverse tree that hold the names of exactly this prefix's addresses, in the order of the addresses.
- * A prefix that does not end where a label ends is expanded: a /12 to sixteen /16 zones, a /26 to sixty-four names. The
- * classless zones of RFC 2317 are of no use here, as a resolver is asked for the plain name. An expansion has at most 128
- * zones (IPv4) or 8 (IPv6).
+ * The reverse zones that cover exactly this prefix's addresses, in the order of the addresses. A prefix that does not end at a
+ * label is expanded: a /12 to sixteen /16 zones, a /26 to sixty-four names. An expansion has at most 128 zones (IPv4) or 8
+ * (IPv6). The classless zones of RFC 2317 do not help, because a resolver looks up the plain name.
  */
 export function reverseZones(prefix: Prefix): readonly string[] {
 	const { family, length } = prefix;

@@ -3,15 +3,15 @@ import type { Machine } from "../values/machine.ts";
 import { type Prefix, sortedPrefixes } from "../values/prefix.ts";
 import type { GatheredPrefix } from "./podRoutes.ts";
 
-/** One route per block as the gateway has them, or one per pod range. */
+/** `blocks`: one route per block, as on the gateway. `pools`: one route per pod range. */
 export const ROUTE_MODES = ["blocks", "pools"] as const;
 export type RouteMode = (typeof ROUTE_MODES)[number];
 
-/** Who is told the nameserver; `auto` lets the server find out who owns its resolv.conf, `none` changes nothing. */
+/** Which program gets the nameserver. `auto`: the one that owns resolv.conf, as the server detects it. `none`: no change. */
 export const DNS_METHODS = ["auto", "resolved", "networkmanager", "dnsmasq", "resolvconf", "none"] as const;
 export type DnsMethod = (typeof DNS_METHODS)[number];
 
-/** Whether a change that fails its verification is rolled back, kept with a warning, or not verified. */
+/** `strict`: a change that fails its verification is rolled back. `warn`: it is kept with a warning. `off`: it is not verified. */
 export const VERIFY_MODES = ["strict", "warn", "off"] as const;
 export type VerifyMode = (typeof VERIFY_MODES)[number];
 
@@ -21,16 +21,16 @@ export interface PlannedServer extends Machine {
 	readonly verify: { readonly mode: VerifyMode };
 }
 
-/** Everything that decides what the servers are to have. */
+/** All input of a plan. */
 export interface Site {
-	/** The Pulumi stack, by which a server knows whose state it carries. */
+	/** The Pulumi stack's name. A server remembers from which stack it was deployed. */
 	readonly stack: string;
 	readonly gateways: readonly Machine[];
 	readonly ranges: { readonly pods: readonly Prefix[]; readonly services: readonly Prefix[] };
 	readonly mode: RouteMode;
-	/** The share of its routes, of either family, that a server may lose at once. */
+	/** The share (0 to 1) of its routes of either family that a server may lose at once. */
 	readonly maxShrink: number;
-	/** What the survey found; not used in mode `pools`. */
+	/** The survey's prefixes. Not used in mode `pools`. */
 	readonly gathered: readonly Pick<GatheredPrefix, "prefix">[];
 	readonly dns: {
 		/** The cluster's nameservers. */
@@ -38,28 +38,28 @@ export interface Site {
 		/** The cluster's domain. */
 		readonly domain: string;
 		readonly searchDomains: readonly string[];
-		/** Whether names are also found by address. */
+		/** Whether servers also look up names by address in the cluster. */
 		readonly reverseZones: boolean;
 	};
 	readonly verify: {
-		/** Names below the domain that must resolve, beside kubernetes.default.svc. */
+		/** Names below the domain that must resolve, in addition to kubernetes.default.svc. */
 		readonly names: readonly string[];
-		/** Names of pods below the domain, each of whose addresses must answer, too. */
+		/** Names of pods below the domain. Each of their addresses must also answer. */
 		readonly pods: readonly string[];
-		/** Other names that must not stop resolving. */
+		/** Names outside the cluster that must still resolve if they did before. */
 		readonly outside: readonly string[];
 		/** Seconds until the server undoes a change that was not committed. */
 		readonly rollbackAfter: number;
 	};
-	/** From where the servers are managed, if known: no route may cover it. */
+	/** The operator's address, if known. No route may cover it. */
 	readonly operator?: Address | undefined;
-	/** Where the cluster's API answers, if that is an address: no route may cover it. */
+	/** The API server's address, if its URL has one. No route may cover it. */
 	readonly apiServer?: Address | undefined;
-	/** Other hosts that no route may cover: the bastion that a server answers to, other servers, and all that the settings name. */
+	/** Other hosts that no route may cover, such as bastions and servers, and the setting that names each. */
 	readonly kept?: readonly { readonly address: Address; readonly setting: string }[] | undefined;
 }
 
-/** The prefixes that the servers are to reach by way of the gateways. */
+/** The prefixes that servers reach through the gateways, in order. */
 export function destinations({ ranges, mode, gathered }: Site): readonly Prefix[] {
 	return sortedPrefixes([
 		...ranges.services,

@@ -29,7 +29,7 @@ describe("parseAddress", () => {
 		["10.0.0.1\n", '"10.0.0.1\\n" is not an IPv4 or IPv6 address'],
 		["gw-1", '"gw-1" is not an IPv4 or IPv6 address'],
 		["1::2::3", '"1::2::3" is not an IPv4 or IPv6 address'],
-		["fe80::1%eth0", '"fe80::1%eth0" carries a zone; did you mean fe80::1?'],
+		["fe80::1%eth0", '"fe80::1%eth0" has a zone; did you mean fe80::1?'],
 		["::ffff:10.0.0.1", '"::ffff:10.0.0.1" is an IPv4-mapped address; did you mean 10.0.0.1?'],
 	])("%j is refused", (text, problem) => {
 		expect(parseAddress(text)).toEqual({ ok: false, problems: [problem] });
@@ -51,7 +51,7 @@ describe("parseAddress", () => {
 		fc.assert(
 			fc.property(fc.oneof(near, spoiled, fc.string()), (text) => {
 				const parsed = parseAddress(text);
-				const refusedOnPurpose = !parsed.ok && /carries a zone|mapped/.test(parsed.problems[0] ?? "");
+				const refusedOnPurpose = !parsed.ok && /has a zone|mapped/.test(parsed.problems[0] ?? "");
 				expect(parsed.ok || refusedOnPurpose).toBe(isIP(text) !== 0);
 			}),
 			{ numRuns: 2000 },

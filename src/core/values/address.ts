@@ -8,18 +8,18 @@ export type Family = 4 | 6;
 /** The number of bits in an address of each family. */
 export const ADDRESS_BITS = { 4: 32, 6: 128 } as const satisfies Record<Family, number>;
 
-/** One IPv4 or IPv6 address. Plain data: it survives JSON, and two addresses are equal when their texts are. */
+/** An IPv4 or IPv6 address. Plain data: it survives JSON, and two addresses are equal if their texts are. */
 export interface Address {
 	/** The canonical text: dotted decimal, or RFC 5952 for IPv6. Example: `fd00:96::a`. */
 	readonly text: string;
 	readonly family: Family;
-	/** All bits as hexadecimal of fixed width (8 or 32 digits), so that addresses of a family order as their strings do. */
+	/** All bits as hexadecimal of fixed width (8 or 32 digits), so that addresses of a family sort as strings. */
 	readonly bits: string;
 }
 
 /**
- * Reads an address. Every address has one text only: IPv6 zones (`%eth0`) and IPv4-mapped IPv6 addresses are refused, as no
- * route or nameserver is to be written with them.
+ * Reads an address. Refuses IPv6 zones (`%eth0`) and IPv4-mapped IPv6 addresses, so that every address has one text only;
+ * routes and nameservers need neither.
  */
 export function parseAddress(text: string): Result<Address> {
 	const value = numericValue(text);
@@ -27,7 +27,7 @@ export function parseAddress(text: string): Result<Address> {
 		const [bare = "", zone] = text.split("%");
 		return zone === undefined || numericValue(bare) === undefined
 			? failure(`${printable(text)} is not an IPv4 or IPv6 address`)
-			: failure(`${printable(text)} carries a zone; did you mean ${bare}?`);
+			: failure(`${printable(text)} has a zone; did you mean ${bare}?`);
 	}
 	if (text.includes(":") && value >> 32n === 0xffffn) {
 		return failure(`${printable(text)} is an IPv4-mapped address; did you mean ${new IPv4(value & 0xffffffffn)}?`);
@@ -57,13 +57,13 @@ export function sortedAddresses(addresses: readonly Address[]): readonly Address
 	return [...byText.values()].sort(compareAddresses);
 }
 
-/** Orders two strings by code unit, the same in every locale. */
+/** Orders two strings by code unit, which does not depend on the locale. */
 export function compareText(a: string, b: string): number {
 	return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function numericValue(text: string): bigint | undefined {
-	// ip-num is told only what can be an address: it trims and guesses at some of the rest.
+	// ip-num trims and guesses, so it only gets texts that can be an address.
 	if (!/^[0-9a-f:.]{2,45}$/i.test(text)) return undefined;
 	try {
 		return text.includes(":") ? IPv6.fromString(text).value : IPv4.fromString(text).value;

@@ -13,23 +13,23 @@ test.each([
 });
 
 test.each(["", ".", "-a.b", "a-.b", "a..b", "a b", "a_b", "a\n", `${"a".repeat(64)}.b`, "a.".repeat(130)])(
-	"%j is no name",
+	"%j is not a name",
 	(text) => {
 		expect(parseDomainName(text).ok).toBe(false);
 	},
 );
 
-test.each(["gw.1", "GW-1", "-gw", "gw_1", "", "a".repeat(64)])("%j is no label", (text) => {
+test.each(["gw.1", "GW-1", "-gw", "gw_1", "", "a".repeat(64)])("%j is not a label", (text) => {
 	expect(parseLabel(text).ok).toBe(false);
 });
 
-test("a name is below a domain, not merely like it", () => {
+test("a name is below a domain only if a dot separates them", () => {
 	expect(["a.cluster.local", "cluster.local", "mycluster.local"].map((name) => isBelow(name, "cluster.local"))).toEqual(
 		[true, false, false],
 	);
 });
 
-test("what is shown has no control characters and an end", () => {
+test("printable text does not have control characters and is bounded", () => {
 	expect(printable("a\u001b[31m\u202e\u0085b")).toBe('"a\\u001b[31m\\u202e\\u0085b"');
 	expect(printable(`${"x".repeat(500)}end`)).toMatch(/^"x{39} … 385 characters … x{76}end"$/);
 	expect(printable(undefined)).toBe("undefined");

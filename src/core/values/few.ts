@@ -1,8 +1,8 @@
-/** How many texts of one kind are shown. */
-const SHOWN = 8;
+/** The most texts of one kind in a message. */
+const MOST = 8;
 
-/** The first few texts, and how many more there are: another machine may give a hundred thousand reasons to warn. */
+/** The first 8 texts and the number of the others, because another machine may cause a hundred thousand warnings. */
 export function few(texts: readonly string[]): readonly string[] {
-	const left = texts.length - SHOWN;
-	return left > 0 ? [...texts.slice(0, SHOWN), `and ${left} more like this: ${texts.at(-1)}`] : texts;
+	const left = texts.length - MOST;
+	return left > 0 ? [...texts.slice(0, MOST), `and ${left} more like this: ${texts.at(-1)}`] : texts;
 }

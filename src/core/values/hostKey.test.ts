@@ -20,7 +20,7 @@ describe("parseHostKey", () => {
 		["", /^is not an ed25519 or ecdsa public key; get it with/],
 		["gw-1", /^is not an ed25519 or ecdsa public key/],
 		[`gw-1 ${ED25519}`, /^begins with "gw-1"; leave that out: ssh-ed25519 AAAA/],
-		["ssh-ed25519", /^says ssh-ed25519, but what follows is not such a key/],
+		["ssh-ed25519", /^says ssh-ed25519, but the text after it is not such a key/],
 		[ED25519.slice(0, -4), /^says ssh-ed25519, but/],
 		[`${ED25519}AAAA`, /^says ssh-ed25519, but/],
 		[ED25519.replace("AAAA", "AA!AA"), /^says ssh-ed25519, but/],

@@ -8,7 +8,7 @@ export interface HostKeyPair {
 	readonly publicKey: string;
 }
 
-/** The key types accepted, and how many bytes of key follow the names in a public key of that type (RFC 8709, RFC 5656). */
+/** The accepted key types, and the number of key bytes after the names in a public key of that type (RFC 8709, RFC 5656). */
 const KEY_BYTES: Readonly<Record<string, number>> = {
 	"ssh-ed25519": 32,
 	"ecdsa-sha2-nistp256": 65,
@@ -20,12 +20,12 @@ const HOW =
 	"get it with `ssh-keyscan -t ed25519 HOST`, compare it with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` run on the " +
 	"machine's own console, and write the part after the host: ssh-ed25519 AAAA…";
 
-/** What to say where a host key is missing. */
-export const HOST_KEY_MISSING = `is required, as no connection is made to a machine that is not known; ${HOW}`;
+/** The problem of a missing host key. The text follows the setting's name. */
+export const HOST_KEY_MISSING = `is required, because pod-gateway does not connect to a machine without a pinned key; ${HOW}`;
 
 /**
- * Reads a public host key as in known_hosts without the host, or as in a `.pub` file, whose comment is dropped. RSA is refused:
- * servers no longer sign with `ssh-rsa` (SHA-1), and a pinned key pins the algorithm.
+ * Reads a public host key as in known_hosts without the host, or as in a `.pub` file, and drops its comment. Refuses RSA: a
+ * pinned key pins the algorithm, and servers no longer sign with `ssh-rsa` (SHA-1).
  */
 export function parseHostKey(text: string): Result<string> {
 	const words = text.trim().split(/\s+/);
@@ -41,10 +41,10 @@ export function parseHostKey(text: string): Result<string> {
 	}
 	return Buffer.from(base64, "base64").equals(blob(type, base64, keyBytes))
 		? success(`${type} ${base64}`)
-		: failure(`says ${type}, but what follows is not such a key: it may have been cut; ${HOW}`);
+		: failure(`says ${type}, but the text after it is not such a key and may have been cut; ${HOW}`);
 }
 
-/** What the decoded key has to be: each name after its length, then as many bytes of key as were given, if the number is right. */
+/** The valid encoding of this key: each name and the last `keyBytes` bytes, each after its length. Empty if it is not base64. */
 function blob(type: string, base64: string, keyBytes: number): Buffer {
 	const names = type === "ssh-ed25519" ? [type] : [type, type.replace("ecdsa-sha2-", "")];
 	const decoded = Buffer.from(base64, "base64");

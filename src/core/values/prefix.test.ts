@@ -46,7 +46,7 @@ describe("parsePrefix", () => {
 		expect(must(parsePrefix("10.244.0.1/16", "clear")).text).toBe("10.244.0.0/16");
 	});
 
-	test("reads back what it wrote, and it survives JSON", () => {
+	test("reads back its own text, and the value survives JSON", () => {
 		fc.assert(
 			fc.property(anyPrefix, (any) => {
 				expect(parsePrefix(any.text)).toEqual({ ok: true, value: any });
@@ -55,7 +55,7 @@ describe("parsePrefix", () => {
 		);
 	});
 
-	test("never throws, and writes nothing but hexadecimal digits, dots, colons and a length", () => {
+	test("never throws, and its text only has hexadecimal digits, dots, colons and a length", () => {
 		fc.assert(
 			fc.property(
 				fc.oneof(

@@ -2,7 +2,7 @@ import { ADDRESS_BITS, type Address, addressOf, compareText, type Family, number
 import { printable } from "./printable.ts";
 import { failure, type Result, success } from "./result.ts";
 
-/** A range of addresses that a route can name. Plain data: it survives JSON, and prefixes are equal when their texts are. */
+/** A range of addresses that a route can name. Plain data: it survives JSON, and prefixes are equal if their texts are. */
 export interface Prefix {
 	/** The canonical text. Example: `192.244.190.128/26`. */
 	readonly text: string;
@@ -16,8 +16,8 @@ export interface Prefix {
 }
 
 /**
- * Reads a prefix in CIDR notation. Bits set beyond the length are an error that names the prefix probably meant, unless
- * `hostBits` is `"clear"`: Kubernetes itself reads its subnets in that way (Go's `net.ParseCIDR`).
+ * Reads a prefix in CIDR notation. Bits set beyond the length are an error that suggests the prefix probably meant. With
+ * `hostBits` `"clear"` they are cleared, as Kubernetes does (Go's `net.ParseCIDR`).
  */
 export function parsePrefix(text: string, hostBits: "refuse" | "clear" = "refuse"): Result<Prefix> {
 	const [addressText = "", lengthText, ...rest] = text.split("/");
@@ -38,7 +38,7 @@ export function parsePrefix(text: string, hostBits: "refuse" | "clear" = "refuse
 	return success(prefix);
 }
 
-/** The prefix of this length that the address lies in. */
+/** The prefix of this length that contains the address. */
 export function prefixAround(address: Address, length: number): Prefix {
 	const { family } = address;
 	const value = numberOf(address);
@@ -53,7 +53,7 @@ export function firstAddress(prefix: Prefix): Address {
 	return addressOf(prefix.family, BigInt(`0x${prefix.first}`));
 }
 
-/** Whether this is everything: 0.0.0.0/0 or ::/0. */
+/** Whether the prefix is 0.0.0.0/0 or ::/0. */
 export function isDefault(prefix: Prefix): boolean {
 	return prefix.length === 0;
 }
@@ -63,7 +63,7 @@ export function contains(outer: Prefix, inner: Prefix): boolean {
 	return outer.family === inner.family && outer.first <= inner.first && inner.last <= outer.last;
 }
 
-/** Whether the two share an address. Of two prefixes that do, one contains the other. */
+/** Whether the two share an address. One of them then contains the other. */
 export function overlaps(a: Prefix, b: Prefix): boolean {
 	return contains(a, b) || contains(b, a);
 }
@@ -73,7 +73,7 @@ export function covers(prefix: Prefix, address: Address): boolean {
 	return prefix.family === address.family && prefix.first <= address.bits && address.bits <= prefix.last;
 }
 
-/** Orders by family, then first address, then length, the wider prefix first. */
+/** Orders by family, then by first address, then by length with the wider prefix first. */
 export function comparePrefixes(a: Prefix, b: Prefix): number {
 	return a.family - b.family || compareText(a.first, b.first) || a.length - b.length;
 }

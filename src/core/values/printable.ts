@@ -1,13 +1,13 @@
 import { shortened } from "./words.ts";
 
-/** Characters of a value in the midst of a sentence. */
+/** The most characters of a value within a sentence. */
 const LONGEST = 120;
-/** Characters of a reason: an API server's may name every field, and end with what matters. */
+/** The most characters of a reason. An API server's may list every field and end with what matters. */
 const LONGEST_REASON = 1000;
 
 /**
- * A value read from elsewhere, made safe to show: JSON with everything outside printable ASCII escaped, so that no control
- * character reaches a terminal. Of more than `longest` characters both ends are kept. Default: 120.
+ * A foreign value, made safe to show: JSON with everything outside printable ASCII escaped, so that control characters do not
+ * reach a terminal. A longer text than `longest` characters (default: 120) is cut in its middle.
  */
 export function printable(value: unknown, longest = LONGEST): string {
 	const json = JSON.stringify(value) ?? String(value);
@@ -15,7 +15,7 @@ export function printable(value: unknown, longest = LONGEST): string {
 	return shortened(printable, longest);
 }
 
-/** The same for a reason that somebody else gives, which may be long. */
+/** {@link printable} for a reason from another program, which may have 1000 characters. */
 export function printableReason(value: unknown): string {
 	return printable(value, LONGEST_REASON);
 }

@@ -1,6 +1,6 @@
 import { parse } from "yaml";
 
-/** Reads JSON that somebody else wrote; undefined where it is not JSON. */
+/** Reads foreign JSON; undefined if it is not JSON. */
 export function parseJson(text: string): unknown {
 	try {
 		return JSON.parse(text);
@@ -9,7 +9,7 @@ export function parseJson(text: string): unknown {
 	}
 }
 
-/** Reads YAML that somebody else wrote; undefined where it is not YAML. */
+/** Reads foreign YAML; undefined if it is not YAML. */
 export function parseYaml(text: string): unknown {
 	try {
 		return parse(text, { logLevel: "silent" });

@@ -1,12 +1,12 @@
 import type { Address } from "./address.ts";
 import { covers, overlaps, type Prefix, parsePrefix } from "./prefix.ts";
 
-/** A range that is set apart (RFC 6890). */
+/** A special-purpose range (RFC 6890). */
 interface ReservedRange {
 	readonly prefix: Prefix;
-	/** What its addresses are, in words before "address". */
+	/** The kind of its addresses, with an article; the word "address" follows. */
 	readonly is: string;
-	/** Whether no packet to it goes by way of another host. */
+	/** Whether packets to it never go through another host. */
 	readonly neverRouted: boolean;
 }
 
@@ -25,12 +25,12 @@ const RESERVED: readonly ReservedRange[] = [
 	return prefix.ok ? [{ prefix: prefix.value, ...rest }] : [];
 });
 
-/** The range in which an address is none that other machines can reach. */
+/** The reserved range that contains the address; undefined if other machines can reach the address. */
 export function reservedFor(address: Address): ReservedRange | undefined {
 	return RESERVED.find(({ prefix }) => covers(prefix, address));
 }
 
-/** A range that the prefix shares an address with and that no route by way of another host can mean. */
+/** A range that overlaps the prefix and is never routed through another host; undefined if there is none. */
 export function neverRouted(prefix: Prefix): Prefix | undefined {
 	return RESERVED.find((reserved) => reserved.neverRouted && overlaps(prefix, reserved.prefix))?.prefix;
 }

@@ -1,7 +1,7 @@
 import { printable } from "./printable.ts";
 import { failure, type Result, success } from "./result.ts";
 
-/** What keeps pods off a node unless they tolerate it. */
+/** A node's taint, which keeps pods off the node unless they tolerate it. */
 export interface Taint {
 	readonly key: string;
 	readonly value: string;
@@ -12,7 +12,7 @@ const TAINT = /^([^=:]+)=([^=:]*):(NoSchedule|PreferNoSchedule|NoExecute)$/;
 const NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
 const DOMAIN = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
-/** Reads `key=value:Effect` as kubectl does; the value may be empty. */
+/** Reads `key=value:Effect` as kubectl does. The value may be empty. */
 export function parseTaint(text: string): Result<Taint> {
 	const [, key, value, effect] = TAINT.exec(text) ?? [];
 	return key !== undefined && value !== undefined && effect !== undefined && isQualifiedName(key) && isLabelValue(value)
@@ -23,7 +23,7 @@ export function parseTaint(text: string): Result<Taint> {
 			);
 }
 
-/** Whether this can be the key of a label or taint: a name, perhaps after a DNS domain and a slash. */
+/** Whether this can be the key of a label or taint: a name, optionally after a DNS domain and a slash. */
 export function isQualifiedName(key: string): boolean {
 	const [name = "", domain, ...rest] = key.split("/").reverse();
 	return rest.length === 0 && NAME.test(name) && (domain === undefined || DOMAIN.test(domain));

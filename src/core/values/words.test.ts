@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { shortened, withoutControls, words } from "./words.ts";
 
-test("a console's control characters reach no terminal", () => {
+test("a console's control characters do not reach the terminal", () => {
 	expect(withoutControls("\u001b[31mred\u001b[0m\u0007 \u009b1mline\r\nnext\u202e\n")).toBe("red line\nnext\n");
 });
 
@@ -14,14 +14,14 @@ test("a long text keeps its beginning and its end, and says how much is left out
 	);
 });
 
-/** Texts of letters, line ends, control characters, halves of characters, and such as take two. */
+/** Texts of letters, line ends, control characters, and whole and half surrogate pairs. */
 const said = fc
 	.array(fc.constantFrom("a", "b c", "\n", "\u0000", "\u001b[31m", "\u202e", "é", "\u{168c0}", "\ud800", "\udc00"), {
 		maxLength: 60,
 	})
 	.map((parts) => parts.join(""));
 
-test("whatever is said, what is shown is bounded, whole where it is short, and safe", () => {
+test("every text is shown bounded and safe, and a short one whole", () => {
 	fc.assert(
 		fc.property(said, fc.integer({ min: 3, max: 30 }), (text, longest) => {
 			const [shown, whole, part] = [words(text, longest), withoutControls(text).trim(), Math.floor(longest / 3) - 1];
@@ -39,11 +39,11 @@ test("whatever is said, what is shown is bounded, whole where it is short, and s
 	);
 });
 
-test("colours alone do not make a short text a long one", () => {
+test("colours do not count as characters", () => {
 	expect(words(`aa${"\u001b[31m".repeat(200)}a`, 3)).toBe("aaa");
 });
 
-test("sixty-four MiB without a line end take no time", () => {
+test("64 MiB without a line end are cut fast", () => {
 	const before = Date.now();
 	expect(words("\u0000".repeat(64 * 1024 * 1024)).length).toBeLessThan(9000);
 	expect(Date.now() - before).toBeLessThan(5000);

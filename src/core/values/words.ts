@@ -1,14 +1,15 @@
 import { stripVTControlCharacters } from "node:util";
 
-/** Characters of what a machine said, as it stands in an error: some screens. */
+/** The most characters of another machine's output in an error: a few screens. */
 const LONGEST = 8000;
 
-/** Characters that are looked at in any case. Of more than that the ends alone: what is said may be 64 MiB. */
+/** Texts up to this length are processed whole. Of longer ones only the ends are, because an output may have 64 MiB. */
 const LOOKED_AT = 100_000;
 
 /**
- * What another machine or program said, made fit for an error: no control characters but line ends, no blanks around it, and of
- * more than `longest` characters both ends. Whoever shows a foreign text does it by this function, or by `printable` in a sentence.
+ * The output of another machine or program, made fit for an error: without control characters except line ends, without
+ * surrounding blanks, and cut in its middle if it has more than `longest` characters. Use this function for every foreign text
+ * of its own, and `printable` for a foreign value within a sentence.
  */
 export function words(text: string, longest = LONGEST): string {
 	const looked = ends(text, Math.max(8 * longest, LOOKED_AT), text.includes("\n") ? "\n" : " ");
@@ -16,10 +17,10 @@ export function words(text: string, longest = LONGEST): string {
 }
 
 /**
- * A text of at most `longest` characters, or its beginning and its end, which has two thirds: that is where most programs say why,
- * and some say it first.
+ * The text, cut in its middle if it has more than `longest` characters. The end gets two thirds, because most programs give their
+ * reason last; the beginning gets one third, because some give it first.
  *
- * @param before how many characters it had before something else was taken off. Default: as it is.
+ * @param before its length before something else was removed, for the count of characters left out. Default: its length.
  */
 export function shortened(text: string, longest: number, before = text.length): string {
 	if (text.length <= longest) return text;
@@ -28,7 +29,7 @@ export function shortened(text: string, longest: number, before = text.length): 
 	return ends(text, longest, between);
 }
 
-/** Another machine's words, made safe for a terminal: line ends are the only control characters left. */
+/** A foreign text, made safe for a terminal: its only control characters are line ends. */
 export function withoutControls(text: string): string {
 	return stripVTControlCharacters(text).replace(/[^\n\P{C}]/gu, "");
 }
@@ -36,7 +37,7 @@ export function withoutControls(text: string): string {
 function ends(text: string, longest: number, between: string): string {
 	if (text.length <= longest) return text;
 	const head = Math.floor(longest / 3);
-	// Half of a character that takes two is none.
+	// Does not keep one half of a surrogate pair.
 	const first = text.slice(0, head).replace(/[\ud800-\udbff]$/, "");
 	const last = text.slice(head - longest).replace(/^[\udc00-\udfff]/, "");
 	return `${first}${between}${last}`;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { parseDryRun } from "./dryRun.ts";
 
-test("a dry run's difference and when it was last in sync", () => {
+test("a dry run gives the difference and the time when the server was last in sync", () => {
 	const stdout = `+ route 192.244.32.0/26 via 10.200.0.20
 --- /etc/resolv.conf
 +++ /etc/resolv.conf
@@ -22,7 +22,7 @@ test("a dry run's difference and when it was last in sync", () => {
 	});
 });
 
-test("who deployed last", () => {
+test("a dry run tells who deployed last", () => {
 	const record = {
 		at: "2026-01-31T12:00:00Z",
 		by: "root@10.200.0.10",
@@ -39,7 +39,7 @@ test("who deployed last", () => {
 	expect(parseDryRun(JSON.stringify({ result: "unchanged", record: { ...record, at: "yesterday" } })).ok).toBe(false);
 });
 
-test("a server in sync has no difference, and need not know since when", () => {
+test("a server in sync has no difference, with or without a time", () => {
 	expect(parseDryRun('{"result":"unchanged","inForceAt":""}')).toEqual({
 		ok: true,
 		value: { result: "unchanged", difference: [] },

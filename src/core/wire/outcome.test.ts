@@ -11,19 +11,19 @@ const record = {
 	after: "0123456789abcdef".repeat(4),
 };
 
-test("the method that auto came to, and the record", () => {
+test("the method that auto chose, and the record", () => {
 	const stdout = `${JSON.stringify({ result: "applied", dnsMethod: "resolved", record })}\n`;
 	expect(parseOutcome(stdout)).toEqual({ dnsMethod: "resolved", record });
 });
 
-test("no record, or one that makes no sense, is left out", () => {
+test("a missing or unreadable record is left out", () => {
 	const method = { dnsMethod: "resolved" };
 	expect(parseOutcome(JSON.stringify({ ...method, record: null }))).toEqual(method);
 	expect(parseOutcome(JSON.stringify({ ...method, record: { ...record, after: "x" } }))).toEqual(method);
 	expect(parseOutcome(JSON.stringify(method))).toEqual(method);
 });
 
-test("whatever a server prints, there is an outcome", () => {
+test("every output of a server gives an outcome", () => {
 	fc.assert(
 		fc.property(fc.oneof(fc.string(), fc.json()), (stdout) => {
 			expect(typeof parseOutcome(stdout).dnsMethod).toBe("string");

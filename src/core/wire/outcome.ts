@@ -2,11 +2,11 @@ import { z } from "zod";
 import { parseJson } from "../values/read.ts";
 import { type DeploymentRecord, recordSchema } from "./deploymentRecord.ts";
 
-/** What the host script did on a server. */
+/** The outcome of the host script on a server. */
 export interface Outcome {
-	/** The method that `auto` came to; `unknown` where the script did not say. */
+	/** The method that `auto` chose; `unknown` if the script did not name it. */
 	readonly dnsMethod: string;
-	/** What the deployment left there; undefined of a version that left none. */
+	/** The record of the deployment; undefined if the script's version did not write records. */
 	readonly record?: DeploymentRecord;
 }
 
@@ -15,18 +15,18 @@ const outcome = z.object({
 	record: recordSchema.nullish().catch(undefined),
 });
 
-/** Reads the standard output of `pod-gateway-host apply`. What makes no sense is left out: the change is in force all the same. */
+/** Reads the standard output of `pod-gateway-host apply`. Ignores unreadable parts, because the change is in force in any case. */
 export function parseOutcome(stdout: string): Outcome {
 	const { data } = outcome.safeParse(lastLine(stdout));
 	return { dnsMethod: data?.dnsMethod ?? "unknown", ...(data?.record && { record: data.record }) };
 }
 
-/** The last line of what the host script printed, which is JSON; undefined where it is not. */
+/** The last line of the host script's output, which is JSON; undefined if it is not. */
 export function lastLine(stdout: string): unknown {
 	return parseJson(stdout.trimEnd().split("\n").at(-1) ?? "");
 }
 
-/** What the last line says was done, such as `applied` or `restored`; undefined where it says nothing. */
+/** The result in the last line, such as `applied` or `restored`; undefined if it does not have one. */
 export function resultOf(stdout: string): string | undefined {
 	const read = z.object({ result: z.string() }).safeParse(lastLine(stdout));
 	return read.success ? read.data.result : undefined;

@@ -6,26 +6,26 @@ import { printable } from "../values/printable.ts";
 import { all, failure, type Result, success } from "../values/result.ts";
 import { FORMAT } from "./renderDesired.ts";
 
-/** A word that the host script takes for a name. */
+/** A name that the host script accepts. */
 const NAME = /^(?![.-])(?!.*\.\.)[A-Za-z0-9._-]+$/;
-/** What the host script takes for the name of a stack; it is a folder there, too. */
+/** A stack name that the host script accepts. It also names a folder on the server. */
 export const STACK = /^(?![./-])(?!.*\.\.)[A-Za-z0-9._@/-]+$/;
 
 /**
- * Reads a desired state back, the inverse of `renderDesired`. The first and the last line have their places; the others come in any
- * order. What is refused here is refused by the host script, and the other way round (desiredLines.ts).
+ * Reads a desired state: the inverse of `renderDesired`. The first and the last line are fixed; the others may have any order.
+ * The host script accepts and refuses the same lines (tests/fixtures/desiredLines.ts).
  */
 export function parseDesired(text: string): Result<ServerPlan> {
 	if (!text.startsWith(`pod-gateway ${FORMAT}\n`)) return failure(`the first line is not "pod-gateway ${FORMAT}"`);
-	if (!text.endsWith("\n")) return failure("the last line does not end: the text was cut off");
+	if (!text.endsWith("\n")) return failure("the last line is incomplete: the text was cut off");
 	const lines = text.slice(0, -1).split("\n").slice(1);
 	if (!lines.at(-1)?.startsWith("rollback-after "))
 		return failure("the last line is not rollback-after: the text was cut off");
-	const read = all(lines.map((line) => named(line, readLine(line.split(" ")))));
+	const read = all(lines.map((line) => aboutLine(line, readLine(line.split(" ")))));
 	return read.ok ? assembled(read.value) : read;
 }
 
-/** What one line adds to a plan. */
+/** The part of a plan that one line gives. */
 interface Piece {
 	readonly stack?: string;
 	readonly server?: string;
@@ -51,7 +51,7 @@ function readLine([keyword, value = "", ...rest]: readonly string[]): Result<Pie
 		case "verify-name":
 		case "verify-pods": {
 			if (rest.length === 0) return failure("has no prefix");
-			if (!NAME.test(value)) return failure("has no name");
+			if (!NAME.test(value)) return failure("does not have a valid name");
 			const within = all(rest.map((text) => canonical(text, parsePrefix(text))));
 			if (!within.ok) return within;
 			const verified = { name: value, within: within.value };
@@ -61,7 +61,7 @@ function readLine([keyword, value = "", ...rest]: readonly string[]): Result<Pie
 	if (rest.length > 0) return failure("has more than one value");
 	switch (keyword) {
 		case "stack":
-			return STACK.test(value) ? success({ stack: value }) : failure("is no name of a stack");
+			return STACK.test(value) ? success({ stack: value }) : failure("does not have a valid stack name");
 		case "server":
 		case "domain":
 		case "search":
@@ -92,24 +92,24 @@ function readLine([keyword, value = "", ...rest]: readonly string[]): Result<Pie
 
 function readRoute(destination: string, rest: readonly string[]): Result<Piece> {
 	if (rest.length === 0 || rest.length % 2 > 0 || rest.some((word, index) => index % 2 === 0 && word !== "via")) {
-		return failure("is not route PREFIX via ADDRESS …");
+		return failure('does not have the form "route PREFIX via ADDRESS …"');
 	}
 	const prefix = canonical(destination, parsePrefix(destination));
 	const via = all(rest.filter((_, index) => index % 2 === 1).map((text) => canonical(text, parseAddress(text))));
 	if (!prefix.ok) return prefix;
 	if (via.ok && via.value.some(({ family }) => family !== prefix.value.family)) {
-		return failure("goes by an address of the other family");
+		return failure("has a next hop of the other family");
 	}
 	return via.ok ? success({ route: { prefix: prefix.value, via: via.value } }) : via;
 }
 
-/** The kernel shows each address in one way; any other would never be found to be in force. */
+/** Refuses other spellings than the kernel's, because the script compares texts to find out whether a route is in force. */
 function canonical<Value extends { readonly text: string }>(text: string, parsed: Result<Value>): Result<Value> {
-	return parsed.ok && parsed.value.text !== text ? failure(`is to be written ${parsed.value.text}`) : parsed;
+	return parsed.ok && parsed.value.text !== text ? failure(`must be written ${parsed.value.text}`) : parsed;
 }
 
 function nameOf(value: string, piece: Piece): Result<Piece> {
-	return NAME.test(value) ? success(piece) : failure("has no name");
+	return NAME.test(value) ? success(piece) : failure("does not have a valid name");
 }
 
 function choice<Choice extends string>(
@@ -118,7 +118,7 @@ function choice<Choice extends string>(
 	piece: (choice: Choice) => Piece,
 ): Result<Piece> {
 	const chosen = choices.find((candidate) => candidate === value);
-	return chosen ? success(piece(chosen)) : failure(`is none of ${choices.join(", ")}`);
+	return chosen ? success(piece(chosen)) : failure(`is not one of ${choices.join(", ")}`);
 }
 
 function assembled(pieces: readonly Piece[]): Result<ServerPlan> {
@@ -152,6 +152,6 @@ function assembled(pieces: readonly Piece[]): Result<ServerPlan> {
 	});
 }
 
-function named<Value>(line: string, result: Result<Value>): Result<Value> {
+function aboutLine<Value>(line: string, result: Result<Value>): Result<Value> {
 	return result.ok ? result : failure(`line ${printable(line)}: ${result.problems.join("; ")}`);
 }

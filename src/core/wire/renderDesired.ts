@@ -1,14 +1,14 @@
 import type { ServerPlan } from "../plan/serverPlan.ts";
 
-/** The version of the format, for the host script to refuse what it does not know. */
+/** The version of the format. The host script refuses versions that it does not know. */
 export const FORMAT = 1;
 
 /**
- * The desired state of one server as the host script reads it on standard input: a line per route or setting, each a keyword and
- * its values parted by single spaces, in an order that depends on nothing but the plan. As these lines are also what
- * `pulumi preview --diff` compares, they are the review.
+ * The desired state of one server as the host script reads it on standard input: a line per route or setting, which is a
+ * keyword and its values, separated by single spaces. The order only depends on the plan, because `pulumi preview --diff` shows
+ * the differences between these lines.
  *
- * @throws RangeError when a value is not one word, which no plan that passed the guards has.
+ * @throws RangeError if a value is not one word. The values of a plan that passed the guards are.
  */
 export function renderDesired({ stack, server, routes, maxShrink, dns, verify, rollbackAfter }: ServerPlan): string {
 	const lines: readonly (readonly (string | number)[])[] = [

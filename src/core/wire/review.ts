@@ -1,20 +1,21 @@
-/** What a change means for one server. */
+/** The effect of a change on one server. */
 export interface ServerReview {
 	readonly server: string;
 	/** One line. Example: `db-1: +2 −1 routes, DNS unchanged`. */
 	readonly summary: string;
-	/** The lines that go and come, in order, `-` or `+` before each; empty where nothing changes. */
+	/** The removed lines, each after `-`, then the added ones, each after `+`; empty if nothing changes. */
 	readonly lines: readonly string[];
 }
 
-/** The keywords of desired-state lines that are about names (host/server-network.sh). */
+/** The keywords of desired-state lines about DNS (host/server-network.sh). */
 const DNS = ["dns-method", "nameserver", "domain", "reverse-zone", "search"];
 
 /**
- * The change from one desired state of a server to another, for people. Every line of a state stands for itself, so that which
- * lines there are is all there is to compare.
+ * Describes the change from one desired state of a server to another. Compares the states as sets of lines, since the meaning
+ * of a line does not depend on its position.
  *
- * @param before undefined for a server that is new. @param after undefined for a server that is taken off the list.
+ * @param before undefined for a new server.
+ * @param after undefined for a server that is removed from the settings.
  */
 export function reviewServer(server: string, before: string | undefined, after: string | undefined): ServerReview {
 	const old = linesOf(before);

@@ -1,5 +1,5 @@
 import { messageOf } from "../../core/values/messageOf.ts";
-import type { Report } from "../../core/values/report.ts";
+import type { ReportLine } from "../../core/values/reportLine.ts";
 import { words } from "../../core/values/words.ts";
 import { withProgress } from "../../messages/progress.ts";
 import { hostScript } from "../../remote/hostScript.ts";
@@ -10,21 +10,20 @@ import type { VmRequest } from "./request.ts";
 
 /** Seconds between two attempts to log in. */
 const RETRY = 2;
-/** Seconds for one attempt; a machine that is booting may be slow to answer. */
+/** Seconds for one attempt. A machine that boots may be slow to answer. */
 const ATTEMPT = 10;
-/** What `timeout` exits with, as coreutils document it. */
+/** The exit code of coreutils' `timeout` if the time is up. */
 const TIMED_OUT = 124;
 
 /**
- * Waits until the VM answers by SSH with its pinned key and cloud-init has done its work there.
+ * Waits until the VM answers over SSH with its pinned key and cloud-init has finished there.
  *
- * @throws Error with the end of the console when that takes longer than the request allows, and with cloud-init's own words when
- * it failed.
+ * @throws Error with the end of the console if the request's `bootTimeout` has passed, and with cloud-init's output if it failed.
  */
 export async function waitUntilBooted(
 	request: VmRequest,
 	hypervisor: Hypervisor,
-	report: Report,
+	report: ReportLine,
 	run: Run,
 ): Promise<void> {
 	const { definition, bootTimeout, machine } = request;
@@ -43,7 +42,7 @@ export async function waitUntilBooted(
 					waitingFor = "cloud-init";
 					return await cloudInit(Math.max(Math.round((deadline - Date.now()) / 1000), ATTEMPT));
 				} catch (error) {
-					// sshd may go down and come up again while the machine boots: every error is one to try again after.
+					// sshd may restart while the machine boots, so every error is followed by another attempt.
 					if (Date.now() > deadline) throw new Error(await tooLate(error));
 				}
 				await new Promise((resolve) => setTimeout(resolve, RETRY * 1000));
@@ -53,12 +52,12 @@ export async function waitUntilBooted(
 	if (result.exitCode === TIMED_OUT) throw new Error(await tooLate(new Error("cloud-init has not finished")));
 	if (result.exitCode !== 0) {
 		const said = words(`${result.stdout}\n${result.stderr}`);
-		// 2 is for what cloud-init could mend by itself (23.4 and later): the machine is whole.
+		// cloud-init 23.4 and later exit with 2 after errors from which they recovered.
 		if (result.exitCode !== 2) throw new Error(`cloud-init failed on ${name} (exit code ${result.exitCode}):\n${said}`);
-		report(`warning: cloud-init on ${name} is done and complains:\n${said}`);
+		report(`warning: cloud-init on ${name} has finished with warnings:\n${said}`);
 	}
 
-	/** An image without cloud-init has made itself known by the pinned key: there is nothing to wait for. */
+	/** Waits for cloud-init. Returns at once on an image without it. @param seconds the time limit. */
 	async function cloudInit(seconds: number): Promise<RemoteResult> {
 		const options = { args: [String(seconds)], timeout: seconds + 2 * ATTEMPT };
 		return await run(target, hostScript("wait-for-cloud-init.sh"), options);
@@ -69,10 +68,10 @@ export async function waitUntilBooted(
 		return [
 			`${name} has not booted within ${bootTimeout} s: ${messageOf(error)}`,
 			written === ""
-				? "it wrote nothing to its console; does its kernel write to ttyS0 (console=ttyS0)?"
+				? "its console is empty; check that its kernel writes to ttyS0 (console=ttyS0)"
 				: `the end of its console:\n${written}`,
-			`see libvirt.network and libvirt.bridge in the settings, and on ${request.hypervisor.host}: virsh console ${name}`,
-			`the VM is left for that; the next pulumi up makes it anew, and this removes it there: ${removalByHand(request)}`,
+			`check libvirt.network and libvirt.bridge in the settings, and run on ${request.hypervisor.host}: virsh console ${name}`,
+			`the VM stays there for that; the next pulumi up makes it anew, and this removes it there: ${removalByHand(request)}`,
 		].join("\n");
 	}
 }

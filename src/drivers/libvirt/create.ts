@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Report } from "../../core/values/report.ts";
+import type { ReportLine } from "../../core/values/reportLine.ts";
 import { reportTime, withProgress } from "../../messages/progress.ts";
 import { NOTHING, type Run, runScript } from "../../remote/shell.ts";
 import { ConnectionError } from "../../remote/ssh.ts";
@@ -9,15 +9,15 @@ import { Hypervisor, renderInput } from "./hypervisor.ts";
 import type { VmRequest } from "./request.ts";
 import { digestOf } from "./vm/describe.ts";
 
-/** Seconds until an address at which nothing answers is believed to be free. */
+/** Seconds without an answer after which an address counts as free. */
 const SILENCE = 3;
 
 /**
- * Finds the VM as it should be, and starts it should it not run; makes it otherwise, as {@link createVm} does.
+ * Starts the VM if it exists as defined and does not run. If it does not exist or differs, makes it as {@link createVm} does.
  *
- * @returns the instance id: another one is another machine.
+ * @returns the VM's instance id, which identifies the machine.
  */
-export async function ensureVm(request: VmRequest, report: Report, run: Run = runScript): Promise<string> {
+export async function ensureVm(request: VmRequest, report: ReportLine, run: Run = runScript): Promise<string> {
 	const { definition } = request;
 	const hypervisor = new Hypervisor(request, run);
 	const state = await hypervisor.state();
@@ -28,13 +28,13 @@ export async function ensureVm(request: VmRequest, report: Report, run: Run = ru
 }
 
 /**
- * Makes the VM. One of ours by that name goes first, whatever it is like: it is what an earlier run left, or what this one
- * replaces.
+ * Makes the VM. First removes a VM that pod-gateway made under this name: an earlier run left it, or this run replaces it.
  *
- * @returns the instance id: another one is another machine.
- * @throws Error when the name or the address is somebody else's, when the hypervisor cannot make it, or when it does not boot.
+ * @returns the VM's instance id, which identifies the machine.
+ * @throws Error if the name or the address is in use by another machine, if the hypervisor cannot make the VM, or if it does
+ * not boot.
  */
-export async function createVm(request: VmRequest, report: Report, run: Run = runScript): Promise<string> {
+export async function createVm(request: VmRequest, report: ReportLine, run: Run = runScript): Promise<string> {
 	const { definition, machine } = request;
 	const { name } = definition;
 	const hypervisor = new Hypervisor(request, run);
@@ -50,13 +50,13 @@ export async function createVm(request: VmRequest, report: Report, run: Run = ru
 	await reportTime(report, `${name}: provisioned`, async () => {
 		if (state.is === "unfinished") report(`${name}: removing a VM that never finished booting`);
 		if (state.is === "ready") report(`${name}: removing the VM ${state.instanceId}`);
-		// Even where there is no domain: a run that was cut off may have left files.
+		// An interrupted run may have left files, even if there is no domain.
 		await hypervisor.delete({ keepImage: true });
 		const inhabitant = await whoAnswers(machine, run);
 		if (inhabitant) throw new Error(`${machine.host} is taken: ${inhabitant}; give ${name} another address`);
 		await withProgress(
 			report,
-			() => `${name}: being made on ${request.hypervisor.host}`,
+			() => `${name}: making the VM on ${request.hypervisor.host}`,
 			() => hypervisor.create(renderInput(request, instanceId)),
 		);
 	});
@@ -66,9 +66,9 @@ export async function createVm(request: VmRequest, report: Report, run: Run = ru
 }
 
 /**
- * How somebody answers at the VM's address before there is a VM, or undefined.
+ * Describes the machine that answers at the VM's address before the VM exists; undefined if none answers.
  *
- * @throws ConnectionError when the address could not be tried.
+ * @throws ConnectionError if the address could not be tried.
  */
 async function whoAnswers(machine: SshTarget, run: Run): Promise<string | undefined> {
 	try {

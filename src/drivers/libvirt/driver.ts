@@ -28,7 +28,7 @@ import { macFor } from "./vm/mac.ts";
 
 const network = z.discriminatedUnion("dhcp", [
 	z.strictObject({
-		dhcp: z.literal(true).describe("A DHCP server knows the MAC address and gives the gateway's address."),
+		dhcp: z.literal(true).describe("A DHCP server knows the MAC address and assigns the gateway's address."),
 	}),
 	z.strictObject({
 		dhcp: z.literal(false).optional(),
@@ -46,7 +46,7 @@ const libvirt = z
 			.strictObject({
 				address: hostAddress.describe("Address of the hypervisor."),
 				hostKey: hostKey.describe("The hypervisor's public host key, ed25519 or ecdsa."),
-				ssh: ssh.optional().describe("What differs from pod-gateway:ssh for the hypervisor."),
+				ssh: ssh.optional().describe("Values for the hypervisor that differ from pod-gateway:ssh."),
 			})
 			.describe("A machine with libvirt and QEMU, reached over SSH as root."),
 		image: z
@@ -54,12 +54,14 @@ const libvirt = z
 				source: imageSource.describe("Disk image with cloud-init, qcow2 or raw: a path on the hypervisor or a URL."),
 				sha256: sha256.describe("SHA-256 of the image file."),
 			})
-			.describe("What the VM's disk begins as."),
+			.describe("The image that the VM's disk is made from."),
 		cpus: cpus.default(2).describe("Processors. Default: 2."),
 		memory: memory.default(2048).describe("Memory in MiB. Default: 2048."),
 		disk: disk.default(20).describe("Size of the disk in GiB. Default: 20."),
 		bridge: bridge.describe("Bridge of the hypervisor that leads to the servers' network. Example: br0"),
-		mac: mac.optional().describe("MAC address at the first address. Default: made of the gateway's name and address."),
+		mac: mac
+			.optional()
+			.describe("MAC address of the VM at address. Default: made from the gateway's name and address."),
 		network: network.describe("The VM's addresses: static, or by DHCP."),
 		boot: z
 			.strictObject({
@@ -68,7 +70,7 @@ const libvirt = z
 				commandLine: commandLine.describe("What the kernel is started with. Example: root=LABEL=root rw console=ttyS0"),
 			})
 			.optional()
-			.describe("For an image without a boot loader: what the hypervisor starts."),
+			.describe("The kernel that the hypervisor starts, for an image without a boot loader."),
 		emulation: z
 			.boolean()
 			.default(false)
@@ -76,38 +78,38 @@ const libvirt = z
 		authorizedKeys: z
 			.array(text)
 			.default([])
-			.describe("Public keys that may log in, beside the one of the private key that the settings name."),
+			.describe(
+				"More public keys that may log in. The one that belongs to the private key of the settings always may.",
+			),
 		directory: absolutePath
 			.default("/var/lib/libvirt/images")
-			.describe("Folder of the hypervisor for the disks. Default: /var/lib/libvirt/images."),
-		bootTimeout: seconds(30, 3600)
-			.default(300)
-			.describe("Seconds from the VM's start until it must have booted. Default: 300."),
+			.describe("Folder for the disks on the hypervisor. Default: /var/lib/libvirt/images."),
+		bootTimeout: seconds(30, 3600).default(300).describe("Seconds within which the VM must boot. Default: 300."),
 		generation: count("rebuilds", 1, 1_000_000)
 			.default(1)
-			.describe("Another number rebuilds the VM though nothing else has changed. Default: 1."),
+			.describe("A new number rebuilds the VM even if nothing else has changed. Default: 1."),
 	})
 	.describe("The virtual machine.");
 
 const settings = {
 	address: hostAddress.describe("IPv4 or IPv6 address; also the servers' next hop."),
-	address6: hostAddress6.optional().describe("IPv6 address, where address is IPv4."),
+	address6: hostAddress6.optional().describe("IPv6 address, if address is IPv4."),
 	spareAddress: hostAddress
 		.optional()
 		.describe(
-			"Second address, so that a new VM is up and surveyed before a server is switched to it and the old one goes.",
+			"Second address. With it, a new VM boots and is surveyed beside the old one; then the servers are switched to it and the old one is removed.",
 		),
-	spareAddress6: hostAddress6.optional().describe("IPv6 address, where spareAddress is IPv4."),
+	spareAddress6: hostAddress6.optional().describe("IPv6 address, if spareAddress is IPv4."),
 	libvirt,
 };
 type Settings = z.output<z.ZodObject<typeof settings>>;
 
-/** Of two places for the VM, the one that a new one takes: `a` is at the first address, `b` at the spare one. */
+/** One of the VM's two slots: `a` is at `address`, `b` at `spareAddress`. A new VM takes the slot that the old one does not use. */
 type Slot = "a" | "b";
 
 /**
- * A virtual machine on a hypervisor with libvirt. A change of its definition replaces it: with one address the old one goes
- * first; with a spare one the new one comes up beside it.
+ * A virtual machine on a hypervisor with libvirt. A change of its definition replaces it. With a spare address, the new VM
+ * boots beside the old one; otherwise the old one is removed first.
  */
 export const driver: Driver<typeof settings> = {
 	settings,
@@ -115,11 +117,11 @@ export const driver: Driver<typeof settings> = {
 		const { name } = gateway;
 		const { libvirt, spareAddress } = settings;
 		const problems = familyProblems(settings);
-		if (problems.length > 0) throw refusal(listed(`the addresses of gateway ${name} do not fit each other`, problems));
+		if (problems.length > 0) throw refusal(listed(`the addresses of gateway ${name} do not fit together`, problems));
 		const tool = (verb: string) => `exec node --import tsx tools/gateway-vm.ts ${verb}`;
 		const logging = command.local.Logging.Stderr;
 
-		// Made before the VM and kept when it is replaced: every connection, the first one too, is verified.
+		// The key is made before the VM and kept when the VM is replaced, so that every connection can be verified, also the first.
 		const pair = new command.local.Command(
 			`${name}-host-key`,
 			{ create: tool("host-key"), logging: command.local.Logging.None, addPreviousOutputInEnv: false },
@@ -134,7 +136,7 @@ export const driver: Driver<typeof settings> = {
 					`${name}-slot`,
 					{
 						stdin: [...linesAt("a"), ...linesAt("b")].join("\n"),
-						// What was printed before says where the VM is; another VM takes the other place.
+						// The previous output is the VM's slot. A new VM takes the other one.
 						create: "cat >/dev/null; echo a",
 						update: 'cat >/dev/null; case "$PULUMI_COMMAND_STDOUT" in a) echo b ;; *) echo a ;; esac',
 						logging: command.local.Logging.None,
@@ -143,17 +145,17 @@ export const driver: Driver<typeof settings> = {
 				).stdout.apply((text): Slot => (text === "b" ? "b" : "a"))
 			: pulumi.output<Slot>("a");
 		const definition = slot.apply((at) => definitionAt(at, name, settings));
-		const place = slot.apply((at) => placeOf(at, settings));
+		const addresses = slot.apply((at) => addressesAt(at, settings));
 
 		const { user } = gateway.ssh;
 		const ownKey = gateway.ssh.auth.privateKey?.apply((key) =>
 			valueOrRefusal(
 				publicKeyOf(revealSecret(key, "privateKeyFile")),
-				`the private key for ${name} is of no use to log in to its VM`,
+				`the private key for ${name} cannot be used to log in to its VM`,
 			),
 		);
 		if (!ownKey && libvirt.authorizedKeys.length === 0) {
-			throw refusal(`gateway ${name}: the key is the SSH agent's; write its public part into libvirt.authorizedKeys`);
+			throw refusal(`gateway ${name}: its key is in the SSH agent; write the public part into libvirt.authorizedKeys`);
 		}
 		const authorizedKeys = pulumi.output(ownKey ? [ownKey] : []).apply((keys) => [...keys, ...libvirt.authorizedKeys]);
 
@@ -162,7 +164,7 @@ export const driver: Driver<typeof settings> = {
 			directory: libvirt.directory,
 			definition,
 			access: { user, authorizedKeys, hostKey: pair },
-			machine: sshTarget({ address: place.apply(({ address }) => address), hostKey: publicKey, ssh: gateway.ssh }),
+			machine: sshTarget({ address: addresses.apply(({ address }) => address), hostKey: publicKey, ssh: gateway.ssh }),
 			bootTimeout: libvirt.bootTimeout,
 		});
 		const vm = new command.local.Command(
@@ -172,7 +174,7 @@ export const driver: Driver<typeof settings> = {
 				create: tool("create"),
 				update: tool("ensure"),
 				delete: tool("delete"),
-				// Known in a preview, but for what differs between the two places.
+				// A preview knows every line that is the same in both slots.
 				triggers: linesAt("a").map((line, index) =>
 					linesAt("b")[index] === line ? line : slot.apply((at) => linesAt(at)[index] ?? ""),
 				),
@@ -181,8 +183,8 @@ export const driver: Driver<typeof settings> = {
 			{ parent, deleteBeforeReplace: spareAddress === undefined },
 		);
 		return {
-			address: place.apply(({ address }) => address.text),
-			address6: place.apply(({ address6 }) => address6?.text),
+			address: addresses.apply(({ address }) => address.text),
+			address6: addresses.apply(({ address6 }) => address6?.text),
 			hostKey: publicKey,
 			identity: vm.stdout,
 			nodeName: slot.apply((at) => nameAt(at, gateway.nodeName)),
@@ -192,23 +194,23 @@ export const driver: Driver<typeof settings> = {
 	},
 };
 
-/** The first place keeps the bare name, so that a spare address can be added while a VM is there. */
+/** Slot `a` has the plain name, so that a spare address can be added to an existing VM. */
 function nameAt(slot: Slot, name: string): string {
 	return slot === "a" ? name : `${name}-b`;
 }
 
-interface Place {
+interface SlotAddresses {
 	readonly address: Address;
 	readonly address6?: Address | undefined;
 }
 
-function placeOf(slot: Slot, { address, address6, spareAddress, spareAddress6 }: Settings): Place {
+function addressesAt(slot: Slot, { address, address6, spareAddress, spareAddress6 }: Settings): SlotAddresses {
 	return slot === "a" || !spareAddress ? { address, address6 } : { address: spareAddress, address6: spareAddress6 };
 }
 
 function definitionAt(slot: Slot, gateway: string, settings: Settings): VmDefinition {
 	const { libvirt } = settings;
-	const place = placeOf(slot, settings);
+	const addresses = addressesAt(slot, settings);
 	const name = nameAt(slot, gateway);
 	return {
 		name,
@@ -217,15 +219,15 @@ function definitionAt(slot: Slot, gateway: string, settings: Settings): VmDefini
 		memory: libvirt.memory,
 		disk: libvirt.disk,
 		bridge: libvirt.bridge,
-		// Both places may be taken at once: a MAC address that was given is the first one's.
-		mac: (slot === "a" ? libvirt.mac : undefined) ?? macFor(name, place.address),
-		network: networkOf(libvirt.network, place),
+		// VMs in both slots may run at once, so only slot `a` gets the MAC address of the settings.
+		mac: (slot === "a" ? libvirt.mac : undefined) ?? macFor(name, addresses.address),
+		network: networkOf(libvirt.network, addresses),
 		boot: libvirt.boot,
 		emulation: libvirt.emulation,
 	};
 }
 
-function networkOf(network: Settings["libvirt"]["network"], { address, address6 }: Place): VmNetwork {
+function networkOf(network: Settings["libvirt"]["network"], { address, address6 }: SlotAddresses): VmNetwork {
 	if (network.dhcp) return { dhcp: true };
 	const { prefixLength, router, prefixLength6, router6, nameservers } = network;
 	return {
@@ -243,13 +245,13 @@ function familyProblems({ address, address6, spareAddress, spareAddress6, libvir
 	const other = (one: Address | undefined, of: Address) => one !== undefined && one.family !== of.family;
 	if (other(spareAddress, address)) problems.push("spareAddress: is not of address's family; write one that is");
 	if (spareAddress && (address6 === undefined) !== (spareAddress6 === undefined)) {
-		problems.push("spareAddress6: is to be there exactly if address6 is");
+		problems.push("spareAddress6: set both address6 and spareAddress6, or neither");
 	}
 	if (!network.dhcp) {
 		if (other(network.router, address)) problems.push("libvirt.network.router: is not of address's family");
 		if (address6 && other(network.router6, address6)) problems.push("libvirt.network.router6: is an IPv4 address");
 		if (address.family === 4 && network.prefixLength > 32) {
-			problems.push("libvirt.network.prefixLength: is more than 32, and address is an IPv4 address");
+			problems.push("libvirt.network.prefixLength: is more than 32, but address is an IPv4 address");
 		}
 	}
 	return problems;

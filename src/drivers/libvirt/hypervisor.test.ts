@@ -4,7 +4,7 @@ import { exampleRequest } from "../../../tests/fixtures/vmRequest.ts";
 import { parseState, renderInput } from "./hypervisor.ts";
 import { digestOf } from "./vm/describe.ts";
 
-describe("what the hypervisor says of a VM", () => {
+describe("the hypervisor's state of a VM", () => {
 	test.each(["absent", "foreign", "unfinished"])("%s", (is) => expect(parseState(`${is}\n`)).toEqual({ is }));
 
 	test("ready", () => {
@@ -13,12 +13,12 @@ describe("what the hypervisor says of a VM", () => {
 	});
 
 	test.each(["", "ready\n", "ready abc gw-1\n", `ready ${"a".repeat(64)} gw-1; reboot\n`, "absent\nforeign\n"])(
-		"%j is none of it",
-		(stdout) => expect(() => parseState(stdout)).toThrow("gave no state of the VM"),
+		"%j is refused",
+		(stdout) => expect(() => parseState(stdout)).toThrow("did not answer with a state of the VM"),
 	);
 });
 
-test("the lines that make a VM", () => {
+test("the input of libvirt-vm.sh create", () => {
 	const lines = renderInput({ ...exampleRequest, definition: emulatedVm }, "gw-1-abc").split("\n");
 	expect(lines.map((line) => line.replace(/^(file \S+) [A-Za-z0-9+/]+=*$/, "$1 BASE64"))).toEqual([
 		"pod-gateway-vm 1",

@@ -9,15 +9,18 @@ import { renderMetaData, renderNetworkConfig, renderUserData } from "./vm/cloudI
 import { digestOf } from "./vm/describe.ts";
 import { filesOf, renderDomain } from "./vm/domainXml.ts";
 
-/** What the hypervisor knows under a VM's name. */
+/**
+ * The hypervisor's domain under a VM's name. `foreign`: pod-gateway did not make it. `unfinished`: it never finished booting.
+ * `digest` is the {@link digestOf} of its definition.
+ */
 export type VmState =
 	| { readonly is: "absent" | "foreign" | "unfinished" }
 	| { readonly is: "ready"; readonly digest: string; readonly instanceId: string };
 
-/** Seconds. What changes something may wait 900 for another run; making a VM may include a download. */
+/** Seconds for each action. Actions that change something may wait 900 s for another run. `create` may download an image. */
 export const TIME_LIMITS = { state: 90, console: 90, ready: 1000, start: 1100, delete: 1400, create: 3600 };
 
-/** The hypervisor as far as one VM goes: host/libvirt-vm.sh, run there. */
+/** Runs host/libvirt-vm.sh on the hypervisor for one VM. Every method throws an Error with the script's output if it fails. */
 export class Hypervisor {
 	private readonly target: SshTarget;
 	private readonly run: Run;
@@ -40,7 +43,7 @@ export class Hypervisor {
 		await this.script("create", { input });
 	}
 
-	/** Says that the VM has booted. */
+	/** Marks the VM as booted. */
 	async markReady(): Promise<void> {
 		await this.script("ready");
 	}
@@ -50,12 +53,12 @@ export class Hypervisor {
 		return (await this.script("start")).trim() === "started";
 	}
 
-	/** Removes the VM; no error when there is none. @param keepImage a downloaded image is to be used again. */
+	/** Removes the VM, if it exists. @param keepImage whether to keep a downloaded image for the next VM. */
 	async delete({ keepImage }: { keepImage: boolean }): Promise<void> {
 		await this.script("delete", { options: keepImage ? ["--keep-image"] : [] });
 	}
 
-	/** The end of what the VM wrote to its console. */
+	/** The end of the VM's console output. */
 	async console(): Promise<string> {
 		return await this.script("console");
 	}
@@ -71,27 +74,27 @@ export class Hypervisor {
 	}
 }
 
-/** How a person removes the VM on the hypervisor itself. */
+/** The command with which a person removes the VM on the hypervisor. */
 export function removalByHand({ directory, definition }: VmRequest): string {
 	return `sh libvirt-vm.sh --directory ${directory} delete ${definition.name} (the script is host/libvirt-vm.sh)`;
 }
 
-/** What a command printed. @throws Error with what it complained of when it failed. */
+/** The standard output of a command. @throws Error with its standard error if it failed. */
 export function stdoutOrThrow(what: string, { exitCode, stdout, stderr }: RemoteResult): string {
 	if (exitCode !== 0) throw new Error(`${what} (exit code ${exitCode}):\n${words(stderr)}`);
 	return stdout;
 }
 
-/** Reads what `libvirt-vm.sh state` prints. @throws Error when it is nothing of that kind. */
+/** Reads the output of `libvirt-vm.sh state`. @throws Error if it is not a state. */
 export function parseState(stdout: string): VmState {
 	const [, digest, instanceId] = /^ready ([0-9a-f]{64}) ([A-Za-z0-9.-]+)\n$/.exec(stdout) ?? [];
 	if (digest !== undefined && instanceId !== undefined) return { is: "ready", digest, instanceId };
 	const is = stdout.trim();
 	if (is === "absent" || is === "foreign" || is === "unfinished") return { is };
-	throw new Error(`the hypervisor gave no state of the VM but: ${printable(stdout)}`);
+	throw new Error(`the hypervisor did not answer with a state of the VM: ${printable(stdout)}`);
 }
 
-/** The lines that `libvirt-vm.sh create` reads; secret, because the VM's private host key is in them. */
+/** The input of `libvirt-vm.sh create`. It contains the VM's private host key, so it is secret. */
 export function renderInput({ definition, access, directory }: VmRequest, instanceId: string): string {
 	const { image, disk, bridge, emulation, boot } = definition;
 	const file = (name: string, text: string) => `file ${name} ${Buffer.from(text).toString("base64")}`;

@@ -15,7 +15,7 @@ afterEach(() => vi.useRealTimers());
 
 type Answer = Partial<RemoteResult> | Error;
 
-/** A site: what the script answers for each action, and what the VM answers, one after the other, the last one for good. */
+/** A site. @param script the hypervisor's answer to each action. @param machine the VM's answers in order; the last one repeats. */
 function site({ script = {}, machine = [{}] }: { script?: Record<string, Answer>; machine?: readonly Answer[] }) {
 	const events: string[] = [];
 	const lines: string[] = [];
@@ -36,7 +36,7 @@ function site({ script = {}, machine = [{}] }: { script?: Record<string, Answer>
 		return { stdout: "", stderr: "", exitCode: 0, ...answer };
 	};
 	const report = (line: string) => void lines.push(line);
-	/** Runs it with all waiting done at once. */
+	/** Runs the work with fake time, so that waiting takes none. */
 	const through = async <T>(work: Promise<T>): Promise<T> => {
 		const settled = work.then(
 			(value) => () => value,
@@ -57,16 +57,21 @@ function site({ script = {}, machine = [{}] }: { script?: Record<string, Answer>
 }
 
 describe("create", () => {
-	test("makes a VM that is not there, waits for it and says that it is ready", async () => {
+	test("makes a missing VM, waits for it and marks it as ready", async () => {
 		const { events, lines, create } = site({
 			script: { state: { stdout: "absent\n" } },
 			machine: [...Array.from({ length: 8 }, () => silence), {}],
 		});
 		expect(await create()).toMatch(/^gw-1-[0-9a-z]+-[0-9a-f]{8}$/);
 		expect(events).toEqual([
-			...["state", "delete --keep-image", "no ssh", "create"],
+			"state",
+			"delete --keep-image",
+			"no ssh",
+			"create",
 			...Array.from({ length: 7 }, () => "no ssh"),
-			...["ssh", "cloud-init", "ready"],
+			"ssh",
+			"cloud-init",
+			"ready",
 		]);
 		expect(lines).toEqual([
 			"gw-1: provisioned in 0.0 s",
@@ -75,7 +80,7 @@ describe("create", () => {
 		]);
 	});
 
-	test("ensure leaves one alone that is as it should be", async () => {
+	test("ensure does not change a VM that is as defined", async () => {
 		const { events, lines, ensure } = site({
 			script: { state: { stdout: `ready ${digest} gw-1-old\n` }, start: { stdout: "running\n" } },
 		});
@@ -84,7 +89,7 @@ describe("create", () => {
 		expect(lines).toEqual([]);
 	});
 
-	test("ensure starts one that was shut off", async () => {
+	test("ensure starts a VM that was shut off", async () => {
 		const { lines, ensure } = site({
 			script: { state: { stdout: `ready ${digest} gw-1-old\n` }, start: { stdout: "started\n" } },
 		});
@@ -92,7 +97,7 @@ describe("create", () => {
 		expect(lines).toEqual(["gw-1: booted in 0.0 s"]);
 	});
 
-	test("ensure makes another one where it is defined otherwise", async () => {
+	test("ensure makes another VM if the definition differs", async () => {
 		const state = { stdout: `ready ${"0".repeat(64)} gw-1-old\n` };
 		const { events, ensure } = site({ script: { state }, machine: [silence, {}] });
 		expect(await ensure()).not.toBe("gw-1-old");
@@ -103,14 +108,14 @@ describe("create", () => {
 		["unfinished\n", "gw-1: removing a VM that never finished booting"],
 		[`ready ${"0".repeat(64)} gw-1-old\n`, "gw-1: removing the VM gw-1-old"],
 		[`ready ${digest} gw-1-old\n`, "gw-1: removing the VM gw-1-old"],
-	])("makes another one in place of one of ours: %j", async (stdout, line) => {
+	])("replaces a VM that pod-gateway made: %j", async (stdout, line) => {
 		const { events, lines, create } = site({ script: { state: { stdout } }, machine: [silence, {}] });
 		expect(await create()).not.toBe("gw-1-old");
 		expect(events.slice(0, 4)).toEqual(["state", "delete --keep-image", "no ssh", "create"]);
 		expect(lines[0]).toBe(line);
 	});
 
-	test("touches nothing of others", async () => {
+	test("does not touch a domain that pod-gateway did not make", async () => {
 		const { events, create } = site({ script: { state: { stdout: "foreign\n" } } });
 		await expect(create()).rejects.toThrow("10.200.0.5 has a domain gw-1 that pod-gateway did not make");
 		expect(events).toEqual(["state"]);
@@ -119,32 +124,32 @@ describe("create", () => {
 	test.each([
 		["shows another key", new ConnectionError("10.200.0.20 shows another host key", { met: "refusal" })],
 		["lets us in", {}],
-		["hangs", new Error("no end after 3 s: true")],
-	])("makes nothing while somebody at the address %s", async (_, answer) => {
+		["hangs", new Error("this did not end within 3 s: true")],
+	])("does not make a VM while a machine at its address %s", async (_, answer) => {
 		const { events, create } = site({ script: { state: { stdout: "absent\n" } }, machine: [answer] });
 		await expect(create()).rejects.toThrow(/^10\.200\.0\.20 is taken: a machine .*answers there/);
 		expect(events).not.toContain("create");
 	});
 
-	test("shows the end of the console when the machine does not come up, and does not call it ready", async () => {
+	test("shows the end of the console if the machine does not boot, and does not mark it as ready", async () => {
 		const { events, create } = site({
 			script: { state: { stdout: "absent\n" }, console: { stdout: "\u001b[31mKernel panic\u001b[0m\n" } },
 			machine: [silence],
 		});
 		await expect(create()).rejects.toThrow(
-			/^gw-1 has not booted within 60 s: cannot connect .*\nthe end of its console:\nKernel panic\nsee libvirt.network/,
+			/^gw-1 has not booted within 60 s: cannot connect .*\nthe end of its console:\nKernel panic\ncheck libvirt.network/,
 		);
 		expect(events).not.toContain("ready");
 	});
 
-	test("an error of cloud-init is one; a complaint of it is a warning", async () => {
+	test("an error of cloud-init is an error; its warnings are a warning", async () => {
 		const script = { state: { stdout: "absent\n" } };
 		const failed = site({ script, machine: [silence, {}, { exitCode: 1, stdout: "status: error\n" }] });
 		await expect(failed.create()).rejects.toThrow("cloud-init failed on gw-1 (exit code 1):\nstatus: error");
 		expect(failed.events).not.toContain("ready");
 		const degraded = site({ script, machine: [silence, {}, { exitCode: 2, stdout: "status: done\n" }] });
 		await degraded.create();
-		expect(degraded.lines).toContain("warning: cloud-init on gw-1 is done and complains:\nstatus: done");
+		expect(degraded.lines).toContain("warning: cloud-init on gw-1 has finished with warnings:\nstatus: done");
 	});
 
 	test("a connection that breaks while the machine boots is tried again", async () => {
@@ -154,7 +159,7 @@ describe("create", () => {
 		expect(events.slice(-5)).toEqual(["ssh", "no cloud-init", "ssh", "cloud-init", "ready"]);
 	});
 
-	test("the hypervisor's own words are in the error, its script is not", async () => {
+	test("the error quotes the script's message, but not the script", async () => {
 		const { create } = site({
 			script: { state: { stdout: "absent\n" }, create: { exitCode: 2, stderr: "pod-gateway: refused: no bridge\n" } },
 			machine: [silence],
@@ -166,14 +171,14 @@ describe("create", () => {
 });
 
 describe("remove", () => {
-	test("removes the VM and the image nobody needs", async () => {
+	test("removes the VM and its image", async () => {
 		const { events, lines, remove } = site({});
 		await remove();
 		expect(events).toEqual(["delete"]);
 		expect(lines).toEqual(["gw-1: removed"]);
 	});
 
-	test("removes the one that is meant, and no other that has its name by now", async () => {
+	test("removes the VM of the request, but not another one that has its name by now", async () => {
 		const script = { state: { stdout: `ready ${digest} gw-1-new\n` } };
 		const meant = site({ script });
 		await meant.remove("gw-1-new");
@@ -181,15 +186,15 @@ describe("remove", () => {
 		const replaced = site({ script });
 		await replaced.remove("gw-1-old");
 		expect(replaced.events).toEqual(["state"]);
-		expect(replaced.lines).toEqual(["gw-1: is another VM by now, gw-1-new; there is nothing left of gw-1-old"]);
+		expect(replaced.lines).toEqual(["gw-1: is another VM by now, gw-1-new; gw-1-old is already gone"]);
 	});
 
 	const gone = new ConnectionError("cannot connect to 10.200.0.5 as root: connect ETIMEDOUT");
 
 	test.each([
-		["is out of reach", { delete: gone }],
-		["goes away meanwhile", { delete: new Error("the server stopped answering"), true: gone }],
-	])("a hypervisor that %s is a warning", async (_, script) => {
+		["does not answer", { delete: gone }],
+		["stops answering meanwhile", { delete: new Error("the server stopped answering"), true: gone }],
+	])("a hypervisor that %s gives a warning", async (_, script) => {
 		const { lines, remove } = site({ script });
 		await remove();
 		expect(lines).toEqual([
@@ -199,7 +204,7 @@ describe("remove", () => {
 		]);
 	});
 
-	test("what fails on a hypervisor that is there is an error", async () => {
+	test("a failure on a hypervisor that answers is an error", async () => {
 		const { remove } = site({ script: { delete: { exitCode: 1, stderr: "could not be removed from libvirt\n" } } });
 		await expect(remove()).rejects.toThrow("could not be removed from libvirt");
 	});

@@ -1,4 +1,4 @@
-import type { Report } from "../../core/values/report.ts";
+import type { ReportLine } from "../../core/values/reportLine.ts";
 import { isGone, mendOrForget } from "../../remote/gone.ts";
 import { NOTHING, type Run, runScript } from "../../remote/shell.ts";
 import { ConnectionError } from "../../remote/ssh.ts";
@@ -6,16 +6,15 @@ import { Hypervisor, removalByHand } from "./hypervisor.ts";
 import type { VmRequest } from "./request.ts";
 
 /**
- * Removes the VM with its disks. A hypervisor that does not answer, or goes away meanwhile, is a warning; one that answers and does
- * not let us in is an error.
+ * Removes the VM with its disks. Warns if the hypervisor does not answer, or stops answering meanwhile.
  *
- * @param instanceId the VM that is meant; where another one has its name by now, nothing is removed. Default: whichever.
- * @throws Error when the hypervisor is there and could not remove it.
+ * @param instanceId the VM to remove. If another VM has its name by now, nothing is removed. Default: any VM of that name.
+ * @throws Error if the hypervisor answers but refuses the login, or could not remove the VM.
  */
 export async function removeVm(
 	request: VmRequest,
 	instanceId: string | undefined,
-	report: Report,
+	report: ReportLine,
 	run: Run = runScript,
 ): Promise<void> {
 	const { hypervisor, definition } = request;
@@ -23,7 +22,7 @@ export async function removeVm(
 		const libvirt = new Hypervisor(request, run);
 		const state = instanceId === undefined ? undefined : await libvirt.state();
 		if (state?.is === "ready" && state.instanceId !== instanceId) {
-			report(`${definition.name}: is another VM by now, ${state.instanceId}; there is nothing left of ${instanceId}`);
+			report(`${definition.name}: is another VM by now, ${state.instanceId}; ${instanceId} is already gone`);
 			return;
 		}
 		await libvirt.delete({ keepImage: false });
@@ -41,7 +40,7 @@ export async function removeVm(
 		);
 	}
 
-	/** Why the hypervisor is out of reach, or undefined when it is there. */
+	/** Why the hypervisor cannot be reached; undefined if it can. */
 	async function connectionError(error: unknown): Promise<ConnectionError | undefined> {
 		if (error instanceof ConnectionError) return error;
 		try {

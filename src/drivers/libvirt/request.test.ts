@@ -10,22 +10,22 @@ test("a request survives JSON", () => {
 	}
 });
 
-test("the folder is normalized, as its name is compared", () => {
+test("the folder is normalized, because its name is compared", () => {
 	expect(vmRequest.parse({ ...exampleRequest, directory: "/srv//vm/" }).directory).toBe("/srv/vm");
 });
 
 test.each([
-	["a name that is no label", { name: "gw_1" }],
+	["a name that is not a label", { name: "gw_1" }],
 	["a name with a path in it", { name: "../gw-1" }],
 	["an image by a relative path", { image: { ...exampleVm.image, source: "debian.qcow2" } }],
 	["an image with blanks", { image: { ...exampleVm.image, source: "/a b" } }],
 	["an image with quotes", { image: { ...exampleVm.image, source: 'http://h/a"' } }],
 	["a user name in a URL", { image: { ...exampleVm.image, source: "https://me:secret@images.example.org/a" } }],
 	["a short checksum", { image: { ...exampleVm.image, sha256: "abc" } }],
-	["a bridge that is none", { bridge: "br0; reboot" }],
+	["a broken bridge", { bridge: "br0; reboot" }],
 	["a command line of two lines", { boot: { kernel: "/k", initrd: "/i", commandLine: "a\nb" } }],
 	[
-		"an address that is none",
+		"a broken address",
 		{
 			network: {
 				dhcp: false,

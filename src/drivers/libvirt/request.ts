@@ -48,7 +48,7 @@ const access: z.ZodType<VmAccess> = z.object({
 	hostKey: z.object({ privateKey: z.string(), publicKey: z.string().regex(/^[ -~]+$/, "is not one line of ASCII") }),
 });
 
-/** What `tools/gateway-vm.ts` reads on standard input: one hypervisor, one VM. Secret: two private keys are in it. */
+/** The input of `tools/gateway-vm.ts`: one hypervisor and one VM. It contains two private keys, so it is secret. */
 export const vmRequest = z.object({
 	hypervisor: sshTargetSchema,
 	/** Absolute path of the hypervisor's folder for disks. */
@@ -57,7 +57,7 @@ export const vmRequest = z.object({
 	access,
 	/** The VM itself, with its pinned host key. */
 	machine: sshTargetSchema,
-	/** Seconds from the VM's start until it must have booted. */
+	/** Seconds within which the VM must boot. */
 	bootTimeout: z.number().positive(),
 });
 

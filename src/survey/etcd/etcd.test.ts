@@ -7,7 +7,7 @@ const certificates = exampleCertificates();
 const { ca, otherCa, client, server, stranger } = certificates;
 const NOBODY = "https://127.0.0.1:1";
 
-/** From the start: Node warns once. */
+/** Spied on from the start, because Node warns only once. */
 const warned = vi.spyOn(process, "emitWarning");
 
 let etcd: ExampleEtcd;
@@ -23,7 +23,7 @@ beforeEach(() => {
 		["/a/1", "/a/2", "/a0", "/b/1", "/c/1"].map((key) => ({ key, value: key === "/a/1" ? "" : `of ${key}` }));
 });
 
-/** Why that etcd cannot be read, without its address. */
+/** The reason why this etcd cannot be read, without its address. */
 async function reason(access: Partial<EtcdAccess>): Promise<string> {
 	const { endpoints, ...rest } = { ...good(), ...access };
 	const error: unknown = await readKeys({ endpoints, ...rest }, ["/a/"]).catch((thrown: unknown) => thrown);
@@ -31,7 +31,7 @@ async function reason(access: Partial<EtcdAccess>): Promise<string> {
 }
 
 describe("keys", () => {
-	test("are those that begin with one of the prefixes, with values, empty ones too", async () => {
+	test("are those with one of the prefixes, with values, also empty ones", async () => {
 		expect(await readKeys(good(), ["/a/", "/c/", "/d/"])).toEqual([
 			{ key: "/a/1", value: "" },
 			{ key: "/a/2", value: "of /a/2" },
@@ -39,13 +39,13 @@ describe("keys", () => {
 		]);
 	});
 
-	test("are read of the next endpoint where one is down, and of one only", async () => {
+	test("are read from the first endpoint that answers, and only from that", async () => {
 		expect(await readKeys({ ...good(), endpoints: [NOBODY, etcd.endpoint, etcd.endpoint] }, ["/b/"])).toEqual([
 			{ key: "/b/1", value: "of /b/1" },
 		]);
 	});
 
-	test("may be more than gRPC takes by default", async () => {
+	test("may exceed gRPC's default limit", async () => {
 		kept = () => Array.from({ length: 50_000 }, (_, index) => ({ key: `/a/${index}`, value: "x".repeat(100) }));
 		expect(await readKeys(good(), ["/a/"])).toHaveLength(50_000);
 	});
@@ -60,14 +60,14 @@ describe("an etcd that cannot be read says why", () => {
 	test.each<[string, () => Partial<EtcdAccess>, string]>([
 		["another CA", () => ({ ca: otherCa.cert }), "its certificate is not signed by the CA in the settings"],
 		["no CA at all", () => ({ ca: "" }), "its certificate is not signed by the CA in the settings"],
-		["no client's certificate", () => ({ client: undefined }), "it wants a client's certificate"],
-		["a stranger's certificate", () => ({ client: stranger }), "it ended the connection; see what its log says"],
+		["no client's certificate", () => ({ client: undefined }), "it asks for a client's certificate"],
+		["a certificate of another CA", () => ({ client: stranger }), "it ended the connection; look for the client's"],
 		[
 			"a key of another certificate",
 			() => ({ client: { cert: client.cert, key: stranger.key } }),
 			"the client's certificate and key do not belong together",
 		],
-		["nobody there", () => ({ endpoints: [NOBODY] }), '"connect ECONNREFUSED 127.0.0.1:1"'],
+		["a refused connection", () => ({ endpoints: [NOBODY] }), '"connect ECONNREFUSED 127.0.0.1:1"'],
 		[
 			"another name than its own",
 			() => ({ endpoints: [etcd.endpoint.replace("127.0.0.1", "localhost")] }),
@@ -77,7 +77,7 @@ describe("an etcd that cannot be read says why", () => {
 		expect(await reason(access())).toContain(why);
 	});
 
-	test("a user who may not", async () => {
+	test("a user without permission", async () => {
 		kept = () => {
 			throw new Error("etcdserver: permission denied");
 		};
@@ -86,7 +86,7 @@ describe("an etcd that cannot be read says why", () => {
 		);
 	});
 
-	test("what etcd says cannot reach the terminal as it is", async () => {
+	test("etcd's message is made safe for a terminal", async () => {
 		kept = () => {
 			throw new Error("\u001b[2J gone");
 		};
@@ -99,7 +99,7 @@ describe("an etcd that cannot be read says why", () => {
 		expect(said).not.toContain("PRIVATE KEY");
 	});
 
-	describe("no etcd", () => {
+	describe("another service than etcd", () => {
 		let other: Server;
 		const listen = (answer: string) =>
 			new Promise<string>((resolve) => {
@@ -114,15 +114,15 @@ describe("an etcd that cannot be read says why", () => {
 			});
 		afterAll(() => other.close());
 
-		test("but plain HTTP", async () => {
+		test("plain HTTP", async () => {
 			expect(await reason({ endpoints: [await listen("HTTP/1.1 400 Bad Request\r\n\r\n")] })).toBe(
 				"it does not speak TLS",
 			);
 			other.close();
 		});
 
-		test("but silence, which ends", async () => {
-			expect(await reason({ endpoints: [await listen("")] })).toBe("no answer within 5 s");
+		test("a service that does not answer", async () => {
+			expect(await reason({ endpoints: [await listen("")] })).toBe("it did not answer within 5 s");
 		}, 10_000);
 	});
 });

@@ -8,19 +8,19 @@ import { printableReason } from "../../core/values/printable.ts";
 import { type SecretText, secretTextSchema } from "../../core/values/secretText.ts";
 import { revealSecret } from "../../remote/secretFile.ts";
 
-/** Seconds one endpoint has for its answer. */
+/** Seconds within which an endpoint must answer. */
 const ENDPOINT_SECONDS = 5;
 
-/** Bytes of an answer: some hundred thousand keys. gRPC's own limit of 4 MiB is less than a large cluster's. */
+/** The most bytes of an answer: some hundred thousand keys. A large cluster has more than gRPC's default of 4 MiB. */
 const LARGEST_ANSWER = 64 * 1024 * 1024;
 
-/** An etcd and how to log in to it. Plain data: it is also what the tools read out of a stack's state. */
+/** An etcd and how to log in to it. Plain data: it is also stored in a stack's state, from which cli/ reads it. */
 export const etcdAccess = z.object({
-	/** `https://HOST:PORT` of each server; the first one that answers is enough. */
+	/** `https://HOST:PORT` of each server. The first one that answers is used. */
 	endpoints: z.array(z.string()).readonly(),
-	/** PEM, or its file: the CA, or CAs, of the servers' certificates. */
+	/** The CAs of the servers' certificates, PEM. */
 	ca: secretTextSchema,
-	/** PEM, or their files: the client's certificate and its private key; etcd may want none. */
+	/** The client's certificate and its private key, PEM. Absent if etcd does not ask for one. */
 	client: z.object({ cert: secretTextSchema, key: secretTextSchema }).optional(),
 });
 
@@ -32,7 +32,7 @@ export interface EtcdPair {
 	readonly value: string;
 }
 
-/** A question and its answer, in the words of rpc.proto. */
+/** A Range request and its response, as in rpc.proto. */
 interface Range {
 	readonly request: { readonly key: Buffer; readonly range_end: Buffer };
 	readonly response: { readonly kvs: readonly { readonly key: Buffer; readonly value: Buffer }[] };
@@ -40,18 +40,18 @@ interface Range {
 
 const proto = loadSync(fileURLToPath(new URL("rpc.proto", import.meta.url)), { keepCase: true, defaults: true });
 
-/** etcd's service of keys, as far as it is used here. */
+/** The part of etcd's KV service that is used here. */
 export const kvService = proto["etcdserverpb.KV"] as unknown as {
 	Range: grpc.MethodDefinition<Range["request"], Range["response"]>;
 };
 
 /**
- * Every key that begins with one of the prefixes, with its value, of the first endpoint that answers. Nothing is written.
+ * Reads every key that begins with one of the prefixes, with its value, from the first endpoint that answers. Does not write.
  *
- * It is gRPC and not etcd's JSON gateway: that one knows no users by certificate, as Calico's etcd may have them, and may be off
+ * Uses gRPC, because etcd's JSON gateway may be off and does not support users by certificate, which Calico's etcd may have
  * (etcd#17025).
  *
- * @throws Error with the reason of each endpoint, where none answers.
+ * @throws Error with the reason of each endpoint if none answers.
  */
 export async function readKeys(access: EtcdAccess, prefixes: readonly string[]): Promise<readonly EtcdPair[]> {
 	const reasons: string[] = [];
@@ -82,7 +82,7 @@ function connect(endpoint: string, { ca, client }: EtcdAccess): grpc.Client {
 	return new grpc.Client(`${hostname}:${port || 443}`, credentials, {
 		"grpc.enable_http_proxy": 0,
 		"grpc.max_receive_message_length": LARGEST_ANSWER,
-		// In TLS an address is no server's name (RFC 6066), and Node warns of it. What the certificate has to say is checked above.
+		// TLS does not allow an address as a server's name (RFC 6066), and Node warns of it. The check above uses the real host.
 		...(isIP(host) ? { "grpc.ssl_target_name_override": "etcd" } : {}),
 	});
 }
@@ -105,35 +105,36 @@ function range(client: grpc.Client, prefix: string, deadline: number): Promise<r
 	});
 }
 
-/** The first key after all those that begin so; a prefix of text never ends in the highest byte. */
+/** The first key after all keys with this prefix. The last byte of a text is never 255, so adding 1 does not overflow. */
 function after(prefix: Buffer): Buffer {
 	const last = prefix.length - 1;
 	return Buffer.concat([prefix.subarray(0, last), Buffer.of((prefix[last] ?? 0) + 1)]);
 }
 
-/** What is wrong, by the word that TLS, gRPC or etcd has for it. */
+const WRONG_CA = "its certificate is not signed by the CA in the settings; correct calicoEtcd.ca or caFile";
+
+/** Errors of TLS, gRPC and etcd, and the texts for people. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
-	[
-		/unable to verify the first certificate|self-signed certificate|unable to get (local )?issuer certificate/,
-		"its certificate is not signed by the CA in the settings; correct calicoEtcd.ca or caFile",
-	],
+	[/unable to verify the first certificate/, WRONG_CA],
+	[/self-signed certificate/, WRONG_CA],
+	[/unable to get (local )?issuer certificate/, WRONG_CA],
 	[/key values mismatch/, "the client's certificate and key do not belong together; correct calicoEtcd.cert or key"],
 	[/wrong version number/, "it does not speak TLS"],
 	[/permission denied/, "the client's user may not read Calico's keys; give its role the prefix /calico/ to read"],
-	[/Failed to connect/, "it ended the connection; see what its log says of the client's certificate"],
-	[/Deadline exceeded/, `no answer within ${ENDPOINT_SECONDS} s`],
+	[/Failed to connect/, "it ended the connection; look for the client's certificate in its log"],
+	[/Deadline exceeded/, `it did not answer within ${ENDPOINT_SECONDS} s`],
 ];
 
+/** gRPC wraps the reason of a failed connection in this sentence. */
+const LAST_ERROR = /Last error: (?:Error(?: \[\w+\])?: )?(.*)\. Resolution note:/s;
+
 function reasonOf({ message, details = message }: Error & { details?: string }, { client }: EtcdAccess): string {
-	// Alerts of TLS about a certificate are 42 to 48, and 116 where there is none (RFC 8446).
+	// TLS alerts 42 to 48 are about the client's certificate, and 116 says that it is missing (RFC 8446).
 	if (/SSL alert number (4[2-8]|116)\b/.test(details)) {
 		return client
 			? "it does not accept the client's certificate; correct calicoEtcd.cert and key"
-			: "it wants a client's certificate; set calicoEtcd.cert and key";
+			: "it asks for a client's certificate; set calicoEtcd.cert and key";
 	}
-	const known = REASONS.find(([word]) => word.test(details));
-	return (
-		known?.[1] ??
-		printableReason(/Last error: (?:Error(?: \[\w+\])?: )?(.*)\. Resolution note:/s.exec(details)?.[1] ?? details)
-	);
+	const known = REASONS.find(([error]) => error.test(details));
+	return known?.[1] ?? printableReason(LAST_ERROR.exec(details)?.[1] ?? details);
 }

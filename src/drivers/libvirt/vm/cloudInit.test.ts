@@ -57,7 +57,7 @@ describe("user-data", () => {
 		`);
 	});
 
-	test("names that YAML 1.1 takes for something else stay texts", () => {
+	test("names that YAML 1.1 would read as another type stay texts", () => {
 		const text = renderUserData({ ...exampleVm, name: "no" }, { ...exampleAccess, user: "on" });
 		expect(parse(text, { version: "1.1" })).toMatchObject({ hostname: "no", users: [{ name: "on" }] });
 	});
@@ -122,7 +122,7 @@ describe("network-config", () => {
 		`);
 	});
 
-	test("no router and no nameserver leave their keys out", () => {
+	test("without router and nameserver, their keys are left out", () => {
 		const [first] = exampleVm.network.dhcp ? [] : exampleVm.network.addresses;
 		if (!first) throw new Error("the example has a static address");
 		const addresses = [{ address: first.address, prefixLength: 24 }];

@@ -3,7 +3,8 @@ import type { Family } from "../../../core/values/address.ts";
 import type { VmAccess, VmDefinition } from "./definition.ts";
 
 /**
- * The VM's cloud-config: its name, its SSH host key and who may log in. It holds the private host key, so it is a secret.
+ * The VM's cloud-config: its name, its SSH host key, and the users that may log in. It contains the private host key, so it is
+ * secret.
  *
  * Keys as in cloud-init 22.4 (Debian 12) and 26.x: https://docs.cloud-init.io/en/latest/reference/modules.html
  */
@@ -11,14 +12,15 @@ export function renderUserData({ name }: VmDefinition, { user, authorizedKeys, h
 	const root = user === "root";
 	const config = {
 		hostname: name,
-		// Only the line of the machine's own name; the rest of the file stays the image's.
+		// Only sets the line of the machine's own name in /etc/hosts.
 		manage_etc_hosts: "localhost",
-		// An image's own host keys go, and with ssh_keys given none are generated: the pinned key is the only one.
+		// Removes the image's host keys. Since ssh_keys is set, cloud-init does not generate others, so the pinned key is the only
+		// one.
 		ssh_deletekeys: true,
 		ssh_keys: { ed25519_private: hostKey.privateKey, ed25519_public: hostKey.publicKey },
 		ssh_pwauth: false,
 		disable_root: !root,
-		// Without `default` the image's own user is not made.
+		// Without the entry `default`, the image's own user is not made.
 		users: [
 			root
 				? { name: "root", ssh_authorized_keys: authorizedKeys }
@@ -30,7 +32,7 @@ export function renderUserData({ name }: VmDefinition, { user, authorizedKeys, h
 						ssh_authorized_keys: authorizedKeys,
 					},
 		],
-		// Off, as text: 22.4's schema knows no boolean here. Setting a locale fails on images without the package locales.
+		// Off, because setting a locale fails on images without the package locales. Text, because 22.4's schema refuses a boolean.
 		locale: "false",
 		package_update: false,
 		package_upgrade: false,
@@ -39,7 +41,7 @@ export function renderUserData({ name }: VmDefinition, { user, authorizedKeys, h
 }
 
 /**
- * The VM's network configuration, version 2: the one interface is found by its MAC address and keeps the name the kernel gave it.
+ * The VM's network configuration, version 2. It finds the one interface by its MAC address and does not rename it.
  *
  * https://docs.cloud-init.io/en/latest/reference/network-config-format-v2.html
  */
@@ -56,8 +58,8 @@ export function renderNetworkConfig({ mac, network }: VmDefinition): string {
 		dhcp4: false,
 		dhcp6: false,
 		addresses: network.addresses.map(({ address, prefixLength }) => `${address.text}/${prefixLength}`),
-		// A prefix rather than `default`, which 22.4 refuses. It also makes ::/64 of ::/0, and its renderer for ifupdown sets routes
-		// before the IPv6 address is there: gateway6, deprecated as it is, is what every version and renderer gets right.
+		// 22.4 refuses `default` as a destination, so it is a prefix. For IPv6, 22.4 turns ::/0 into ::/64, and its renderer for
+		// ifupdown sets routes before the address. Every version and renderer handles gateway6, although it is deprecated.
 		...(router4 === undefined ? {} : { routes: [{ to: "0.0.0.0/0", via: router4 }] }),
 		...(router6 === undefined ? {} : { gateway6: router6 }),
 		...(nameservers.length > 0 ? { nameservers: { addresses: nameservers } } : {}),
@@ -65,12 +67,12 @@ export function renderNetworkConfig({ mac, network }: VmDefinition): string {
 	return yaml({ version: 2, ethernets: { gateway } });
 }
 
-/** What tells cloud-init that this is another machine than the last one: it sets everything up once per instance. */
+/** The VM's meta-data. cloud-init sets a machine up once per instance id, so a new id makes it a new machine. */
 export function renderMetaData(instanceId: string, { name }: VmDefinition): string {
 	return yaml({ "instance-id": instanceId, "local-hostname": name });
 }
 
-/** PyYAML reads YAML 1.1, where a bare `no` is no text and a bare MAC address of digits is a number to the base 60. */
+/** YAML 1.1, as PyYAML reads it: an unquoted `no` is a boolean, and an unquoted MAC address of digits is a base-60 number. */
 function yaml(value: unknown): string {
 	return stringify(value, { version: "1.1", aliasDuplicateObjects: false, lineWidth: 0 });
 }

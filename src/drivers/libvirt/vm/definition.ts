@@ -1,14 +1,15 @@
 import type { Address } from "../../../core/values/address.ts";
 import type { HostKeyPair } from "../../../core/values/hostKey.ts";
 
-/** Where a VM's disk comes from. The checksum is that of the whole file, SHA-256 in hex. */
+/** The image that a VM's disk is made from. */
 export interface BaseImage {
-	/** Absolute path on the hypervisor, or an http(s) URL the hypervisor can reach. */
+	/** Absolute path on the hypervisor, or an http(s) URL that the hypervisor can reach. */
 	readonly source: string;
+	/** Of the whole file, in hex. */
 	readonly sha256: string;
 }
 
-/** A kernel started by the hypervisor itself, for an image without a boot loader. */
+/** A kernel that the hypervisor starts, for an image without a boot loader. */
 export interface DirectBoot {
 	/** Absolute paths on the hypervisor. */
 	readonly kernel: string;
@@ -17,14 +18,14 @@ export interface DirectBoot {
 	readonly commandLine: string;
 }
 
-/** An address with its network's prefix length and, where there is one, the default gateway of its family. */
+/** An address, its network's prefix length, and the default gateway of its family if there is one. */
 export interface StaticAddress {
 	readonly address: Address;
 	readonly prefixLength: number;
 	readonly router?: Address | undefined;
 }
 
-/** How a VM gets its addresses: by DHCP, from a server that knows its MAC address, or as written here. */
+/** How a VM gets its addresses: static ones, or from a DHCP server that knows its MAC address. */
 export type VmNetwork =
 	| { readonly dhcp: true }
 	| {
@@ -34,7 +35,7 @@ export type VmNetwork =
 			readonly nameservers: readonly Address[];
 	  };
 
-/** A virtual machine as it is to be; a change of any of it makes another machine. */
+/** The definition of a virtual machine. Any change makes it another machine. */
 export interface VmDefinition {
 	/** Name of the libvirt domain and host name of the machine: one DNS label. */
 	readonly name: string;
@@ -44,21 +45,21 @@ export interface VmDefinition {
 	readonly memory: number;
 	/** GiB. */
 	readonly disk: number;
-	/** The hypervisor's bridge that the machine's one interface hangs on. */
+	/** The hypervisor's bridge to which the machine's one interface is attached. */
 	readonly bridge: string;
 	/** Example: `52:54:00:a1:b2:c3`. */
 	readonly mac: string;
 	readonly network: VmNetwork;
 	readonly boot?: DirectBoot | undefined;
-	/** Whether QEMU emulates the processor; else KVM runs it. */
+	/** Whether QEMU emulates the processor. Otherwise KVM runs it. */
 	readonly emulation: boolean;
 }
 
-/** What only the machine itself may know, or what may change without making it another machine. */
+/** Values of a machine that are secret, or that may change without making it another machine. */
 export interface VmAccess {
-	/** The user to log in as, `root` or one who may become root. */
+	/** The user to log in as: `root`, or a user who may become root. */
 	readonly user: string;
-	/** Lines as in authorized_keys. */
+	/** Lines of authorized_keys. */
 	readonly authorizedKeys: readonly string[];
 	/** The machine's SSH host key, made before the machine. */
 	readonly hostKey: HostKeyPair;

@@ -3,7 +3,7 @@ import { address, emulatedVm, exampleVm } from "../../../../tests/fixtures/vm.ts
 import type { VmDefinition } from "./definition.ts";
 import { describeVm, digestOf } from "./describe.ts";
 
-test("a VM in lines", () => {
+test("a VM as lines", () => {
 	expect(describeVm(exampleVm)).toMatchInlineSnapshot(`
 		[
 		  "name gw-1",
@@ -41,7 +41,7 @@ test("a VM in lines", () => {
 	expect(describeVm({ ...exampleVm, network: { dhcp: true } })).toContain("address by DHCP");
 });
 
-test("whatever changes, so does the digest", () => {
+test("every change changes the digest", () => {
 	const network = exampleVm.network.dhcp ? undefined : exampleVm.network;
 	if (!network) throw new Error("the example has a static address");
 	const others: Partial<VmDefinition>[] = [

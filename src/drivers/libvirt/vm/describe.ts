@@ -2,14 +2,14 @@ import { createHash } from "node:crypto";
 import type { StaticAddress, VmDefinition } from "./definition.ts";
 
 /**
- * A VM in plain lines, one fact each, in an order that never changes: two definitions differ when their lines do. They are what
- * `pulumi preview --diff` shows when a VM is to be replaced.
+ * A VM as plain lines, one fact each, in a fixed order. Two definitions differ exactly if their lines do. `pulumi preview
+ * --diff` shows these lines when a VM will be replaced.
  */
 export function describeVm(definition: VmDefinition): string[] {
 	return lines(definition, `${definition.image.sha256.slice(0, 12)}…`);
 }
 
-/** SHA-256 in hex of the same lines with the image's checksum in full: the identity of a definition. */
+/** The identity of a definition: SHA-256 in hex of its lines with the image's full checksum. */
 export function digestOf(definition: VmDefinition): string {
 	return createHash("sha256").update(lines(definition, definition.image.sha256).join("\n")).digest("hex");
 }

@@ -122,7 +122,7 @@ test("a domain with a kernel of its own, emulated", () => {
 	`);
 });
 
-test("nothing breaks out of its element", () => {
+test("values cannot break out of their element", () => {
 	const boot = { kernel: "/k", initrd: "/i", commandLine: `a</cmdline><x y="&">` };
 	const text = renderDomain({ ...exampleVm, boot, bridge: `br"/><x/>` }, files);
 	expect(text).toContain('<cmdline>a&lt;/cmdline&gt;&lt;x y="&amp;"&gt;</cmdline>');

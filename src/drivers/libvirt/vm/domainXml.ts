@@ -3,13 +3,13 @@ import { create } from "xmlbuilder2";
 import type { VmDefinition } from "./definition.ts";
 import { digestOf } from "./describe.ts";
 
-/** Where a VM's files lie on the hypervisor, as absolute paths. */
+/** The absolute paths of a VM's files on the hypervisor. */
 export interface VmFiles {
-	/** qcow2, an overlay on the base image. */
+	/** A qcow2 overlay on the base image. */
 	readonly disk: string;
-	/** ISO 9660 with the volume id `cidata`: cloud-init's NoCloud data source. */
+	/** An ISO 9660 image with the volume id `cidata`: cloud-init's NoCloud data source. */
 	readonly seed: string;
-	/** What the machine wrote to its serial console, from its first boot on. */
+	/** The output of the machine's serial console since its first boot. */
 	readonly console: string;
 }
 
@@ -19,13 +19,14 @@ export function filesOf(directory: string, name: string): VmFiles {
 	return { disk: file("disk.qcow2"), seed: file("seed.iso"), console: file("console.log") };
 }
 
-/** Names the element by which host/libvirt-vm.sh knows a domain of ours. */
+/** The namespace of the element by which host/libvirt-vm.sh recognizes pod-gateway's domains. */
 const NAMESPACE = "urn:pod-gateway:vm";
 
 /**
  * The libvirt domain of a VM, for x86-64 and libvirt 9 or later. https://libvirt.org/formatdomain.html
  *
- * Every device is a virtio one, the seed too: Debian's cloud kernel has no driver for the SATA CD-ROM of a q35 machine.
+ * Every device uses virtio, also the seed, because Debian's cloud kernel does not have a driver for the SATA CD-ROM of a q35
+ * machine.
  */
 export function renderDomain(definition: VmDefinition, files: VmFiles): string {
 	const { name, cpus, memory, bridge, mac, boot, emulation } = definition;
@@ -41,7 +42,7 @@ export function renderDomain(definition: VmDefinition, files: VmFiles): string {
 			...(boot ? { kernel: boot.kernel, initrd: boot.initrd, cmdline: boot.commandLine } : { boot: { "@dev": "hd" } }),
 		},
 		features: { acpi: {} },
-		// Emulated: the oldest processor with all of x86-64-v2, which RHEL 9 and its kin need.
+		// The oldest emulated processor with x86-64-v2, which RHEL 9 and its derivatives need.
 		cpu: emulation ? { "@mode": "custom", "@match": "exact", model: "Nehalem" } : { "@mode": "host-passthrough" },
 		clock: { "@offset": "utc" },
 		on_poweroff: "destroy",
@@ -71,7 +72,7 @@ export function renderDomain(definition: VmDefinition, files: VmFiles): string {
 				source: { "@bridge": bridge },
 				model: { "@type": "virtio" },
 			},
-			// A pty, so that `virsh console` works, and virtlogd keeps a copy of all that is written to it.
+			// `virsh console` needs a pty. virtlogd copies all output to the file.
 			serial: { "@type": "pty", log: { "@file": files.console, "@append": "on" }, target: { "@port": 0 } },
 			console: { "@type": "pty", target: { "@type": "serial", "@port": 0 } },
 			rng: { "@model": "virtio", backend: { "@model": "random", "#": "/dev/urandom" } },

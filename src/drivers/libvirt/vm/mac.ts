@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import type { Address } from "../../../core/values/address.ts";
 
 /**
- * The MAC address of a VM that was given none: the same for the same name and address, so that a DHCP server knows the next one
- * too. 52:54:00 is the prefix QEMU and libvirt use; its second-lowest bit says that the address is locally administered.
+ * The default MAC address of a VM. It only depends on the name and the address, so that a DHCP server also knows the next VM.
+ * 52:54:00 is the prefix of QEMU and libvirt; its second-lowest bit marks a locally administered address.
  */
 export function macFor(name: string, address: Address): string {
 	const hash = createHash("sha256").update(`${name} ${address.text}`).digest("hex");

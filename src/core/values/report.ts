@@ -1,2 +1,0 @@
-/** Takes one line for people. */
-export type Report = (line: string) => void;

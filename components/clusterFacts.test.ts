@@ -110,7 +110,7 @@ describe("a cluster that is locked", () => {
 		const { facts } = await registered(undefined, {}, { lock: exampleLock });
 		expect(await comesOf(facts.endpoint)).toBe(exampleLock.cluster.endpoint);
 		expect(warn).toHaveBeenCalledWith(
-			expect.stringMatching(/^the cluster was not compared with what is locked: /),
+			expect.stringMatching(/^the cluster was not compared with the locked one: /),
 			facts,
 		);
 	});
@@ -122,7 +122,7 @@ describe("a cluster that is locked", () => {
 		// Pulumi ends the program for what a component's outputs reject with.
 		const confirmed = facts["confirmAgainstCluster"](exampleLock.cluster, server.kubeconfig, asked);
 		await expect(confirmed).rejects.toThrow(
-			/the cluster is not as in stacks\/lab\.routes\.json[\s\S]*nothing was touched[\s\S]*\+ "caCertHashes": /,
+			/the cluster differs from stacks\/lab\.routes\.json[\s\S]*nothing was touched[\s\S]*\+ "caCertHashes": /,
 		);
 	});
 });

@@ -58,7 +58,7 @@ test("a plan is no resource, and every server of the settings has one", async ()
 });
 
 test("a server that is not in the settings has none", async () => {
-	await expect((await planned([both], { server: "db-9" })).result).rejects.toThrow("there is no plan for db-9");
+	await expect((await planned([both], { server: "db-9" })).result).rejects.toThrow("the plan of db-9 is missing");
 });
 
 test("a plan is in clear: a preview shows it", async () => {
@@ -95,7 +95,7 @@ describe("locked routes", () => {
 
 	test("are refused where the gateway has others, each of which is named", async () => {
 		await expect((await planned([both], { lock: exampleLock })).result).rejects.toThrow(
-			/routes are not those of stacks\/lab\.routes\.json[\s\S]*no server was touched[\s\S]*\+ 192\.244\.99\.0\/26 of ku13-2/,
+			/routes differ from those of stacks\/lab\.routes\.json[\s\S]*no server was touched[\s\S]*\+ 192\.244\.99\.0\/26 of ku13-2/,
 		);
 	});
 });

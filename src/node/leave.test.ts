@@ -181,8 +181,8 @@ describe("leave", () => {
 
 	test.each<["refusal" | "cut" | "obstacle"]>([["refusal"], ["cut"], ["obstacle"]])(
 		"a machine that is not reached because of a %s does not count as gone, unless POD_GATEWAY_FORGET lists it",
-		async (met) => {
-			const shut = () => acts({ state: () => Promise.reject(new ConnectionError("no way in", { met })) });
+		async (kind) => {
+			const shut = () => acts({ state: () => Promise.reject(new ConnectionError("no way in", { kind })) });
 			const acting = shut();
 			await expect(run(acting)).rejects.toThrow(
 				"10.200.0.20 was not reset: no way in; mend that and run this again; to leave the machine as it is for good, set POD_GATEWAY_FORGET=10.200.0.20",

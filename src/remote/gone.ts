@@ -8,8 +8,8 @@ import type { SshTarget } from "./sshTarget.ts";
 export const SAY_SO = "POD_GATEWAY_FORGET";
 
 /** Whether a machine counts as gone: it did not answer, or a person has listed it in {@link SAY_SO}. */
-export function isGone({ met }: ConnectionError, machine: SshTarget): boolean {
-	return met === "silence" || isForgotten(machine.host) || isForgotten(hostAndPort(machine));
+export function isGone({ kind }: ConnectionError, machine: SshTarget): boolean {
+	return kind === "silence" || isForgotten(machine.host) || isForgotten(hostAndPort(machine));
 }
 
 /** Whether a person has listed this name in {@link SAY_SO}. */

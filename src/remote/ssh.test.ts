@@ -40,7 +40,7 @@ async function listener(serve: (socket: Socket) => void): Promise<number> {
 	return (server.address() as { port: number }).port;
 }
 
-async function met(target: SshTarget): Promise<ConnectionError> {
+async function failureOf(target: SshTarget): Promise<ConnectionError> {
 	const error = await runRemote(target, "true", { timeout: 5 }).catch((reason: unknown) => reason);
 	if (!(error instanceof ConnectionError)) throw new Error(`expected no connection, got ${error}`);
 	return error;
@@ -52,8 +52,8 @@ test("a private key in a file is read only when it is used", async () => {
 	const { target } = await sshd();
 	const file = join(folder, "key");
 	const byFile: SshTarget = { ...target, privateKey: { file } };
-	expect(await met(byFile)).toMatchObject({
-		met: "obstacle",
+	expect(await failureOf(byFile)).toMatchObject({
+		kind: "obstacle",
 		message: expect.stringContaining(`the private key ${file} cannot be read (ENOENT)`),
 	});
 	writeFileSync(file, target.privateKey as string);
@@ -63,35 +63,38 @@ test("a private key in a file is read only when it is used", async () => {
 describe("how an attempt to connect fails", () => {
 	test("a key that is not accepted is a refusal", async () => {
 		const { target } = await sshd({ authentication: (context) => context.reject(["publickey"]) });
-		expect(await met(target)).toMatchObject({ met: "refusal", message: expect.stringContaining("authentication") });
+		expect(await failureOf(target)).toMatchObject({
+			kind: "refusal",
+			message: expect.stringContaining("authentication"),
+		});
 	});
 
 	test("a closed port is a refusal, because the machine is up", async () => {
 		const { target } = await sshd();
 		const port = await listener(() => {});
 		await running.pop()?.stop();
-		expect(await met({ ...target, port })).toMatchObject({ met: "refusal" });
+		expect(await failureOf({ ...target, port })).toMatchObject({ kind: "refusal" });
 	});
 
 	test("a missing agent is an obstacle, and the error names it", async () => {
 		const { target } = await sshd();
-		expect(await met({ ...target, privateKey: undefined })).toMatchObject({
-			met: "obstacle",
+		expect(await failureOf({ ...target, privateKey: undefined })).toMatchObject({
+			kind: "obstacle",
 			message: expect.stringContaining("SSH_AUTH_SOCK is not set"),
 		});
 	});
 
 	test("another host key has an error class of its own", async () => {
 		const [one, other] = [await sshd(), await sshd()];
-		const error = await met({ ...one.target, hostKey: other.target.hostKey });
+		const error = await failureOf({ ...one.target, hostKey: other.target.hostKey });
 		expect(error).toBeInstanceOf(HostKeyError);
-		expect(error.met).toBe("refusal");
+		expect(error.kind).toBe("refusal");
 	});
 
 	test("a machine that accepts the connection and does not send is a refusal, not silence", async () => {
 		const { target } = await sshd();
 		const port = await listener(() => {});
-		expect(await met({ ...target, port, connectTimeout: 0.2 })).toMatchObject({ met: "refusal" });
+		expect(await failureOf({ ...target, port, connectTimeout: 0.2 })).toMatchObject({ kind: "refusal" });
 	});
 
 	test("an answer that a busy computer did not notice is not silence: the connection is tried again", async () => {
@@ -103,7 +106,7 @@ describe("how an attempt to connect fails", () => {
 
 	test("a bastion that may not forward is an obstacle", async () => {
 		const [bastion, { target }] = [await sshd({ forward: "prohibit" }), await sshd()];
-		expect(await met({ ...target, bastion: bastion.target })).toMatchObject({ met: "obstacle" });
+		expect(await failureOf({ ...target, bastion: bastion.target })).toMatchObject({ kind: "obstacle" });
 	});
 
 	test.each<[string, Partial<SshTarget>]>([
@@ -113,8 +116,8 @@ describe("how an attempt to connect fails", () => {
 	])("a bastion that %s is an obstacle, and tells nothing about the machine behind it", async (_, change) => {
 		const [bastion, { target }, other] = [await sshd(), await sshd(), await sshd()];
 		const changed = change.hostKey === undefined ? change : { hostKey: other.target.hostKey };
-		const error = await met({ ...target, bastion: { ...bastion.target, ...changed } });
-		expect(error).toMatchObject({ met: "obstacle", message: expect.stringContaining("is reached through") });
+		const error = await failureOf({ ...target, bastion: { ...bastion.target, ...changed } });
+		expect(error).toMatchObject({ kind: "obstacle", message: expect.stringContaining("is reached through") });
 		expect(error).not.toBeInstanceOf(HostKeyError);
 	});
 });

@@ -23,16 +23,16 @@ export interface RemoteResult {
  * - `obstacle`: something else failed first (the SSH agent, this machine's network, a bastion), so the machine's state is
  * unknown.
  */
-export type Met = "silence" | "cut" | "refusal" | "obstacle";
+export type FailureKind = "silence" | "cut" | "refusal" | "obstacle";
 
 /** The connection to the server failed. The command was not run. */
 export class ConnectionError extends Error {
 	override name = "ConnectionError";
-	readonly met: Met;
+	readonly kind: FailureKind;
 
-	constructor(message: string, { met = "silence" }: { met?: Met } = {}) {
+	constructor(message: string, { kind = "silence" }: { kind?: FailureKind } = {}) {
 		super(message);
-		this.met = met;
+		this.kind = kind;
 	}
 }
 
@@ -99,13 +99,13 @@ async function connectPatiently(target: SshTarget, clients: Client[]): Promise<C
 		try {
 			return await connect(target, clients);
 		} catch (error) {
-			if (!(error instanceof ConnectionError && error.met === "cut")) throw error;
+			if (!(error instanceof ConnectionError && error.kind === "cut")) throw error;
 			leave(clients, "destroy");
 			await sleep(pause * (0.5 + Math.random()) * 1000);
 		}
 	}
 	return await connect(target, clients).catch((error: Error) => {
-		if (error instanceof ConnectionError && error.met === "cut") {
+		if (error instanceof ConnectionError && error.kind === "cut") {
 			error.message += `, at each of ${PAUSES.length + 1} attempts; check that its sshd allows enough connections (MaxStartups), and that it has free processes and memory`;
 		}
 		throw error;
@@ -123,7 +123,7 @@ async function connect(target: SshTarget, clients: Client[]): Promise<Client> {
 	const there = await withSlot(hostAndPort(bastion), () => connect(bastion, clients)).catch((error: Error) => {
 		if (!(error instanceof ConnectionError)) throw error;
 		const message = `${hostAndPort(target)} is reached through ${hostAndPort(bastion)}: ${error.message}`;
-		throw new ConnectionError(message, { met: error.met === "cut" ? "cut" : "obstacle" });
+		throw new ConnectionError(message, { kind: error.kind === "cut" ? "cut" : "obstacle" });
 	});
 	return await dial(target, login, clients, await through(there, bastion, target));
 }
@@ -131,8 +131,8 @@ async function connect(target: SshTarget, clients: Client[]): Promise<Client> {
 /** Opens a channel from the bastion to the machine. */
 function through(client: Client, bastion: SshTarget, target: SshTarget): Promise<ClientChannel> {
 	return new Promise((resolve, reject) => {
-		const fail = (why: string, met: Met) =>
-			reject(new ConnectionError(`${hostAndPort(bastion)} does not reach ${hostAndPort(target)}: ${why}`, { met }));
+		const fail = (why: string, kind: FailureKind) =>
+			reject(new ConnectionError(`${hostAndPort(bastion)} does not reach ${hostAndPort(target)}: ${why}`, { kind }));
 		const stopListening = listen(target.connectTimeout);
 		const timer = setTimeout(
 			() => fail(`it did not answer within ${target.connectTimeout} s`, stopListening() ? "silence" : "cut"),
@@ -141,14 +141,14 @@ function through(client: Client, bastion: SshTarget, target: SshTarget): Promise
 		client.forwardOut("127.0.0.1", 0, target.host, target.port, (error, channel) => {
 			clearTimeout(timer);
 			stopListening();
-			if (error) fail(words(error.message), metBeyond(error));
+			if (error) fail(words(error.message), kindBeyond(error));
 			else resolve(channel);
 		});
 	});
 }
 
 /** How the bastion's connection failed. The codes are in RFC 4254, section 5.1; OpenSSH's texts are the C library's. */
-function metBeyond({ message, reason }: Error & { reason?: unknown }): Met {
+function kindBeyond({ message, reason }: Error & { reason?: unknown }): FailureKind {
 	const [CONNECT_FAILED, RESOURCE_SHORTAGE] = [2, 4];
 	if (reason === RESOURCE_SHORTAGE || reason === undefined) return "cut";
 	if (reason !== CONNECT_FAILED) return "obstacle";
@@ -172,7 +172,7 @@ function loginOf(target: SshTarget): Login {
 	if (target.privateKey === undefined && agent === "") {
 		throw new ConnectionError(
 			`${whom}: the key is in the SSH agent, but SSH_AUTH_SOCK is not set; start an agent, and run ssh-add`,
-			{ met: "obstacle" },
+			{ kind: "obstacle" },
 		);
 	}
 	const privateKey = keyOf(target, whom);
@@ -221,30 +221,30 @@ async function dial(
 			if (offered && !offered.equals(known.blob)) {
 				const why = `shows another host key than the pinned one (${target.hostKey})`;
 				const next = "if the machine was rebuilt, update hostKey after checking it out of band";
-				reject(new HostKeyError(`${hostAndPort(target)} ${why}; ${next}`, { met: "refusal" }));
+				reject(new HostKeyError(`${hostAndPort(target)} ${why}; ${next}`, { kind: "refusal" }));
 			} else if (/no matching host key/.test(error.message)) {
 				const why = `does not have a host key of the pinned key's type, ${known.type}`;
 				const next =
 					"update hostKey after checking it out of band, or let its sshd show that key (HostKey in sshd_config)";
-				reject(new HostKeyError(`${hostAndPort(target)} ${why}; ${next}`, { met: "refusal" }));
+				reject(new HostKeyError(`${hostAndPort(target)} ${why}; ${next}`, { kind: "refusal" }));
 			} else {
 				const unheard = error.level === "client-timeout" && !listened;
 				const why = `${whom}: ${words(error.message)}${unheard ? "; this computer was too busy to notice an answer" : ""}`;
-				reject(new ConnectionError(why, { met: unheard ? "cut" : metBy(error, answered) }));
+				reject(new ConnectionError(why, { kind: unheard ? "cut" : kindOf(error, answered) }));
 			}
 		});
 		// After the server's identification, ssh2 does not emit an error for a closed connection.
 		client.once("close", () =>
 			reject(
 				new ConnectionError(`${whom}: the connection was closed during the handshake`, {
-					met: answered ? "cut" : "silence",
+					kind: answered ? "cut" : "silence",
 				}),
 			),
 		);
 		try {
 			client.connect(config);
 		} catch (error) {
-			reject(new ConnectionError(`${whom}: ${(error as Error).message}`, { met: "obstacle" }));
+			reject(new ConnectionError(`${whom}: ${(error as Error).message}`, { kind: "obstacle" }));
 		}
 	}).finally(stopListening);
 	return client;
@@ -277,14 +277,14 @@ function keyOf({ privateKey }: SshTarget, whom: string): string | undefined {
 	try {
 		return privateKey === undefined ? undefined : revealSecret(privateKey, "the private key");
 	} catch (error) {
-		throw new ConnectionError(`${whom}: ${(error as Error).message}`, { met: "obstacle" });
+		throw new ConnectionError(`${whom}: ${(error as Error).message}`, { kind: "obstacle" });
 	}
 }
 
 type SshError = Error & { code?: string; level?: string };
 
 /** @param answered whether the machine had accepted the connection before the error. */
-function metBy({ code, level, message }: SshError, answered: boolean): Met {
+function kindOf({ code, level, message }: SshError, answered: boolean): FailureKind {
 	if (level === "agent") return "obstacle";
 	if (answered) {
 		const broke = code === "ECONNRESET" || code === "EPIPE" || /^Connection lost/.test(message);
@@ -362,7 +362,7 @@ function knownKey(target: SshTarget): HostKey {
 	const key = ssh2.utils.parseKey(target.hostKey);
 	if (key instanceof Error || Array.isArray(key)) {
 		const message = `the host key of ${hostAndPort(target)} is not a public key: ${target.hostKey}`;
-		throw new ConnectionError(message, { met: "obstacle" });
+		throw new ConnectionError(message, { kind: "obstacle" });
 	}
 	return { type: key.type as ServerHostKeyAlgorithm, blob: key.getPublicSSH() };
 }

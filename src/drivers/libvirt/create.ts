@@ -76,7 +76,7 @@ async function whoAnswers(machine: SshTarget, run: Run): Promise<string | undefi
 		return "a machine with the very same host key answers there";
 	} catch (error) {
 		if (!(error instanceof ConnectionError)) return "a machine answers there";
-		if (error.met === "obstacle") throw error;
-		return error.met === "silence" ? undefined : `a machine answers there (${error.message})`;
+		if (error.kind === "obstacle") throw error;
+		return error.kind === "silence" ? undefined : `a machine answers there (${error.message})`;
 	}
 }

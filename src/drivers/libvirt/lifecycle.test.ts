@@ -122,7 +122,7 @@ describe("create", () => {
 	});
 
 	test.each([
-		["shows another key", new ConnectionError("10.200.0.20 shows another host key", { met: "refusal" })],
+		["shows another key", new ConnectionError("10.200.0.20 shows another host key", { kind: "refusal" })],
 		["lets us in", {}],
 		["hangs", new Error("this did not end within 3 s: true")],
 	])("does not make a VM while a machine at its address %s", async (_, answer) => {

@@ -1305,6 +1305,10 @@ resolved_reload() {
 }
 resolved_shared() { return 1; }
 
+# resolved_runs: looks anew, unlike active. D-Bus starts it for any call (resolvectl), so a call while an admin stops it would cancel
+# the stop. Exit code 3 or 4: it does not run (systemctl(1)).
+resolved_runs() { timeout 5 systemctl is-active systemd-resolved >/dev/null 2>&1 9>&-; }
+
 # Our nameservers have to be global ones. systemd-resolved asks the global nameservers and those of links for every name that no
 # domain claims, and a dead gateway would then delay every "no such name". So links with nameservers claim all names (the routing
 # domain ~.). The cluster's domains are longer and still come to us (resolvectl(1), systemd-resolved.service(8)).
@@ -1316,6 +1320,12 @@ resolved_drift() {
 # all names without us, as a VPN's may: then the global nameservers are not asked for them, and a claim on another link would send the
 # VPN's names there. With "ours" as the argument: prints the links that we claimed, if such a VPN is up.
 unclaimed_links() {
+	resolved_runs
+	case $? in
+	0) ;;
+	3 | 4) return 0 ;;
+	*) return 1 ;;
+	esac
 	claimed_links=
 	if [ -s "$LINKS" ]; then while read -r link _; do claimed_links="$claimed_links $link"; done <"$LINKS"; fi
 	{
@@ -1354,7 +1364,7 @@ resolved_mend() {
 resolved_release() {
 	[ -s "${2:-$LINKS}" ] || return 0
 	runs=
-	! timeout 5 systemctl is-active systemd-resolved >/dev/null 2>&1 9>&- || runs=1
+	! resolved_runs || runs=1
 	while read -r link _; do
 		if [ -n "${1:-}" ] && grep -qxF "$link" "$1"; then continue; fi
 		[ -n "$runs" ] || { forget_claim "$link" && continue; }

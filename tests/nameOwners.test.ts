@@ -1,11 +1,12 @@
+import { readFileSync } from "node:fs";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { copyIn, exec } from "../lab/host.ts";
+import { copyIn, exec, writeFile } from "../lab/host.ts";
 import { namespaceOf } from "../lab/machines.ts";
 import { type PhysicalServerMachine, type ServerKind, site } from "../lab/site.ts";
 import { type Footprint, footprint } from "./footprint.ts";
 import { onEvery } from "./onEvery.ts";
-import { script } from "./transactionCuts.ts";
+import { script, scriptWith } from "./transactionCuts.ts";
 
 const uploaded = "/usr/local/lib/pod-gateway-host-test";
 const installed = "/usr/local/sbin/pod-gateway-host";
@@ -368,3 +369,42 @@ resolvectl dns vpn0 ${vpn.nameserver}; resolvectl domain vpn0 '~.'`,
 		});
 	},
 );
+
+describe.skipIf(inject("noLab") !== undefined)("an admin stops systemd-resolved", { timeout: 300_000 }, () => {
+	const server = servers.find(({ kind }) => kind === "resolved");
+	if (!server) throw new Error("the lab has no server with systemd-resolved");
+	const paused = "/run/paused";
+	const slow = "/run/systemd/system/systemd-resolved.service.d/slow.conf";
+
+	const isActive = async () =>
+		(await exec(server.name, ["systemctl", "is-active", "systemd-resolved"], { check: false })).stdout;
+
+	afterAll(async () => {
+		await sh(server.name, `rm -f ${slow}; systemctl daemon-reload; systemctl start systemd-resolved`);
+		await restore(server);
+	});
+
+	test("the timer does not start it again while it still stops", async () => {
+		expect((await apply(server)).stdout).toContain('"applied"');
+		await sh(
+			server.name,
+			`mkdir -p ${slow.replace(/\/[^/]*$/, "")}; printf '[Service]\\nExecStopPost=/bin/sleep 8\\n' >${slow}; systemctl daemon-reload`,
+		);
+		// A run that saw it active, and asks it when the stop has begun.
+		const line = readFileSync(script, "utf8").split("\n").indexOf("resolved_mend() {") + 1;
+		const pause = `: >${paused}; while [ -e ${paused} ]; do sleep 0.2; done`;
+		await writeFile(server.name, uploaded, scriptWith(pause, { line, step: "resolved_mend" }), "755");
+		const reapplied = exec(server.name, ["sh", uploaded, "reapply"], { check: false });
+		await expect
+			.poll(async () => (await exec(server.name, ["test", "-e", paused], { check: false })).exitCode, {
+				timeout: 10_000,
+			})
+			.toBe(0);
+		const stopped = exec(server.name, ["systemctl", "stop", "systemd-resolved"], { check: false });
+		await expect.poll(isActive, { timeout: 10_000 }).toBe("deactivating");
+		await sh(server.name, `rm ${paused}`);
+		await reapplied;
+		expect(await stopped).toMatchObject({ exitCode: 0, stderr: "" });
+		expect(await isActive()).toBe("inactive");
+	});
+});

@@ -85,7 +85,7 @@ describe.skipIf(inject("noLab") !== undefined)("the policy pack", { timeout: 300
 		const refused = await preview([], { "shortest-prefix": { ipv4: 20 } });
 		expect(refused.exitCode).not.toBe(0);
 		expect(refused.told).toContain(
-			"ps-nm would get a route to 192.96.0.0/16; shortest-prefix.ipv4 of the policy is 20",
+			"ps-nm would get a route to 192.96.0.0/16, but shortest-prefix.ipv4 of the policy is 20",
 		);
 		const advised = await preview([], { "shortest-prefix": { ipv4: 20, enforcementLevel: "advisory" } });
 		expect(advised.exitCode, advised.told).toBe(0);

@@ -54,6 +54,17 @@ async function network(server: Server): Promise<string> {
 	return stdout;
 }
 
+/** The same once the nameserver is there. A DHCP client may just have rewritten resolv.conf; a path unit puts the name back. */
+async function networkWith(server: Server, nameserver: string): Promise<string> {
+	let now = "";
+	const look = async () => {
+		now = await network(server);
+		return now;
+	};
+	await expect.poll(look, { timeout: 60_000, message: server.name }).toMatch(new RegExp(`\\b${nameserver}\\b`));
+	return now;
+}
+
 /** Applies a state on a server by hand, as `pulumi up` would. */
 async function apply(server: Server, prefixes: readonly string[], nameserver: string): Promise<void> {
 	await copyIn(server.name, script, uploaded(server), "755");
@@ -71,9 +82,9 @@ async function cutEach(
 			for (const place of work(server)) {
 				const told = `${server.name}, before «${place.step}»`;
 				await apply(server, second, "192.96.0.11");
-				const asDesired = await network(server);
+				const asDesired = await networkWith(server, "192.96.0.11");
 				await apply(server, first, site.dnsAddress);
-				const asBefore = await network(server);
+				const asBefore = await networkWith(server, site.dnsAddress);
 				expect(asDesired, told).not.toBe(asBefore);
 				await writeFile(server.name, uploaded(server), scriptWith(command, place), "755");
 				const running = inOperator(ssh(server, `sh ${uploaded(server)} apply`), {
@@ -105,7 +116,7 @@ async function cutEach(
 					.toBe(asBefore);
 				expect((await inOperator(ssh(server, "true"), { check: false })).exitCode, told).toBe(0);
 				await apply(server, second, "192.96.0.11");
-				expect(await network(server), `${told}: the next up`).toBe(asDesired);
+				expect(await networkWith(server, "192.96.0.11"), `${told}: the next up`).toBe(asDesired);
 			}
 		}),
 	);

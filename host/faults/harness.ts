@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { existsSync, readFileSync } from "node:fs";
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -86,6 +86,7 @@ export class Faults {
 	static async make(): Promise<Faults> {
 		const folder = await mkdtemp(join(tmpdir(), "pod-gateway-faults-"));
 		const faults = new Faults(folder);
+		await makeCommands(folder);
 		const pristine = join(folder, "pristine.img");
 		await copyFile(assembled, join(folder, "script.sh"));
 		await makeImage(join(folder, "tree"), pristine);
@@ -200,6 +201,7 @@ export async function time(routes: number, rounds: number): Promise<readonly Tim
 	try {
 		const image = join(folder, "pristine.img");
 		await makeImage(join(folder, "tree"), image);
+		await makeCommands(folder);
 		const text = await inNamespaces([folder, image, assembled, "bench", String(routes), String(rounds)]);
 		const timings = [...text.matchAll(/^bench (\S+) ([\d.]+) ([\d.]+) ([\d.]+)$/gm)].map(
 			([, what = "", wall, user, system]) => ({ what, wall: Number(wall), cpu: Number(user) + Number(system) }),
@@ -208,6 +210,22 @@ export async function time(routes: number, rounds: number): Promise<readonly Tim
 		return timings;
 	} finally {
 		await rm(folder, { recursive: true, force: true });
+	}
+}
+
+/** What the script may run: the commands that can fail. `sh` is none of them: each shim would count it once more. */
+const COMMANDS =
+	"awk cat chmod cmp comm cp cut date find flock getent grep head id ip ln mkdir mktemp mv od paste ping printf readlink rm rmdir sed sha256sum sort ss sync systemctl systemd-run systemd-cat tail timeout touch tr wc xargs";
+
+/** Two folders for a sandbox's /usr/sbin, which comes before /usr/bin: `plain`, where only systemd is a fake, and `shims`. */
+async function makeCommands(folder: string): Promise<void> {
+	const [plain, shims] = [join(folder, "plain"), join(folder, "shims")];
+	await mkdir(plain);
+	await mkdir(shims);
+	for (const name of COMMANDS.split(" ")) {
+		await symlink("/faults/shim.sh", join(shims, name));
+		if (name.startsWith("system")) await symlink(`/faults/mock/${name}`, join(plain, name));
+		else if (existsSync(`/usr/sbin/${name}`)) await symlink(`/real-sbin/${name}`, join(plain, name));
 	}
 }
 

@@ -145,7 +145,7 @@ const changes: Readonly<Record<ServerKind, readonly Change[]>> = {
 			title: "set to leave names alone, a dnsmasq in its place",
 			admin: `${LEAVE_NAMES}
 mkdir -p /etc/dnsmasq.d
-printf '[Service]\\nRestart=on-failure\\nRestartSec=2\\nExecStart=/usr/sbin/dnsmasq --keep-in-foreground --conf-file=/dev/null --conf-dir=/etc/dnsmasq.d --no-resolv --server=${site.resolver.address} --bind-interfaces --listen-address=127.0.0.1\\n' >/etc/systemd/system/dnsmasq.service
+printf '[Unit]\\nStartLimitIntervalSec=0\\n[Service]\\nRestart=on-failure\\nRestartSec=2\\nExecStart=/usr/sbin/dnsmasq --keep-in-foreground --conf-file=/dev/null --conf-dir=/etc/dnsmasq.d --no-resolv --server=${site.resolver.address} --bind-interfaces --listen-address=127.0.0.1\\n' >/etc/systemd/system/dnsmasq.service
 systemctl daemon-reload; systemctl start dnsmasq; ${LOCAL}`,
 			ends: "dnsmasq",
 		},

@@ -37,7 +37,7 @@ function stepsOf(name: string): readonly Cut[] {
 	const end = lines.indexOf("}", first);
 	const found = lines.flatMap((text, line) => {
 		const previous = lines[line - 1] ?? "";
-		const isStep = /^\t[^\t}]/.test(text) && !/^\t(fi\b|esac|done|else|strict\)|warn\))/.test(text);
+		const isStep = /^\t[^\t}#]/.test(text) && !/^\t(fi\b|esac|done|else|strict\)|warn\))/.test(text);
 		const goesOn = /(\\|\|\||&&|\|)$/.test(previous);
 		return line >= first && line < end && isStep && !goesOn ? [{ line, step: text.trim() }] : [];
 	});

@@ -274,7 +274,9 @@ find_base() {
 	! printf '%s\n' "$information" | grep -E '^ *(backing file|data file):' >/dev/null ||
 		fail 'the image refers to another file; it has to be complete by itself (qemu-img convert -O qcow2)'
 	matches "$size" '[0-9]+' || fail "qemu-img does not say how large the image $BASE is"
-	[ "$size" -le $((DISK_GIB * 1073741824)) ] || fail "the image is a disk of $(((size + 1073741823) / 1073741824)) GiB, which does not fit into $DISK_GIB GiB; see the setting libvirt.disk"
+	gib=$(((size + 1073741823) / 1073741824))
+	[ "$size" -le $((DISK_GIB * 1073741824)) ] ||
+		fail "the image is a disk of $gib GiB, which does not fit into $DISK_GIB GiB; see the setting libvirt.disk"
 }
 
 # Removes the downloaded images and remembered checksums that no VM of ours needs, and the folder if it is empty then.

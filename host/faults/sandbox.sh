@@ -139,12 +139,15 @@ true >faults/on
 mount --bind "${folder%/*}/shims" usr/sbin
 patience=300
 [ "$kind" != hang ] || patience=12
+# as_front VERB: what waits for the run, as a session does.
+as_front() { inside /usr/bin/timeout -s KILL "$patience" sh -c 'echo $$ >/faults/front; exec sh /run/script "$0"' "$1"; }
 case $scenario in
-first* | later*) inside /usr/bin/timeout -s KILL "$patience" sh -c 'echo $$ >/faults/front; exec sh /run/script apply' <run/desired >out 2>err && code=0 || code=$? ;;
-restore*) inside /usr/bin/timeout -s KILL "$patience" sh -c 'echo $$ >/faults/front; exec sh /run/script restore' >out 2>err && code=0 || code=$? ;;
+first* | later*) as_front apply <run/desired >out 2>err && code=0 || code=$? ;;
+restore*) as_front restore >out 2>err && code=0 || code=$? ;;
 reapply* | moved* | recovery*)
 	# As in its service, which has a time limit, too.
-	inside /usr/bin/timeout -s KILL "$patience" sh -c 'echo $$ >/faults/main; exec sh /usr/local/sbin/pod-gateway-host reapply' >out 2>err && code=0 || code=$?
+	inside /usr/bin/timeout -s KILL "$patience" \
+		sh -c 'echo $$ >/faults/main; exec sh /usr/local/sbin/pod-gateway-host reapply' >out 2>err && code=0 || code=$?
 	;;
 esac
 rm -f faults/on

@@ -140,6 +140,7 @@ mount --bind "${folder%/*}/shims" usr/sbin
 patience=300
 [ "$kind" != hang ] || patience=12
 # as_front VERB: what waits for the run, as a session does.
+# shellcheck disable=SC2016 # the inner shell's own
 as_front() { inside /usr/bin/timeout -s KILL "$patience" sh -c 'echo $$ >/faults/front; exec sh /run/script "$0"' "$1"; }
 case $scenario in
 first* | later*) as_front apply <run/desired >out 2>err && code=0 || code=$? ;;

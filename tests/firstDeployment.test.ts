@@ -4,10 +4,10 @@ import { outsideHosts } from "../lab/servers.ts";
 import { type PhysicalServerMachine, site } from "../lab/site.ts";
 import { type Footprint, footprint, settledFootprint } from "./footprint.ts";
 import { onEvery } from "./onEvery.ts";
+import { pause, waitUntilPaused } from "./pausedScript.ts";
 import { type Cut, cuts, removalCuts, script, scriptWith } from "./transactionCuts.ts";
 
-/** The script makes the first file and waits for a power cut there, if the second one exists. */
-const reached = "/run/cut-here";
+/** While this file exists, the script waits for a power cut. */
 const armed = "/run/cut-armed";
 const uploaded = "/usr/local/lib/pod-gateway-host-test";
 const installed = "/usr/local/sbin/pod-gateway-host";
@@ -113,17 +113,12 @@ describe.skipIf(inject("noLab") !== undefined)("a server, at its first deploymen
 		await writeFile(server.name, uploaded, text);
 		await exec(server.name, ["touch", armed]);
 		const running = exec(server.name, ["sh", uploaded, verb], { input: desired(server), check: false });
-		await expect
-			.poll(async () => (await exec(server.name, ["test", "-e", reached], { check: false })).exitCode, {
-				timeout: 60_000,
-				message: `${server.name} comes to «${step}»`,
-			})
-			.toBe(0);
+		await waitUntilPaused(server.name, running, { seconds: 60, place: `«${step}»` });
 		await cutPower(server);
 		await running;
 	}
 	// The script installs itself. After the power cut, the recovery runs it, and must not stop there again.
-	const waiting = `if [ -e ${armed} ]; then true >${reached}; sleep 100; fi`;
+	const waiting = `if [ -e ${armed} ]; then ${pause}; fi`;
 
 	test("whose power is cut before each step is as before or as desired", () =>
 		onEvery(async (server) => {

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { copyIn, exec, writeFile } from "../lab/host.ts";
@@ -6,7 +5,8 @@ import { namespaceOf } from "../lab/machines.ts";
 import { type PhysicalServerMachine, type ServerKind, site } from "../lab/site.ts";
 import { type Footprint, footprint } from "./footprint.ts";
 import { onEvery } from "./onEvery.ts";
-import { script, scriptWith } from "./transactionCuts.ts";
+import { goOn, pause, waitUntilPaused } from "./pausedScript.ts";
+import { beginOf, script, scriptWith } from "./transactionCuts.ts";
 
 const uploaded = "/usr/local/lib/pod-gateway-host-test";
 const installed = "/usr/local/sbin/pod-gateway-host";
@@ -36,6 +36,12 @@ domain ${site.clusterDomain}
 verify off
 rollback-after 60
 `;
+}
+
+function resolvedServer(): Server {
+	const server = servers.find(({ kind }) => kind === "resolved");
+	if (!server) throw new Error("the lab has no server with systemd-resolved");
+	return server;
 }
 
 const sh = (server: string, text: string) => exec(server, ["sh", "-ec", text]);
@@ -306,8 +312,7 @@ describe.skipIf(inject("noLab") !== undefined)(
 	"a VPN that claims all names, on systemd-resolved",
 	{ timeout: 300_000 },
 	() => {
-		const server = servers.find(({ kind }) => kind === "resolved");
-		if (!server) throw new Error("the lab has no server with systemd-resolved");
+		const server = resolvedServer();
 
 		/** A cable replaces the tunnel. The server's end is a link with a nameserver, and claims all names. */
 		async function connect({ name }: Server): Promise<void> {
@@ -371,9 +376,7 @@ resolvectl dns vpn0 ${vpn.nameserver}; resolvectl domain vpn0 '~.'`,
 );
 
 describe.skipIf(inject("noLab") !== undefined)("an admin stops systemd-resolved", { timeout: 300_000 }, () => {
-	const server = servers.find(({ kind }) => kind === "resolved");
-	if (!server) throw new Error("the lab has no server with systemd-resolved");
-	const paused = "/run/paused";
+	const server = resolvedServer();
 	const slow = "/run/systemd/system/systemd-resolved.service.d/slow.conf";
 
 	const isActive = async () =>
@@ -391,18 +394,12 @@ describe.skipIf(inject("noLab") !== undefined)("an admin stops systemd-resolved"
 			`mkdir -p ${slow.replace(/\/[^/]*$/, "")}; printf '[Service]\\nExecStopPost=/bin/sleep 8\\n' >${slow}; systemctl daemon-reload`,
 		);
 		// A run that saw it active, and asks it when the stop has begun.
-		const line = readFileSync(script, "utf8").split("\n").indexOf("resolved_mend() {") + 1;
-		const pause = `: >${paused}; while [ -e ${paused} ]; do sleep 0.2; done`;
-		await writeFile(server.name, uploaded, scriptWith(pause, { line, step: "resolved_mend" }), "755");
+		await writeFile(server.name, uploaded, scriptWith(pause, beginOf("resolved_mend")), "755");
 		const reapplied = exec(server.name, ["sh", uploaded, "reapply"], { check: false });
-		await expect
-			.poll(async () => (await exec(server.name, ["test", "-e", paused], { check: false })).exitCode, {
-				timeout: 10_000,
-			})
-			.toBe(0);
+		await waitUntilPaused(server.name, reapplied, { seconds: 10, place: "its questions" });
 		const stopped = exec(server.name, ["systemctl", "stop", "systemd-resolved"], { check: false });
 		await expect.poll(isActive, { timeout: 10_000 }).toBe("deactivating");
-		await sh(server.name, `rm ${paused}`);
+		await goOn(server.name);
 		await reapplied;
 		expect(await stopped).toMatchObject({ exitCode: 0, stderr: "" });
 		expect(await isActive()).toBe("inactive");

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { bootHost, copyIn, type ExecResult, exec, inOperator, powerOff, writeFile } from "../lab/host.ts";
 import { operatorKeyFile } from "../lab/keys.ts";
@@ -7,10 +6,10 @@ import { setCable } from "../lab/namespaces.ts";
 import { outsideHosts } from "../lab/servers.ts";
 import { type PhysicalServerMachine, site } from "../lab/site.ts";
 import { type Footprint, footprint, settledFootprint } from "./footprint.ts";
+import { onEvery } from "./onEvery.ts";
+import { goOn, pause, waitUntilPaused } from "./pausedScript.ts";
 import { type Cut, cuts, script, scriptWith } from "./transactionCuts.ts";
 
-/** The script makes this file when it waits to be cut. */
-const reached = "/run/cut-here";
 const { servers } = site;
 type Server = PhysicalServerMachine;
 
@@ -77,51 +76,47 @@ async function cutEach(
 	command: string,
 	cut: (server: Server, running: Promise<ExecResult>) => Promise<void>,
 ): Promise<void> {
-	const all = await Promise.allSettled(
-		servers.map(async (server) => {
-			for (const place of work(server)) {
-				const told = `${server.name}, before «${place.step}»`;
-				await apply(server, second, "192.96.0.11");
-				const asDesired = await networkWith(server, "192.96.0.11");
-				await apply(server, first, site.dnsAddress);
-				const asBefore = await networkWith(server, site.dnsAddress);
-				expect(asDesired, told).not.toBe(asBefore);
-				await writeFile(server.name, uploaded(server), scriptWith(command, place), "755");
-				const running = inOperator(ssh(server, `sh ${uploaded(server)} apply`), {
-					input: desired(server, second, "192.96.0.11", 20),
-					check: false,
-				});
-				await cut(server, running);
-				await expect
-					.poll(() => network(server), { timeout: WITHIN * 1000, interval: 1000, message: told })
-					.toSatisfy((now: string) => [asBefore, asDesired].includes(now));
-				await expect
-					.poll(
-						() =>
-							exec(server.name, ["test", "!", "-e", "/var/lib/pod-gateway/.pending"], { check: false }).then(
-								({ exitCode }) => exitCode,
-							),
-						{
-							timeout: WITHIN * 1000,
-							interval: 1000,
-							message: `${told}: the transaction is over`,
-						},
-					)
-					.toBe(0);
-				await expect
-					.poll(() => network(server).then((now) => (now === asDesired ? asBefore : now)), {
-						message: told,
-						timeout: 20_000,
-					})
-					.toBe(asBefore);
-				expect((await inOperator(ssh(server, "true"), { check: false })).exitCode, told).toBe(0);
-				await apply(server, second, "192.96.0.11");
-				expect(await networkWith(server, "192.96.0.11"), `${told}: the next up`).toBe(asDesired);
-			}
-		}),
-	);
-	const failed = all.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
-	if (failed.length > 0) throw new AggregateError(failed, failed.map((error) => inspect(error)).join("\n"));
+	await onEvery(async (server) => {
+		for (const place of work(server)) {
+			const told = `${server.name}, before «${place.step}»`;
+			await apply(server, second, "192.96.0.11");
+			const asDesired = await networkWith(server, "192.96.0.11");
+			await apply(server, first, site.dnsAddress);
+			const asBefore = await networkWith(server, site.dnsAddress);
+			expect(asDesired, told).not.toBe(asBefore);
+			await writeFile(server.name, uploaded(server), scriptWith(command, place), "755");
+			const running = inOperator(ssh(server, `sh ${uploaded(server)} apply`), {
+				input: desired(server, second, "192.96.0.11", 20),
+				check: false,
+			});
+			await cut(server, running);
+			await expect
+				.poll(() => network(server), { timeout: WITHIN * 1000, interval: 1000, message: told })
+				.toSatisfy((now: string) => [asBefore, asDesired].includes(now));
+			await expect
+				.poll(
+					() =>
+						exec(server.name, ["test", "!", "-e", "/var/lib/pod-gateway/.pending"], { check: false }).then(
+							({ exitCode }) => exitCode,
+						),
+					{
+						timeout: WITHIN * 1000,
+						interval: 1000,
+						message: `${told}: the transaction is over`,
+					},
+				)
+				.toBe(0);
+			await expect
+				.poll(() => network(server).then((now) => (now === asDesired ? asBefore : now)), {
+					message: told,
+					timeout: 20_000,
+				})
+				.toBe(asBefore);
+			expect((await inOperator(ssh(server, "true"), { check: false })).exitCode, told).toBe(0);
+			await apply(server, second, "192.96.0.11");
+			expect(await networkWith(server, "192.96.0.11"), `${told}: the next up`).toBe(asDesired);
+		}
+	});
 }
 
 function ssh({ address, user = "root" }: Server, command: string): string[] {
@@ -134,30 +129,10 @@ function share(all: readonly Cut[]): (server: Server) => readonly Cut[] {
 	return (server) => all.filter((_, index) => index % servers.length === servers.indexOf(server));
 }
 
-/** Waits until the script has come to where it is to be cut. It waits there until `goOn`. */
-async function waitUntilThere({ name }: Server, running: Promise<ExecResult>): Promise<void> {
-	const early = running.then(({ stdout, stderr }) => {
-		throw new Error(`${name}: the run ended before the place to cut it:\n${stdout}\n${stderr}`);
-	});
-	const there = expect
-		.poll(async () => (await exec(name, ["test", "-e", reached], { check: false })).exitCode, {
-			timeout: 120_000,
-			message: `${name}: the run comes to the place to cut it`,
-		})
-		.toBe(0);
-	await Promise.race([there, early]);
-}
-
-/** Lets a script go on that waits to be cut. */
-async function goOn({ name }: Server): Promise<void> {
-	await exec(name, ["rm", "-f", reached]);
-}
-
 /** The places where a cut leaves most to undo: after routes are set, and after nameservers are set, too. */
 const [afterRoutes, afterNames] = [/^NAMES_UNTOUCHED=$/, /^put_class state /].map((step) =>
 	cuts().findLast((cut) => step.test(cut.step)),
 ) as [Cut, Cut];
-const waiting = `: >${reached}; while [ -e ${reached} ]; do sleep 0.2; done`;
 
 describe.skipIf(inject("noLab") !== undefined)("a transaction that is cut", { timeout: 900_000 }, () => {
 	const before = new Map<string, Footprint>();
@@ -187,12 +162,12 @@ describe.skipIf(inject("noLab") !== undefined)("a transaction that is cut", { ti
 	test("by SIGKILL of its session", async () => {
 		await cutEach(
 			() => [afterRoutes, afterNames],
-			waiting,
+			pause,
 			async (server, running) => {
-				await waitUntilThere(server, running);
+				await waitUntilPaused(server.name, running, { seconds: 120, place: "the place to cut it" });
 				await exec(server.name, ["pkill", "-KILL", "-f", "sshd[^ ]*: .*@notty"]);
 				await running;
-				await goOn(server);
+				await goOn(server.name);
 			},
 		);
 	});
@@ -200,11 +175,11 @@ describe.skipIf(inject("noLab") !== undefined)("a transaction that is cut", { ti
 	test("by a cable that is pulled for 30 s", async () => {
 		await cutEach(
 			() => [afterRoutes],
-			waiting,
+			pause,
 			async (server, running) => {
-				await waitUntilThere(server, running);
+				await waitUntilPaused(server.name, running, { seconds: 120, place: "the place to cut it" });
 				await setCable(server.name, false);
-				await goOn(server);
+				await goOn(server.name);
 				await sleep(30_000);
 				await setCable(server.name, true);
 				await running;
@@ -215,9 +190,9 @@ describe.skipIf(inject("noLab") !== undefined)("a transaction that is cut", { ti
 	test("by a power cut", async () => {
 		await cutEach(
 			() => [afterRoutes, afterNames],
-			waiting,
+			pause,
 			async (server, running) => {
-				await waitUntilThere(server, running);
+				await waitUntilPaused(server.name, running, { seconds: 120, place: "the place to cut it" });
 				await powerOff(server.name);
 				await running;
 				const spec = outsideHosts.find(({ name }) => name === server.name);

@@ -45,6 +45,13 @@ function stepsOf(name: string): readonly Cut[] {
 	return found;
 }
 
+/** The place where a function begins. */
+export function beginOf(name: string): Cut {
+	const begin = readFileSync(script, "utf8").split("\n").indexOf(`${name}() {`);
+	if (begin < 0) throw new Error(`the host script has no function ${name}`);
+	return { line: begin + 1, step: `${name}()` };
+}
+
 /** The script with a shell command before one of its steps. */
 export function scriptWith(command: string, { line }: Cut): string {
 	return readFileSync(script, "utf8").split("\n").toSpliced(line, 0, `\t${command}`).join("\n");
